@@ -1,0 +1,61 @@
+"""Turn a folder of photographs, one sub-folder per class, into an image classifier.
+
+    python retrain.py --image_dir ~/flower_photos
+    python label_image.py --image photo.jpg
+    tensorboard --logdir /tmp/retrain_logs
+
+Each image goes once through a pretrained network; its feature vector (the "bottleneck") is kept on
+disk. A new softmax layer is trained on the vectors, and both are written as one frozen graph.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from retraining import console, dataset
+from retraining.options import RetrainOptions, parse_retrain
+
+
+def retrain(options: RetrainOptions) -> None:
+    """Do all that the command line asks for, stage by stage."""
+    console.configure_logging(options.output.logging_verbosity)
+    images = dataset.scan(options.data)
+
+    # Only now, since TensorFlow takes seconds to import: a mistake above is answered at once.
+    from retraining import bottlenecks, classifier, evaluation, export, extractor, log_lines, summaries
+    from retraining.bottleneck_cache import BottleneckCache
+
+    log_lines.found(images)
+    network = extractor.load(options.module.handle(), model_dir=options.module.model_dir)
+    log_lines.loaded(network)
+
+    cache = BottleneckCache(options.module.bottleneck_dir, network)
+    vectors = bottlenecks.compute(images, network, cache)
+    if vectors.skipped:
+        dataset.check(vectors.dataset)
+
+    with summaries.SummaryWriter(options.output.summaries_dir) as tensorboard:
+
+        def report(state: classifier.Report) -> None:
+            log_lines.report(state)
+            tensorboard.add_report(state)
+
+        store = export.IntermediateGraphs(network, options.output)
+        layer = classifier.train(vectors, options.training, on_step=store, on_report=report)
+        result = evaluation.evaluate(layer, vectors, options.training)
+        log_lines.evaluated(result, list_misclassified=options.output.print_misclassified_test_images)
+
+        graph = export.build(network, layer, options.output.final_tensor_name)
+        tensorboard.add_graph(graph.graph_def)
+
+    agreed = export.write_all(graph, options.output, layer=layer, bottlenecks=vectors, extractor=network)
+    log_lines.finished(options.output, vectors, checked_images=agreed)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Return the exit status for the command-line words `argv` (default: those of this process)."""
+    return console.run(retrain, parse=parse_retrain, argv=argv, name="retrain")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,106 @@
+"""Feature vectors on disk: immutable TFRecord shards that survive kills, damage and crowds.
+
+One folder a module and fingerprint; one record a vector: the key (32 bytes), then the vector as
+little-endian float32. TFRecord puts a checksum on every record. A shard is written beside its place
+and renamed, its number of records is in its name, and it is never changed again.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from retraining.extractor import FeatureExtractor, Vectors
+from retraining.files import replacing
+from retraining.quiet_tensorflow import tf
+
+KEY_BYTES = 32  # of a SHA-256
+SHARD_SIZE = 256  # vectors; what a kill costs at most
+
+_FLOAT = np.dtype("<f4")
+_SHARD_NAME = re.compile(r"[0-9a-f]{32}-(\d{5})\.tfrecord")
+
+log = logging.getLogger(__name__)
+
+
+class DamagedShard(Exception):
+    """A shard whose bytes are not what was written."""
+
+
+class BottleneckCache:
+    """The vectors of one module, by key. Runs may share a folder: none changes another's shards."""
+
+    def __init__(self, bottleneck_dir: Path, extractor: FeatureExtractor) -> None:
+        """Read what earlier runs left; damaged shards are warned of and set aside."""
+        # 64 bits of the fingerprint keep modules apart as well as 256 and leave the path legible.
+        self.folder = bottleneck_dir / f"{extractor.name}-{extractor.fingerprint[:16]}"
+        self._feature_size = extractor.feature_size
+        self._vectors: dict[bytes, Vectors] = {}
+        self._unwritten: dict[bytes, Vectors] = {}
+        for path in self._shards():
+            self._load(path)
+
+    def get(self, key: bytes) -> Vectors | None:
+        """Return float32 [feature_size] for a key, or None."""
+        return self._vectors.get(key)
+
+    def add(self, key: bytes, vector: Vectors) -> None:
+        """Keep float32 [feature_size] under a key of KEY_BYTES; a full shard is written at once."""
+        self._vectors[key] = self._unwritten[key] = vector
+        if len(self._unwritten) == SHARD_SIZE:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what is not yet on disk. Raises WorkFailed."""
+        if not self._unwritten:
+            return
+        name = f"{uuid.uuid4().hex}-{len(self._unwritten):05d}.tfrecord"
+        with replacing(self.folder / name) as beside, tf.io.TFRecordWriter(str(beside)) as writer:
+            for key, vector in self._unwritten.items():
+                writer.write(key + vector.astype(_FLOAT).tobytes())
+        self._unwritten = {}
+
+    def _shards(self) -> Iterator[Path]:
+        if self.folder.is_dir():
+            yield from sorted(path for path in self.folder.iterdir() if _SHARD_NAME.fullmatch(path.name))
+
+    def _load(self, path: Path) -> None:
+        try:
+            self._vectors.update(read_shard(path, self._feature_size))
+        except tf.errors.NotFoundError:
+            pass  # another run has just set it aside
+        except DamagedShard as error:
+            log.warning("bottleneck shard %s is damaged (%s); its vectors are computed again.", path, error)
+            _set_aside(path)
+
+
+def read_shard(path: Path, feature_size: int) -> dict[bytes, Vectors]:
+    """Return the vectors of a shard by key. Raises DamagedShard."""
+    records: list[bytes] = []
+    try:
+        for batch in tf.data.TFRecordDataset(str(path)).batch(SHARD_SIZE).as_numpy_iterator():
+            records.extend(batch)
+    except (tf.errors.DataLossError, tf.errors.OutOfRangeError) as error:
+        raise DamagedShard(str(error).split("{{node")[0].strip() or "checksum") from error
+    match = _SHARD_NAME.fullmatch(path.name)
+    if match is None or len(records) != int(match[1]):
+        raise DamagedShard(f"{len(records)} records where its name promises another number")
+    if any(len(record) != KEY_BYTES + feature_size * _FLOAT.itemsize for record in records):
+        raise DamagedShard("a record of another length")
+    return {
+        record[:KEY_BYTES]: np.frombuffer(record, _FLOAT, offset=KEY_BYTES).astype(np.float32)
+        for record in records
+    }
+
+
+def _set_aside(path: Path) -> None:
+    """Rename, not delete: the file is not this run's."""
+    try:
+        path.rename(path.with_suffix(".damaged"))
+    except OSError:
+        pass  # a cache that may only be read, or another run was first: the warning has been given

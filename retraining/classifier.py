@@ -1,0 +1,146 @@
+"""The new softmax layer and its training, by plain gradient descent on the cross entropy."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retraining.bottlenecks import Bottlenecks, BottleneckSet
+from retraining.extractor import Vectors
+from retraining.options import ALL, TrainingOptions
+
+Labels = NDArray[np.int64]
+
+INITIAL_STDDEV = 0.001  # the published script's
+
+
+@dataclasses.dataclass(frozen=True)
+class SoftmaxLayer:
+    """Weights float32 [feature_size, classes] and biases float32 [classes]."""
+
+    weights: NDArray[np.float32]
+    biases: NDArray[np.float32]
+
+    def log_probabilities(self, vectors: Vectors) -> NDArray[np.float32]:
+        """Return float32 [n, classes] for float32 [n, feature_size]."""
+        logits = vectors @ self.weights + self.biases
+        logits -= logits.max(axis=1, keepdims=True)  # so that no exponential overflows
+        normalised: NDArray[np.float32] = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+        return normalised
+
+    def probabilities(self, vectors: Vectors) -> NDArray[np.float32]:
+        """Return float32 [n, classes], each row summing to 1, for float32 [n, feature_size]."""
+        exponentials: NDArray[np.float32] = np.exp(self.log_probabilities(vectors))
+        return exponentials
+
+
+@dataclasses.dataclass(frozen=True)
+class Metrics:
+    """Accuracy in [0, 1] and mean cross entropy in nats over `count` images."""
+
+    accuracy: float
+    cross_entropy: float
+    count: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """The state of training after a step; `validation` is None if no class has a validation image."""
+
+    step: int
+    layer: SoftmaxLayer
+    training: Metrics
+    validation: Metrics | None
+
+
+class Sampler:
+    """Draws images of a set, class first (uniform over the classes that have some), then an image."""
+
+    def __init__(self, images: BottleneckSet, rng: np.random.Generator) -> None:
+        self._rng = rng
+        self._size = len(images)
+        self._rows = np.argsort(images.labels, kind="stable")
+        _, self._starts, self._counts = np.unique(
+            images.labels[self._rows], return_index=True, return_counts=True
+        )
+
+    def draw(self, count: int) -> NDArray[np.int64]:
+        """Return int64 [count] row numbers, or every row once for ALL."""
+        if count == ALL:
+            return np.arange(self._size)
+        classes = self._rng.integers(len(self._counts), size=count)
+        within = self._rng.integers(self._counts[classes])
+        rows: NDArray[np.int64] = self._rows[self._starts[classes] + within]
+        return rows
+
+
+def measure(layer: SoftmaxLayer, vectors: Vectors, labels: Labels) -> Metrics:
+    """Return the metrics of `layer` on float32 [n, feature_size] vectors, n >= 1, of int64 [n] labels."""
+    log_probabilities = layer.log_probabilities(vectors)
+    hits = log_probabilities.argmax(axis=1) == labels
+    losses = -log_probabilities[np.arange(len(labels)), labels]
+    return Metrics(float(hits.mean()), float(losses.mean()), len(labels))
+
+
+def train(
+    bottlenecks: Bottlenecks,
+    options: TrainingOptions,
+    *,
+    on_step: Callable[[int, SoftmaxLayer], None] = lambda step, layer: None,
+    on_report: Callable[[Report], None] = lambda report: None,
+) -> SoftmaxLayer:
+    """Return the layer after `options.how_many_training_steps` steps.
+
+    `on_step` is called after every step, `on_report` every `options.eval_step_interval` steps and
+    after the last. Each gets the live layer, to be read before it returns.
+    """
+    # One stream a purpose: more reports must not change the training.
+    initial, training, validation = np.random.default_rng(options.seed).spawn(3)
+    layer = _initial(bottlenecks, initial)
+    draw_validation = _validation_drawer(bottlenecks.validation, options, validation)
+    sampler = Sampler(bottlenecks.training, training)
+    last = options.how_many_training_steps - 1
+    for step in range(options.how_many_training_steps):
+        rows = sampler.draw(options.train_batch_size)
+        vectors, labels = bottlenecks.training.vectors[rows], bottlenecks.training.labels[rows]
+        descend(layer, vectors, labels, options.learning_rate)
+        on_step(step, layer)
+        if step % options.eval_step_interval == 0 or step == last:
+            on_report(Report(step, layer, measure(layer, vectors, labels), draw_validation(layer)))
+    return layer
+
+
+def descend(layer: SoftmaxLayer, vectors: Vectors, labels: Labels, learning_rate: float) -> None:
+    """Move `layer` one step against the gradient of the mean cross entropy of a batch."""
+    gradient = layer.probabilities(vectors)
+    gradient[np.arange(len(labels)), labels] -= 1
+    gradient *= np.float32(learning_rate / len(labels))
+    np.subtract(layer.weights, vectors.T @ gradient, out=layer.weights)
+    np.subtract(layer.biases, gradient.sum(axis=0), out=layer.biases)
+
+
+def _initial(bottlenecks: Bottlenecks, rng: np.random.Generator) -> SoftmaxLayer:
+    shape = (bottlenecks.training.vectors.shape[1], len(bottlenecks.dataset.labels))
+    weights = rng.normal(scale=INITIAL_STDDEV, size=shape)
+    # No weight beyond two standard deviations, as in the published script.
+    limit = 2 * INITIAL_STDDEV
+    return SoftmaxLayer(
+        weights=np.clip(weights, -limit, limit).astype(np.float32), biases=np.zeros(shape[1], np.float32)
+    )
+
+
+def _validation_drawer(
+    images: BottleneckSet, options: TrainingOptions, rng: np.random.Generator
+) -> Callable[[SoftmaxLayer], Metrics | None]:
+    if len(images) == 0:
+        return lambda layer: None
+    sampler = Sampler(images, rng)
+
+    def draw(layer: SoftmaxLayer) -> Metrics:
+        rows = sampler.draw(options.validation_batch_size)
+        return measure(layer, images.vectors[rows], images.labels[rows])
+
+    return draw

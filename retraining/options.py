@@ -1,0 +1,386 @@
+"""Every flag, once: its name, default, check and help. No TensorFlow here.
+
+A flag is a field of one of the frozen dataclasses below, so that the default that `--help` shows, the
+one the README is tested against and the one the code uses are the same object.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import difflib
+import math
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+from retraining.catalogue import DEFAULT_MODULE, module_of_architecture
+from retraining.console import LEVELS
+from retraining.errors import BadRequest
+
+ALL = -1  # as a batch size: the whole set
+
+Options = TypeVar("Options")
+
+
+def _flag(default: Any, meaning: str, parse: Callable[[str], Any], **argparse_settings: Any) -> Any:
+    """Return a dataclass field that is also a command-line flag."""
+    metadata = {"help": meaning, "parse": parse, "argparse": argparse_settings}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def _number(text: str, kind: Callable[[str], float], rule: str, holds: Callable[[float], bool]) -> Any:
+    try:
+        value = kind(text)
+    except ValueError:
+        value = math.nan
+    if not holds(value):  # false for NaN, whatever is compared
+        raise argparse.ArgumentTypeError(f"must be {rule}, received '{text}'")
+    return value
+
+
+def _percentage(text: str) -> float:
+    return _number(text, float, "a percentage from 0 to 100", lambda value: 0 <= value <= 100)
+
+
+def _positive_number(text: str) -> float:
+    return _number(text, float, "a number greater than 0", lambda value: 0 < value < math.inf)
+
+
+def _count(text: str) -> int:
+    return _number(text, int, "a whole number of at least 1", lambda value: value >= 1)
+
+
+def _count_or_none(text: str) -> int:
+    return _number(text, int, "a whole number of at least 0", lambda value: value >= 0)
+
+
+def _batch_size(text: str) -> int:
+    return _number(
+        text,
+        int,
+        f"a whole number of at least 1, or {ALL} for the whole set",
+        lambda value: value >= 1 or value == ALL,
+    )
+
+
+def _boolean(text: str) -> bool:
+    """Accept True and False after the flag: in the old script `--flag False` switched it on."""
+    try:
+        return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}[text.lower()]
+    except KeyError:
+        message = f"must be True or False, received '{text}'"
+        raise argparse.ArgumentTypeError(message) from None
+
+
+def _path(text: str) -> Path:
+    if not text:
+        raise argparse.ArgumentTypeError("must be a path, received ''")
+    return Path(text).expanduser()
+
+
+def _optional_path(text: str) -> Path | None:
+    return _path(text) if text else None
+
+
+def _op_name(text: str) -> str:
+    """Accept what TensorFlow accepts as the name of an op, less what the exported graph uses."""
+    if not re.fullmatch(r"[A-Za-z0-9.][A-Za-z0-9_.\-]*", text):
+        raise argparse.ArgumentTypeError(
+            f"must be letters, digits, '_', '.' or '-', beginning with a letter or digit, received '{text}'"
+        )
+    if text in RESERVED_OP_NAMES:
+        raise argparse.ArgumentTypeError(f"must not be '{text}', which the exported graph uses itself")
+    return text
+
+
+def _one_of(*names: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text not in names:
+            raise argparse.ArgumentTypeError(f"must be one of {' '.join(names)}, received '{text}'")
+        return text
+
+    return parse
+
+
+# The exported graph's own names beside the result: its input, the module's scope, the new layer's.
+RESERVED_OP_NAMES = ("Placeholder", "module", "final_layer")
+
+_SWITCH = {"nargs": "?", "const": True, "metavar": "True|False"}
+
+
+@dataclasses.dataclass(frozen=True)
+class DataOptions:
+    """The photographs and how they are shared out."""
+
+    image_dir: Path = _flag(None, "Root with one sub-folder of images per class.", _path, metavar="DIR")
+    testing_percentage: float = _flag(10, "Percentage of images kept for the final test.", _percentage)
+    validation_percentage: float = _flag(
+        10, "Percentage of images kept for validation while training.", _percentage
+    )
+
+    def check(self) -> None:
+        if self.image_dir is None:
+            raise BadRequest("--image_dir is required: the folder with one sub-folder of images per class.")
+        held_out = self.testing_percentage + self.validation_percentage
+        if held_out >= 100:
+            raise BadRequest(
+                "--testing_percentage and --validation_percentage must leave a share for training, "
+                f"received {self.testing_percentage:g} + {self.validation_percentage:g} = {held_out:g}. "
+                "Lower one of them."
+            )
+
+
+@dataclasses.dataclass(frozen=True)
+class ModuleOptions:
+    """The pretrained network."""
+
+    tfhub_module: str = _flag(
+        DEFAULT_MODULE,
+        "The module that turns an image into a feature vector: a tfhub.dev address, the folder of a "
+        "module, or 'builtin', the small one that ships with this program.",
+        str,
+        metavar="HANDLE",
+    )
+    architecture: str = _flag(
+        "",
+        "Flag of the older script: 'inception_v3' or 'mobilenet_<width>_<image size>' for the Hub "
+        "module of that network.",
+        str,
+        metavar="NAME",
+    )
+    model_dir: Path | None = _flag(
+        None,
+        "Flag of the older script: folder in which downloaded modules are kept. Without it, that of "
+        "the environment variable TFHUB_CACHE_DIR, else a temporary folder.",
+        _optional_path,
+        metavar="DIR",
+    )
+    bottleneck_dir: Path = _flag(
+        Path("/tmp/bottleneck"), "Cache of feature vectors, reused by later runs.", _path, metavar="DIR"
+    )
+
+    def check(self) -> None:
+        if not self.tfhub_module:
+            raise BadRequest("--tfhub_module must be an address, a folder or 'builtin', received ''.")
+        if self.architecture and self.tfhub_module != DEFAULT_MODULE:
+            raise BadRequest(
+                "--architecture and --tfhub_module both name the network, received "
+                f"'{self.architecture}' and '{self.tfhub_module}'. Keep one of them."
+            )
+        self.handle()
+
+    def handle(self) -> str:
+        """Return the one handle that the flags come to. Raises BadRequest for an unknown name."""
+        return module_of_architecture(self.architecture) if self.architecture else self.tfhub_module
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingOptions:
+    """The training of the new layer."""
+
+    how_many_training_steps: int = _flag(4000, "Number of training steps.", _count)
+    learning_rate: float = _flag(0.01, "Learning rate of plain gradient descent.", _positive_number)
+    eval_step_interval: int = _flag(10, "Steps between two reports.", _count)
+    train_batch_size: int = _flag(100, "Images of one training step; -1 for all.", _batch_size)
+    validation_batch_size: int = _flag(
+        100, "Images of one validation; -1 for the whole validation set.", _batch_size
+    )
+    test_batch_size: int = _flag(-1, "Images of the final test; -1 for the whole test set.", _batch_size)
+    seed: int = _flag(0, "Seed of all that is drawn: same images and seed, same graph.", _count_or_none)
+
+
+@dataclasses.dataclass(frozen=True)
+class OutputOptions:
+    """What the run writes and prints."""
+
+    output_graph: Path = _flag(
+        Path("/tmp/output_graph.pb"),
+        "The retrained network, module and new layer in one file.",
+        _path,
+        metavar="FILE",
+    )
+    output_labels: Path = _flag(
+        Path("/tmp/output_labels.txt"), "Its labels, one per line, in order.", _path, metavar="FILE"
+    )
+    saved_model_dir: Path | None = _flag(
+        None, "Also export a SavedModel into this folder.", _optional_path, metavar="DIR"
+    )
+    final_tensor_name: str = _flag(
+        "final_result", "Name of the softmax op in the exported graph.", _op_name, metavar="NAME"
+    )
+    summaries_dir: Path = _flag(Path("/tmp/retrain_logs"), "Logs for TensorBoard.", _path, metavar="DIR")
+    intermediate_output_graphs_dir: Path = _flag(
+        Path("/tmp/intermediate_graph/"), "Folder of the intermediate graphs.", _path, metavar="DIR"
+    )
+    intermediate_store_frequency: int = _flag(
+        0, "Steps between two intermediate graphs; 0 for none.", _count_or_none
+    )
+    checkpoint_path: Path = _flag(
+        Path("/tmp/_retrain_checkpoint"),
+        "Prefix of the new layer's checkpoint files.",
+        _path,
+        metavar="PREFIX",
+    )
+    print_misclassified_test_images: bool = _flag(
+        False, "List the test images that were classified wrongly.", _boolean, **_SWITCH
+    )
+    logging_verbosity: str = _flag("INFO", f"One of {' '.join(LEVELS)}.", _one_of(*LEVELS), metavar="LEVEL")
+
+    def check(self) -> None:
+        files = {
+            "--output_graph": self.output_graph,
+            "--output_labels": self.output_labels,
+        }
+        for name, path in files.items():
+            if path.is_dir():
+                raise BadRequest(f"{name} must be a file, received the folder '{path}'.")
+        if self.output_graph == self.output_labels:
+            raise BadRequest(
+                f"--output_graph and --output_labels must differ, received '{self.output_graph}' twice."
+            )
+        self._check_saved_model_dir()
+
+    def _check_saved_model_dir(self) -> None:
+        folder = self.saved_model_dir
+        if folder is None or not folder.exists():
+            return
+        if not folder.is_dir() or any(folder.iterdir()):
+            raise BadRequest(
+                f"--saved_model_dir must be a new or empty folder, received '{folder}'. Name another, "
+                "or remove this one."
+            )
+
+
+@dataclasses.dataclass(frozen=True)
+class RetrainOptions:
+    """All of retrain.py's flags, by group."""
+
+    data: DataOptions
+    module: ModuleOptions
+    training: TrainingOptions
+    output: OutputOptions
+
+
+@dataclasses.dataclass(frozen=True)
+class LabelImageOptions:
+    """All of label_image.py's flags. None stands for 'as the graph says'."""
+
+    graph: Path = _flag(
+        OutputOptions.output_graph, "A frozen graph, as retrain.py writes it.", _path, metavar="FILE"
+    )
+    labels: Path = _flag(
+        OutputOptions.output_labels, "Its labels, one per line, in order.", _path, metavar="FILE"
+    )
+    image: tuple[Path, ...] = _flag(
+        (),
+        "An image, or a folder of images; may be repeated.",
+        _path,
+        metavar="PATH",
+        action="append",
+        required=True,
+    )
+    input_layer: str | None = _flag(
+        None, "Name of the input op; found in the graph if not given.", str, metavar="NAME"
+    )
+    output_layer: str | None = _flag(
+        None, "Name of the op of the scores; found in the graph if not given.", str, metavar="NAME"
+    )
+    input_height: int | None = _flag(
+        None, "Height of the input in pixels; read from the graph if not given.", _count
+    )
+    input_width: int | None = _flag(
+        None, "Width of the input in pixels; read from the graph if not given.", _count
+    )
+    input_mean: float = _flag(
+        0,
+        "Taken from each pixel value of 0 to 255.",
+        lambda text: _number(text, float, "a number", math.isfinite),
+    )
+    input_std: float = _flag(255, "Each pixel value is then divided by this.", _positive_number)
+    num_top_predictions: int = _flag(5, "How many of the best labels are printed.", _count)
+
+
+def parse_retrain(argv: Sequence[str] | None) -> RetrainOptions:
+    """Return retrain.py's options from command-line words. Raises BadRequest."""
+    groups = {
+        "data": DataOptions,
+        "module": ModuleOptions,
+        "training": TrainingOptions,
+        "output": OutputOptions,
+    }
+    parser = _Parser(
+        prog="retrain",
+        description="Turn a folder of photographs, one sub-folder per class, into an image classifier.",
+        epilog="Example: retrain.py --image_dir ~/flower_photos --tfhub_module builtin",
+    )
+    for group in groups.values():
+        parser.add_flags(group)
+    values = parser.parse(argv)
+    options = {name: _take(group, values) for name, group in groups.items()}
+    for group in ("data", "module", "output"):
+        options[group].check()
+    return RetrainOptions(**options)
+
+
+def parse_label_image(argv: Sequence[str] | None) -> LabelImageOptions:
+    """Return label_image.py's options from command-line words. Raises BadRequest."""
+    parser = _Parser(
+        prog="label_image",
+        description="Classify images with the network that retrain.py exported.",
+        epilog="Example: label_image.py --graph output_graph.pb --labels output_labels.txt --image photo.jpg",
+    )
+    parser.add_flags(LabelImageOptions)
+    options = _take(LabelImageOptions, parser.parse(argv))
+    return dataclasses.replace(options, image=tuple(options.image))
+
+
+def _take(group: type[Options], values: argparse.Namespace) -> Options:
+    names = [field.name for field in dataclasses.fields(group)]  # type: ignore[arg-type]
+    return group(**{name: getattr(values, name) for name in names})
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse, with one-line errors and the nearest name for a mistyped flag."""
+
+    def __init__(self, **settings: Any) -> None:
+        # No abbreviations: a flag added later must not change what a user's script means.
+        super().__init__(allow_abbrev=False, **settings)
+
+    def add_flags(self, group: type[Any]) -> None:
+        """Add each field of the dataclass `group` as a flag, under its docstring as the title."""
+        title = (group.__doc__ or "").splitlines()[0].rstrip(".")
+        section = self.add_argument_group(title)
+        for field in dataclasses.fields(group):
+            settings = {"metavar": "N"} | field.metadata["argparse"]
+            default = None if settings.get("action") == "append" else field.default
+            section.add_argument(
+                f"--{field.name}",
+                type=field.metadata["parse"],
+                default=default,
+                help=field.metadata["help"] + _shown_default(field.default),
+                **settings,
+            )
+
+    def parse(self, argv: Sequence[str] | None) -> argparse.Namespace:
+        values, unknown = self.parse_known_args(argv)
+        if unknown:
+            self._refuse(unknown[0])
+        return values
+
+    def error(self, message: str) -> NoReturn:
+        raise BadRequest(re.sub(r"^argument (--\w+): ", r"\1 ", message) + ".")
+
+    def _refuse(self, word: str) -> NoReturn:
+        if not word.startswith("-"):
+            raise BadRequest(f"'{word}' belongs to no flag. See --help for the flags.")
+        flag = word.split("=")[0]
+        known = [name for action in self._actions for name in action.option_strings]
+        nearest = difflib.get_close_matches(flag.replace("-", "_").replace("__", "--", 1), known, n=1)
+        remedy = f"Did you mean {nearest[0]}?" if nearest else "See --help for the flags."
+        raise BadRequest(f"{flag} is no flag of this program. {remedy}")
+
+
+def _shown_default(default: Any) -> str:
+    return "" if default in (None, "", ()) else f" Default: {default}.".replace("%", "%%")
