@@ -7,6 +7,7 @@ and renamed, its number of records is in its name, and it is never changed again
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import re
 import uuid
@@ -100,7 +101,6 @@ def read_shard(path: Path, feature_size: int) -> dict[bytes, Vectors]:
 
 def _set_aside(path: Path) -> None:
     """Rename, not delete: the file is not this run's."""
-    try:
+    # Refused where the cache may only be read, or another run was first: the warning has been given.
+    with contextlib.suppress(OSError):
         path.rename(path.with_suffix(".damaged"))
-    except OSError:
-        pass  # a cache that may only be read, or another run was first: the warning has been given

@@ -38,6 +38,14 @@ class SoftmaxLayer:
 
 
 @dataclasses.dataclass(frozen=True)
+class Batch:
+    """Vectors float32 [n, feature_size] and their labels int64 [n]."""
+
+    vectors: Vectors
+    labels: Labels
+
+
+@dataclasses.dataclass(frozen=True)
 class Metrics:
     """Accuracy in [0, 1] and mean cross entropy in nats over `count` images."""
 
@@ -60,8 +68,8 @@ class Sampler:
     """Draws images of a set, class first (uniform over the classes that have some), then an image."""
 
     def __init__(self, images: BottleneckSet, rng: np.random.Generator) -> None:
+        self.images = images
         self._rng = rng
-        self._size = len(images)
         self._rows = np.argsort(images.labels, kind="stable")
         _, self._starts, self._counts = np.unique(
             images.labels[self._rows], return_index=True, return_counts=True
@@ -70,27 +78,39 @@ class Sampler:
     def draw(self, count: int) -> NDArray[np.int64]:
         """Return int64 [count] row numbers, or every row once for ALL."""
         if count == ALL:
-            return np.arange(self._size)
+            return np.arange(len(self.images))
         classes = self._rng.integers(len(self._counts), size=count)
         within = self._rng.integers(self._counts[classes])
         rows: NDArray[np.int64] = self._rows[self._starts[classes] + within]
         return rows
 
+    def batch(self, count: int) -> Batch:
+        """Return the vectors and labels of a draw."""
+        rows = self.draw(count)
+        return Batch(self.images.vectors[rows], self.images.labels[rows])
 
-def measure(layer: SoftmaxLayer, vectors: Vectors, labels: Labels) -> Metrics:
-    """Return the metrics of `layer` on float32 [n, feature_size] vectors, n >= 1, of int64 [n] labels."""
-    log_probabilities = layer.log_probabilities(vectors)
-    hits = log_probabilities.argmax(axis=1) == labels
-    losses = -log_probabilities[np.arange(len(labels)), labels]
-    return Metrics(float(hits.mean()), float(losses.mean()), len(labels))
+
+def validate(sampler: Sampler, layer: SoftmaxLayer, options: TrainingOptions) -> Metrics | None:
+    """Return the metrics on a draw of validation images, or None if there are none."""
+    if len(sampler.images) == 0:
+        return None
+    return measure(layer, sampler.batch(options.validation_batch_size))
+
+
+def measure(layer: SoftmaxLayer, batch: Batch) -> Metrics:
+    """Return the metrics of `layer` on a batch of at least one image."""
+    log_probabilities = layer.log_probabilities(batch.vectors)
+    hits = log_probabilities.argmax(axis=1) == batch.labels
+    losses = -log_probabilities[np.arange(len(batch.labels)), batch.labels]
+    return Metrics(float(hits.mean()), float(losses.mean()), len(batch.labels))
 
 
 def train(
     bottlenecks: Bottlenecks,
     options: TrainingOptions,
     *,
-    on_step: Callable[[int, SoftmaxLayer], None] = lambda step, layer: None,
-    on_report: Callable[[Report], None] = lambda report: None,
+    on_step: Callable[[int, SoftmaxLayer], None] | None = None,
+    on_report: Callable[[Report], None] | None = None,
 ) -> SoftmaxLayer:
     """Return the layer after `options.how_many_training_steps` steps.
 
@@ -100,25 +120,26 @@ def train(
     # One stream a purpose: more reports must not change the training.
     initial, training, validation = np.random.default_rng(options.seed).spawn(3)
     layer = _initial(bottlenecks, initial)
-    draw_validation = _validation_drawer(bottlenecks.validation, options, validation)
+    held_out = Sampler(bottlenecks.validation, validation)
     sampler = Sampler(bottlenecks.training, training)
     last = options.how_many_training_steps - 1
     for step in range(options.how_many_training_steps):
-        rows = sampler.draw(options.train_batch_size)
-        vectors, labels = bottlenecks.training.vectors[rows], bottlenecks.training.labels[rows]
-        descend(layer, vectors, labels, options.learning_rate)
-        on_step(step, layer)
-        if step % options.eval_step_interval == 0 or step == last:
-            on_report(Report(step, layer, measure(layer, vectors, labels), draw_validation(layer)))
+        batch = sampler.batch(options.train_batch_size)
+        descend(layer, batch, options.learning_rate)
+        if on_step is not None:
+            on_step(step, layer)
+        if on_report is not None and (step % options.eval_step_interval == 0 or step == last):
+            on_report(Report(step, layer, measure(layer, batch), validate(held_out, layer, options)))
     return layer
 
 
-def descend(layer: SoftmaxLayer, vectors: Vectors, labels: Labels, learning_rate: float) -> None:
+def descend(layer: SoftmaxLayer, batch: Batch, learning_rate: float) -> None:
     """Move `layer` one step against the gradient of the mean cross entropy of a batch."""
-    gradient = layer.probabilities(vectors)
-    gradient[np.arange(len(labels)), labels] -= 1
-    gradient *= np.float32(learning_rate / len(labels))
-    np.subtract(layer.weights, vectors.T @ gradient, out=layer.weights)
+    count = len(batch.labels)
+    gradient = layer.probabilities(batch.vectors)
+    gradient[np.arange(count), batch.labels] -= 1
+    gradient *= np.float32(learning_rate / count)
+    np.subtract(layer.weights, batch.vectors.T @ gradient, out=layer.weights)
     np.subtract(layer.biases, gradient.sum(axis=0), out=layer.biases)
 
 
@@ -130,17 +151,3 @@ def _initial(bottlenecks: Bottlenecks, rng: np.random.Generator) -> SoftmaxLayer
     return SoftmaxLayer(
         weights=np.clip(weights, -limit, limit).astype(np.float32), biases=np.zeros(shape[1], np.float32)
     )
-
-
-def _validation_drawer(
-    images: BottleneckSet, options: TrainingOptions, rng: np.random.Generator
-) -> Callable[[SoftmaxLayer], Metrics | None]:
-    if len(images) == 0:
-        return lambda layer: None
-    sampler = Sampler(images, rng)
-
-    def draw(layer: SoftmaxLayer) -> Metrics:
-        rows = sampler.draw(options.validation_batch_size)
-        return measure(layer, images.vectors[rows], images.labels[rows])
-
-    return draw

@@ -99,7 +99,7 @@ def run(
 
 @contextlib.contextmanager
 def _terminating_tidily() -> Iterator[None]:
-    def terminate(signum: int, frame: object) -> NoReturn:
+    def terminate(_signum: int, _frame: object) -> NoReturn:
         raise _Terminated
 
     try:

@@ -148,7 +148,7 @@ def _files_below(folder: Path) -> Iterator[Path]:
     seen = set()
     for parent, folders, names in os.walk(folder, followlinks=True):
         # By identity, not by name: a link back to a parent would be walked for ever.
-        status = os.stat(parent)
+        status = Path(parent).stat()
         if (status.st_dev, status.st_ino) in seen:
             folders.clear()
             continue

@@ -64,6 +64,7 @@ class IntermediateGraphs:
         self._options = options
 
     def __call__(self, step: int, layer: SoftmaxLayer) -> None:
+        """Store the layer if this step is one at which to do so. Raises WorkFailed."""
         frequency = self._options.intermediate_store_frequency
         if frequency == 0 or step == 0 or step % frequency:
             return
@@ -96,7 +97,7 @@ def write_all(
 
 def write_graph(frozen: FrozenGraph, path: Path) -> None:
     """Write the graph at `path`, whole or not at all. Raises WorkFailed."""
-    write_bytes(path, frozen.graph_def.SerializeToString(deterministic=True))
+    write_bytes(path, _serialized(frozen))
 
 
 def write_checked_graph(
@@ -113,7 +114,7 @@ def write_checked_graph(
     memory does. Raises WorkFailed, with what was at `path` untouched, if it does not.
     """
     with replacing(path) as beside:
-        write_graph(frozen, beside)
+        beside.write_bytes(_serialized(frozen))
         read_back = FrozenGraph(read_graph(beside), frozen.input_name, frozen.output_name)
         return _check_agreement(read_back, path, layer=layer, bottlenecks=bottlenecks, extractor=extractor)
 
@@ -177,9 +178,14 @@ def write_saved_model(frozen: FrozenGraph, folder: Path) -> None:
                     inputs={"image": graph.get_tensor_by_name(frozen.input_name)},
                     outputs={"prediction": graph.get_tensor_by_name(frozen.output_name)},
                 )
-            os.replace(whole, folder)
+            whole.replace(folder)
     except (OSError, tf.errors.OpError) as error:
         raise WorkFailed(f"--saved_model_dir '{folder}' cannot be written: {error}") from error
+
+
+def _serialized(frozen: FrozenGraph) -> bytes:
+    content: bytes = frozen.graph_def.SerializeToString(deterministic=True)
+    return content
 
 
 def _check_agreement(
@@ -193,10 +199,9 @@ def _check_agreement(
     chosen = bottlenecks.testing if len(bottlenecks.testing) else bottlenecks.training
     run = forward(read_back)
     agreed = 0
-    for start in range(0, min(len(chosen), CHECKED_IMAGES), BATCH_SIZE):
-        rows, pixels = _pixels(
-            chosen, range(start, min(start + BATCH_SIZE, CHECKED_IMAGES, len(chosen))), extractor
-        )
+    candidates = range(min(len(chosen), CHECKED_IMAGES))
+    for start in range(0, len(candidates), BATCH_SIZE):
+        rows, pixels = _pixels(chosen, candidates[start : start + BATCH_SIZE], extractor)
         if not rows:
             continue
         difference = np.abs(run(pixels) - layer.probabilities(chosen.vectors[rows])).max(axis=1)

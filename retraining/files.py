@@ -27,7 +27,7 @@ def replacing(path: Path) -> Iterator[Path]:
         raise WorkFailed(f"{path}: cannot be written: {error.strerror}.") from error
     try:
         yield beside
-        os.replace(beside, path)
+        beside.replace(path)
     except OSError as error:
         raise WorkFailed(f"{path}: cannot be written: {error.strerror or error}.") from error
     finally:

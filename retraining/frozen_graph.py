@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from retraining.quiet_tensorflow import tf
 
-GraphDef = tf.compat.v1.GraphDef
-NodeDef = tf.compat.v1.NodeDef
+GraphDef: TypeAlias = tf.compat.v1.GraphDef
+NodeDef: TypeAlias = tf.compat.v1.NodeDef
 
 Forward = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
@@ -20,7 +21,7 @@ Forward = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 class FrozenGraph:
     """A GraphDef and the tensor names (`op:0`) of its input and its output."""
 
-    graph_def: GraphDef
+    graph_def: GraphDef = dataclasses.field(repr=False)  # thousands of lines
     input_name: str
     output_name: str
 

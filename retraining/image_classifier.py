@@ -19,6 +19,8 @@ from retraining.options import LabelImageOptions
 
 UNKNOWN_DIMENSION = -1
 
+INPUT_OPS = ("Placeholder", "PlaceholderWithDefault")
+
 
 @dataclasses.dataclass(frozen=True)
 class Prediction:
@@ -82,8 +84,8 @@ class ImageClassifier:
         scores = scores.reshape(len(pixels), -1)
         if scores.shape[1] != len(self.labels):
             raise BadRequest(
-                f"the graph gives {scores.shape[1]} scores and --labels names {len(self.labels)}; they must be "
-                "of the same training."
+                f"the graph gives {scores.shape[1]} scores and --labels names {len(self.labels)}; "
+                "they must be of the same training."
             )
         return scores
 
@@ -115,14 +117,13 @@ def load(options: LabelImageOptions) -> ImageClassifier:
 
 
 def _input(nodes: dict[str, NodeDef], options: LabelImageOptions) -> NodeDef:
-    candidates = [
-        name for name, node in nodes.items() if node.op in ("Placeholder", "PlaceholderWithDefault")
-    ]
+    candidates = [name for name, node in nodes.items() if node.op in INPUT_OPS]
     if options.input_layer is not None:
         return _named(nodes, options.input_layer, "--input_layer", candidates)
     if len(candidates) != 1:
         raise BadRequest(
-            f"graph '{options.graph}' has {len(candidates)} inputs ({_listed(candidates)}). Name one with --input_layer."
+            f"graph '{options.graph}' has {len(candidates)} inputs ({_listed(candidates)}). Name one with "
+            "--input_layer."
         )
     return nodes[candidates[0]]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from retraining.errors import BadImage
 
@@ -18,8 +18,8 @@ Pixels = NDArray[np.float32]
 # Part of the cache's key: raise it with any change that changes a pixel.
 PREPROCESSING = "rgb in [0, 1], orientation applied, alpha over white, antialiased bilinear, version 1"
 
-# What the bytes are decides, never the suffix; other formats of Pillow's are for other people.
-FORMATS = ("JPEG", "MPO", "PNG", "GIF", "BMP", "WEBP", "TIFF")
+# What the bytes are decides, never the suffix. MPO, of some cameras, is opened as the JPEG that it begins with.
+FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,14 +59,15 @@ def decode(content: bytes, size: ImageSize) -> Pixels:
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             ImageOps.exif_transpose(image, in_place=True)
             resized = _rgb(image).resize((size.width, size.height), Image.Resampling.BILINEAR)
-    except Image.UnidentifiedImageError as error:
+    except UnidentifiedImageError as error:
         raise BadImage(f"is not an image of a known format ({', '.join(FORMATS)})") from error
     except Image.DecompressionBombError as error:
         raise BadImage("has more pixels than any photograph; refused") from error
     except (OSError, SyntaxError, ValueError, ArithmeticError, LookupError, MemoryError) as error:
         # The families of errors that Pillow's decoders raise on damaged bytes.
         raise BadImage(f"is damaged or cut short ({error})") from error
-    return np.divide(np.asarray(resized), 255, dtype=np.float32)
+    pixels: Pixels = np.divide(np.asarray(resized), 255, dtype=np.float32)
+    return pixels
 
 
 def _rgb(image: Image.Image) -> Image.Image:

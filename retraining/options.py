@@ -22,6 +22,7 @@ from retraining.errors import BadRequest
 ALL = -1  # as a batch size: the whole set
 
 Options = TypeVar("Options")
+Number = TypeVar("Number", int, float)
 
 
 def _flag(default: Any, meaning: str, parse: Callable[[str], Any], **argparse_settings: Any) -> Any:
@@ -30,14 +31,15 @@ def _flag(default: Any, meaning: str, parse: Callable[[str], Any], **argparse_se
     return dataclasses.field(default=default, metadata=metadata)
 
 
-def _number(text: str, kind: Callable[[str], float], rule: str, holds: Callable[[float], bool]) -> Any:
+def _number(text: str, kind: Callable[[str], Number], rule: str, holds: Callable[[Number], bool]) -> Number:
     try:
         value = kind(text)
     except ValueError:
-        value = math.nan
-    if not holds(value):  # false for NaN, whatever is compared
-        raise argparse.ArgumentTypeError(f"must be {rule}, received '{text}'")
-    return value
+        pass
+    else:
+        if holds(value):  # false for NaN, whatever is compared
+            return value
+    raise argparse.ArgumentTypeError(f"must be {rule}, received '{text}'")
 
 
 def _percentage(text: str) -> float:
@@ -121,6 +123,7 @@ class DataOptions:
     )
 
     def check(self) -> None:
+        """Raise BadRequest if these flags contradict each other or what is on disk."""
         if self.image_dir is None:
             raise BadRequest("--image_dir is required: the folder with one sub-folder of images per class.")
         held_out = self.testing_percentage + self.validation_percentage
@@ -162,6 +165,7 @@ class ModuleOptions:
     )
 
     def check(self) -> None:
+        """Raise BadRequest if these flags contradict each other or what is on disk."""
         if not self.tfhub_module:
             raise BadRequest("--tfhub_module must be an address, a folder or 'builtin', received ''.")
         if self.architecture and self.tfhub_module != DEFAULT_MODULE:
@@ -229,6 +233,7 @@ class OutputOptions:
     logging_verbosity: str = _flag("INFO", f"One of {' '.join(LEVELS)}.", _one_of(*LEVELS), metavar="LEVEL")
 
     def check(self) -> None:
+        """Raise BadRequest if these flags contradict each other or what is on disk."""
         files = {
             "--output_graph": self.output_graph,
             "--output_labels": self.output_labels,
@@ -302,26 +307,35 @@ class LabelImageOptions:
     num_top_predictions: int = _flag(5, "How many of the best labels are printed.", _count)
 
 
+@dataclasses.dataclass(frozen=True)
+class SamplePhotosOptions:
+    """All of sample_photos' flags."""
+
+    folder: Path = _flag(None, "Folder to draw into; class folders are made in it.", _path, metavar="DIR")
+    per_class: int = _flag(60, "Photographs of each kind of flower.", _count)
+    seed: int = _flag(0, "Seed of all that is drawn: same seed, same photographs.", _count_or_none)
+
+
 def parse_retrain(argv: Sequence[str] | None) -> RetrainOptions:
     """Return retrain.py's options from command-line words. Raises BadRequest."""
-    groups = {
-        "data": DataOptions,
-        "module": ModuleOptions,
-        "training": TrainingOptions,
-        "output": OutputOptions,
-    }
     parser = _Parser(
         prog="retrain",
         description="Turn a folder of photographs, one sub-folder per class, into an image classifier.",
         epilog="Example: retrain.py --image_dir ~/flower_photos --tfhub_module builtin",
     )
-    for group in groups.values():
+    for group in (DataOptions, ModuleOptions, TrainingOptions, OutputOptions):
         parser.add_flags(group)
     values = parser.parse(argv)
-    options = {name: _take(group, values) for name, group in groups.items()}
-    for group in ("data", "module", "output"):
-        options[group].check()
-    return RetrainOptions(**options)
+    options = RetrainOptions(
+        data=_take(DataOptions, values),
+        module=_take(ModuleOptions, values),
+        training=_take(TrainingOptions, values),
+        output=_take(OutputOptions, values),
+    )
+    options.data.check()
+    options.module.check()
+    options.output.check()
+    return options
 
 
 def parse_label_image(argv: Sequence[str] | None) -> LabelImageOptions:
@@ -336,6 +350,15 @@ def parse_label_image(argv: Sequence[str] | None) -> LabelImageOptions:
     return dataclasses.replace(options, image=tuple(options.image))
 
 
+def parse_sample_photos(argv: Sequence[str] | None) -> SamplePhotosOptions:
+    """Return sample_photos' options from command-line words. Raises BadRequest."""
+    parser = _Parser(
+        prog="sample_photos", description="Draw photographs of five kinds of flower, to try the retrainer on."
+    )
+    parser.add_flags(SamplePhotosOptions, positional="folder")
+    return _take(SamplePhotosOptions, parser.parse(argv))
+
+
 def _take(group: type[Options], values: argparse.Namespace) -> Options:
     names = [field.name for field in dataclasses.fields(group)]  # type: ignore[arg-type]
     return group(**{name: getattr(values, name) for name in names})
@@ -348,15 +371,18 @@ class _Parser(argparse.ArgumentParser):
         # No abbreviations: a flag added later must not change what a user's script means.
         super().__init__(allow_abbrev=False, **settings)
 
-    def add_flags(self, group: type[Any]) -> None:
-        """Add each field of the dataclass `group` as a flag, under its docstring as the title."""
+    def add_flags(self, group: type[Any], *, positional: str = "") -> None:
+        """Add each field of the dataclass `group` as a flag, under its docstring as the title.
+
+        The field named `positional` is a word without a flag instead.
+        """
         title = (group.__doc__ or "").splitlines()[0].rstrip(".")
         section = self.add_argument_group(title)
         for field in dataclasses.fields(group):
             settings = {"metavar": "N"} | field.metadata["argparse"]
             default = None if settings.get("action") == "append" else field.default
             section.add_argument(
-                f"--{field.name}",
+                field.name if field.name == positional else f"--{field.name}",
                 type=field.metadata["parse"],
                 default=default,
                 help=field.metadata["help"] + _shown_default(field.default),

@@ -13,6 +13,7 @@ from retraining.errors import BadModule
 from retraining.frozen_graph import FrozenGraph, for_inference, op_of
 from retraining.quiet_tensorflow import convert_variables_to_constants_v2, tf
 
+REQUIRED_FILES = ("saved_model.pb", "variables/variables.index")
 SIGNATURES = ("image_feature_vector", "serving_default", "default")
 
 _LOAD_ERRORS = (tf.errors.OpError, OSError, ValueError, KeyError, RuntimeError, DecodeError)
@@ -22,9 +23,7 @@ def check_folder(folder: Path) -> None:
     """Raise BadModule, naming what is missing, unless `folder` looks like a whole module."""
     if not folder.is_dir():
         raise BadModule(f"module '{folder}' is not a folder. Give the folder that holds saved_model.pb.")
-    missing = [
-        name for name in ("saved_model.pb", "variables/variables.index") if not (folder / name).is_file()
-    ]
+    missing = [name for name in REQUIRED_FILES if not (folder / name).is_file()]
     if missing:
         raise BadModule(
             f"module '{folder}' is incomplete: it has no {' and no '.join(missing)}. If it came from a "

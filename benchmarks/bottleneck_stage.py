@@ -1,0 +1,101 @@
+"""The bottleneck stage against the limit that its two parts, decoding and the network, set it."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import logging
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.rounds import rate
+from retraining import bottlenecks, frozen_graph, images, pipeline
+from retraining.bottleneck_cache import BottleneckCache
+from retraining.dataset import Dataset, LabelledImage
+from retraining.extractor import BATCH_SIZE, FeatureExtractor
+from retraining.frozen_graph import Forward
+from retraining.images import ImageSize, Pixels
+
+SMALL_BATCH, LARGE_BATCH = 32, 64
+
+FORWARD_IMAGES = 512  # decoded for the forward pass at most: 600 kB each at 224x224
+
+log = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True)
+class Round:
+    """Images a second of the stage and of its parts alone, measured one after the other."""
+
+    forward_small_batch: float
+    forward_large_batch: float
+    decode: float
+    stage: float
+
+    @property
+    def forward(self) -> float:
+        """The better of the two batch sizes."""
+        return max(self.forward_small_batch, self.forward_large_batch)
+
+    @property
+    def limit(self) -> float:
+        """What decoding and network come to if each has the processor to itself in its turn."""
+        return 1 / (1 / self.forward + 1 / self.decode)
+
+    @property
+    def ratio(self) -> float:
+        """The share of the limit that the stage reaches."""
+        return self.stage / self.limit
+
+
+def measure(dataset: Dataset, extractor: FeatureExtractor, *, repeat: int) -> tuple[Round, ...]:
+    """Return `repeat` rounds over the dataset, of at least LARGE_BATCH usable images."""
+    decode = functools.partial(_decode, size=extractor.image_size)
+    pixels = np.stack([decode(image) for image in dataset.images[:FORWARD_IMAGES]])
+    run = frozen_graph.forward(extractor.graph)
+    for batch_size in (SMALL_BATCH, LARGE_BATCH):
+        run(pixels[:batch_size])
+    extractor.extract(pixels[:BATCH_SIZE])  # its session: starting one is no part of the stage
+    rounds = []
+    for number in range(1, repeat + 1):
+        log.info("bottleneck stage: round %d of %d", number, repeat)
+        rounds.append(
+            Round(
+                forward_small_batch=_forward_rate(run, pixels, SMALL_BATCH),
+                forward_large_batch=_forward_rate(run, pixels, LARGE_BATCH),
+                decode=_decode_rate(dataset, extractor.image_size),
+                stage=_stage_rate(dataset, extractor),
+            )
+        )
+    return tuple(rounds)
+
+
+def _decode(image: LabelledImage, size: ImageSize) -> Pixels:
+    return images.decode(images.read(image.path), size)
+
+
+def _forward_rate(run: Forward, pixels: Pixels, batch_size: int) -> float:
+    starts = range(0, len(pixels) - batch_size + 1, batch_size)
+
+    def work() -> None:
+        for start in starts:
+            run(pixels[start : start + batch_size])
+
+    return rate(len(starts) * batch_size, work)
+
+
+def _decode_rate(dataset: Dataset, size: ImageSize) -> float:
+    def work() -> None:
+        decode = functools.partial(_decode, size=size)
+        for _ in pipeline.ahead(dataset.images, decode, lookahead=2 * BATCH_SIZE):
+            pass
+
+    return rate(len(dataset.images), work)
+
+
+def _stage_rate(dataset: Dataset, extractor: FeatureExtractor) -> float:
+    with tempfile.TemporaryDirectory(prefix="bench_") as folder:
+        cache = BottleneckCache(Path(folder), extractor)
+        return rate(len(dataset.images), lambda: bottlenecks.compute(dataset, extractor, cache))

@@ -1,0 +1,62 @@
+"""Training with all that retrain.py prints and logs for TensorBoard, against the bare loop."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import logging
+import os
+import tempfile
+from pathlib import Path
+
+from benchmarks.rounds import rate
+from retraining import classifier, export, log_lines
+from retraining.bottlenecks import Bottlenecks
+from retraining.extractor import FeatureExtractor
+from retraining.options import OutputOptions, TrainingOptions
+from retraining.summaries import SummaryWriter
+
+log = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True)
+class Round:
+    """Training steps a second."""
+
+    bare: float
+    reported: float
+
+    @property
+    def times_slower(self) -> float:
+        """How many times as long the steps take with reports."""
+        return self.bare / self.reported
+
+
+def measure(vectors: Bottlenecks, extractor: FeatureExtractor, *, repeat: int) -> tuple[Round, ...]:
+    """Return `repeat` rounds of a default training."""
+    options = TrainingOptions()
+    classifier.train(vectors, dataclasses.replace(options, how_many_training_steps=100))  # to warm up
+    rounds = []
+    for number in range(1, repeat + 1):
+        log.info("training: round %d of %d", number, repeat)
+        steps = options.how_many_training_steps
+        bare = rate(steps, lambda: classifier.train(vectors, options))
+        rounds.append(Round(bare, rate(steps, lambda: _train_reported(vectors, options, extractor))))
+    return tuple(rounds)
+
+
+def _train_reported(vectors: Bottlenecks, options: TrainingOptions, extractor: FeatureExtractor) -> None:
+    """Train as retrain.py does, its lines going nowhere."""
+    with (
+        tempfile.TemporaryDirectory(prefix="bench_") as folder,
+        Path(os.devnull).open("w") as nowhere,
+        contextlib.redirect_stdout(nowhere),
+        SummaryWriter(Path(folder)) as tensorboard,
+    ):
+
+        def report(state: classifier.Report) -> None:
+            log_lines.report(state)
+            tensorboard.add_report(state)
+
+        store = export.IntermediateGraphs(extractor, OutputOptions())
+        classifier.train(vectors, options, on_step=store, on_report=report)

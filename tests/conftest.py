@@ -1,0 +1,129 @@
+"""Data that several tests share: photographs of plain colours, and small modules in both forms."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from retraining import bottlenecks, dataset, extractor
+from retraining.bottleneck_cache import BottleneckCache
+from retraining.bottlenecks import Bottlenecks
+from retraining.extractor import FeatureExtractor
+from retraining.options import DataOptions
+from retraining.quiet_tensorflow import tf
+
+MODULE_SIZE = 32
+MODULE_FEATURES = 48
+COLOURS = {"cyan": (0, 255, 255), "magenta": (255, 0, 255), "yellow": (255, 255, 0)}
+
+
+@pytest.fixture(autouse=True)
+def package_logger() -> Iterator[None]:
+    """Give each test the package's logger as Python makes it, whatever a command did to it."""
+    logger = logging.getLogger("retraining")
+    logger.handlers, logger.propagate = [], True
+    logger.setLevel(logging.INFO)
+    yield
+
+
+def write_photo(path: Path, colour: tuple[int, int, int], seed: int) -> None:
+    """Write a photograph of one colour, with noise that makes its bytes unique to `seed`."""
+    rng = np.random.default_rng(seed)
+    noise = rng.integers(-40, 40, (40, 60, 3))
+    pixels = np.clip(np.array(colour) * 0.8 + 25 + noise, 0, 255).astype(np.uint8)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path)
+
+
+def write_colour_photos(folder: Path, per_class: int = 30) -> Path:
+    """Write a folder of three classes that any network tells apart."""
+    for number, (name, colour) in enumerate(COLOURS.items()):
+        for index in range(per_class):
+            write_photo(folder / name / f"{name}_{index:03}.jpg", colour, 1000 * number + index)
+    return folder
+
+
+@pytest.fixture
+def colour_photos(tmp_path: Path) -> Path:
+    return write_colour_photos(tmp_path / "photos")
+
+
+class _ColourGrid(tf.Module):
+    """The mean colours of a 4x4 grid, times a variable."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = tf.Variable(tf.linspace(1.0, 8.0, MODULE_FEATURES))
+
+    @tf.function(input_signature=[tf.TensorSpec([None, MODULE_SIZE, MODULE_SIZE, 3], tf.float32, "inputs")])
+    def __call__(self, inputs: tf.Tensor) -> tf.Tensor:
+        grid = tf.nn.avg_pool2d(inputs, MODULE_SIZE // 4, MODULE_SIZE // 4, "VALID")
+        return tf.reshape(grid, [-1, MODULE_FEATURES]) * self.scale
+
+
+@pytest.fixture(scope="session")
+def tf2_module(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A module in TF2 SavedModel form: float32 [n, 32, 32, 3] to float32 [n, 48]."""
+    folder = tmp_path_factory.mktemp("modules") / "colour_grid"
+    module = _ColourGrid()
+    tf.saved_model.save(module, str(folder), signatures={"serving_default": module.__call__})
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tf1_hub_module(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same function in TF1 Hub form, with a branch that only training takes, as many have."""
+    folder = tmp_path_factory.mktemp("modules") / "colour_grid_tf1"
+    graph = tf.Graph()
+    with graph.as_default(), tf.compat.v1.Session(graph=graph) as session:
+        images = tf.compat.v1.placeholder(tf.float32, [None, MODULE_SIZE, MODULE_SIZE, 3], "images")
+        scale = tf.compat.v1.get_variable("scale", initializer=tf.linspace(1.0, 8.0, MODULE_FEATURES))
+        is_training = tf.compat.v1.placeholder_with_default(False, [], "is_training")
+        grid = tf.nn.avg_pool2d(images, MODULE_SIZE // 4, MODULE_SIZE // 4, "VALID")
+        alive, dead = tf.raw_ops.Switch(data=grid, pred=is_training)
+        merged = tf.raw_ops.Merge(inputs=[alive, tf.raw_ops.Neg(x=dead)])[0]
+        features = tf.reshape(merged, [-1, MODULE_FEATURES]) * scale
+        session.run(scale.initializer)
+        _save_tf1_hub(session, folder, images, features)
+    return folder
+
+
+def _save_tf1_hub(
+    session: tf.compat.v1.Session, folder: Path, images: tf.Tensor, features: tf.Tensor
+) -> None:
+    info = tf.compat.v1.saved_model.build_tensor_info
+    signature = tf.compat.v1.saved_model.build_signature_def(
+        inputs={"images": info(images)}, outputs={"default": info(features)}
+    )
+    builder = tf.compat.v1.saved_model.Builder(str(folder))
+    builder.add_meta_graph_and_variables(
+        session, [], signature_def_map={"default": signature, "image_feature_vector": signature}
+    )
+    builder.save()
+    (folder / "tfhub_module.pb").write_bytes(b"\x08\x03")
+
+
+@pytest.fixture(scope="session")
+def network(tf2_module: Path) -> FeatureExtractor:
+    return extractor.load(str(tf2_module))
+
+
+@dataclasses.dataclass(frozen=True)
+class Computed:
+    """The photographs of `colour_photos`, with their vectors."""
+
+    folder: Path
+    bottlenecks: Bottlenecks
+
+
+@pytest.fixture(scope="session")
+def computed(network: FeatureExtractor, tmp_path_factory: pytest.TempPathFactory) -> Computed:
+    folder = write_colour_photos(tmp_path_factory.mktemp("computed") / "photos")
+    cache = BottleneckCache(tmp_path_factory.mktemp("cache"), network)
+    return Computed(folder, bottlenecks.compute(dataset.scan(DataOptions(folder)), network, cache))

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from retraining.bottleneck_cache import SHARD_SIZE, BottleneckCache
+from retraining.extractor import FeatureExtractor
+from tests.conftest import MODULE_FEATURES
+
+
+def key(number: int) -> bytes:
+    return hashlib.sha256(str(number).encode()).digest()
+
+
+def vector(number: int) -> np.ndarray:
+    return np.random.default_rng(number).normal(size=MODULE_FEATURES).astype(np.float32)
+
+
+def filled(folder: Path, network: FeatureExtractor, numbers: range) -> BottleneckCache:
+    cache = BottleneckCache(folder, network)
+    for number in numbers:
+        cache.add(key(number), vector(number))
+    cache.flush()
+    return cache
+
+
+def shards(cache: BottleneckCache) -> list[Path]:
+    return sorted(cache.folder.glob("*.tfrecord"))
+
+
+def test_later_run_reads_what_an_earlier_one_wrote(tmp_path: Path, network: FeatureExtractor) -> None:
+    filled(tmp_path, network, range(SHARD_SIZE + 10))
+    later = BottleneckCache(tmp_path, network)
+    assert len(shards(later)) == 2
+    for number in range(SHARD_SIZE + 10):
+        np.testing.assert_array_equal(later.get(key(number)), vector(number))
+    assert later.get(key(-1)) is None
+
+
+def test_folder_is_named_after_module_and_fingerprint(tmp_path: Path, network: FeatureExtractor) -> None:
+    cache = BottleneckCache(tmp_path, network)
+    assert cache.folder == tmp_path / f"colour_grid-{network.fingerprint[:16]}"
+
+
+def test_another_fingerprint_is_never_answered(tmp_path: Path, network: FeatureExtractor) -> None:
+    filled(tmp_path, network, range(3))
+    other = dataclasses.replace(network, fingerprint="0" * 64)
+    assert BottleneckCache(tmp_path, other).get(key(0)) is None
+
+
+def test_full_shard_is_on_disk_before_the_run_ends(tmp_path: Path, network: FeatureExtractor) -> None:
+    cache = BottleneckCache(tmp_path, network)
+    for number in range(SHARD_SIZE + 5):
+        cache.add(key(number), vector(number))
+    # No flush: as after kill -9.
+    survivor = BottleneckCache(tmp_path, network)
+    assert sum(survivor.get(key(number)) is not None for number in range(SHARD_SIZE + 5)) == SHARD_SIZE
+
+
+@pytest.mark.parametrize("damage", ["flip", "cut", "cut between records", "empty"])
+def test_damaged_shard_is_named_set_aside_and_alone(
+    damage: str, tmp_path: Path, network: FeatureExtractor, caplog: pytest.LogCaptureFixture
+) -> None:
+    filled(tmp_path, network, range(10))
+    (damaged,) = shards(BottleneckCache(tmp_path, network))
+    filled(tmp_path, network, range(10, 20))
+    content = damaged.read_bytes()
+    record = len(content) // 10
+    damaged.write_bytes(
+        {
+            "flip": content[:500] + bytes([content[500] ^ 1]) + content[501:],
+            "cut": content[:-7],
+            "cut between records": content[:-record],
+            "empty": b"",
+        }[damage]
+    )
+    cache = BottleneckCache(tmp_path, network)
+    (message,) = [entry.getMessage() for entry in caplog.records]
+    assert message.startswith(f"bottleneck shard {damaged} is damaged (")
+    assert message.endswith("); its vectors are computed again.")
+    assert [cache.get(key(number)) is not None for number in range(20)] == [False] * 10 + [True] * 10
+    assert not damaged.exists()
+    assert damaged.with_suffix(".damaged").exists()
+
+
+def test_two_writers_on_one_folder_keep_each_others_vectors(
+    tmp_path: Path, network: FeatureExtractor
+) -> None:
+    first, second = BottleneckCache(tmp_path, network), BottleneckCache(tmp_path, network)
+    for number in range(10):
+        first.add(key(number), vector(number))
+        second.add(key(number + 5), vector(number + 5))
+    first.flush()
+    second.flush()
+    both = BottleneckCache(tmp_path, network)
+    for number in range(15):
+        np.testing.assert_array_equal(both.get(key(number)), vector(number))
+
+
+def test_foreign_files_are_left_alone(tmp_path: Path, network: FeatureExtractor) -> None:
+    folder = filled(tmp_path, network, range(3)).folder
+    (folder / "notes.txt").write_text("mine")
+    (folder / "shard-v9.tfrecord").write_bytes(b"of a version to come")
+    BottleneckCache(tmp_path, network)
+    assert (folder / "notes.txt").read_text() == "mine"
+    assert (folder / "shard-v9.tfrecord").read_bytes() == b"of a version to come"

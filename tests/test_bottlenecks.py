@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from retraining import bottlenecks, dataset, images
+from retraining.bottleneck_cache import BottleneckCache
+from retraining.bottlenecks import Bottlenecks
+from retraining.extractor import FeatureExtractor
+from retraining.options import DataOptions
+from tests.conftest import COLOURS, write_photo
+
+
+def compute(folder: Path, network: FeatureExtractor, cache_dir: Path) -> Bottlenecks:
+    cache = BottleneckCache(cache_dir, network)
+    return bottlenecks.compute(dataset.scan(DataOptions(folder)), network, cache)
+
+
+def by_path(result: Bottlenecks) -> dict[str, bytes]:
+    sets = (result.training, result.validation, result.testing)
+    return {
+        str(path): row.tobytes()
+        for images in sets
+        for path, row in zip(images.paths, images.vectors, strict=True)
+    }
+
+
+class Counting:
+    """A network that counts the images it is shown."""
+
+    def __init__(self, network: FeatureExtractor, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.images = 0
+        extract = FeatureExtractor.extract
+
+        def counted(extractor: FeatureExtractor, pixels: np.ndarray) -> np.ndarray:
+            self.images += len(pixels)
+            return extract(extractor, pixels)
+
+        monkeypatch.setattr(FeatureExtractor, "extract", counted)
+
+
+@pytest.fixture
+def counting(network: FeatureExtractor, monkeypatch: pytest.MonkeyPatch) -> Counting:
+    return Counting(network, monkeypatch)
+
+
+def test_every_image_has_the_vector_of_its_own_pixels(
+    colour_photos: Path, network: FeatureExtractor, tmp_path: Path
+) -> None:
+    result = compute(colour_photos, network, tmp_path / "cache")
+    assert len(result.training) + len(result.validation) + len(result.testing) == 90
+    for path, row in zip(result.training.paths, result.training.vectors, strict=True):
+        pixels = images.decode(path.read_bytes(), network.image_size)
+        np.testing.assert_array_equal(row, network.extract(pixels[np.newaxis])[0])
+    labels = [result.dataset.labels[label] for label in result.training.labels]
+    assert labels == [path.parent.name for path in result.training.paths]
+
+
+def test_second_run_computes_nothing_and_gives_the_same(
+    colour_photos: Path, network: FeatureExtractor, tmp_path: Path, counting: Counting
+) -> None:
+    first = compute(colour_photos, network, tmp_path / "cache")
+    assert counting.images == 90
+    second = compute(colour_photos, network, tmp_path / "cache")
+    assert counting.images == 90
+    assert by_path(second) == by_path(first)
+
+
+def test_renamed_and_moved_images_are_not_computed_again(
+    colour_photos: Path, network: FeatureExtractor, tmp_path: Path, counting: Counting
+) -> None:
+    compute(colour_photos, network, tmp_path / "cache")
+    shutil.move(colour_photos, tmp_path / "moved")
+    (tmp_path / "moved" / "cyan" / "cyan_000.jpg").rename(tmp_path / "moved" / "cyan" / "renamed.png")
+    compute(tmp_path / "moved", network, tmp_path / "cache")
+    assert counting.images == 90
+
+
+def test_edited_image_is_computed_again_under_the_same_name(
+    colour_photos: Path, network: FeatureExtractor, tmp_path: Path, counting: Counting
+) -> None:
+    before = by_path(compute(colour_photos, network, tmp_path / "cache"))
+    edited = colour_photos / "cyan" / "cyan_000.jpg"
+    write_photo(edited, COLOURS["yellow"], seed=77)
+    after = by_path(compute(colour_photos, network, tmp_path / "cache"))
+    assert counting.images == 91
+    assert {path for path in before if before[path] != after[path]} == {str(edited)}
+
+
+def test_interrupted_run_keeps_what_it_computed_and_the_next_equals_an_undisturbed_one(
+    colour_photos: Path,
+    network: FeatureExtractor,
+    tmp_path: Path,
+    counting: Counting,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    extract, calls = FeatureExtractor.extract, 0
+
+    def interrupted(extractor: FeatureExtractor, pixels: np.ndarray) -> np.ndarray:
+        nonlocal calls
+        calls += 1
+        if calls == 2:
+            raise KeyboardInterrupt
+        return extract(extractor, pixels)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(FeatureExtractor, "extract", interrupted)
+        compute(colour_photos, network, tmp_path / "cache")
+    done = counting.images
+    assert 0 < done < 90
+    resumed = compute(colour_photos, network, tmp_path / "cache")
+    assert counting.images == 90
+    assert by_path(resumed) == by_path(compute(colour_photos, network, tmp_path / "another_cache"))
+
+
+def test_files_that_are_no_images_are_skipped_and_named(
+    colour_photos: Path, network: FeatureExtractor, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken = colour_photos / "cyan" / "broken.jpg"
+    broken.write_bytes(b"<html>")
+    empty = colour_photos / "magenta" / "empty.png"
+    empty.touch()
+    result = compute(colour_photos, network, tmp_path / "cache")
+    assert [skipped.path for skipped in result.skipped] == [broken, empty]
+    assert len(result.dataset.images) == 90
+    assert broken not in result.training.paths + result.validation.paths + result.testing.paths
+    assert [entry.getMessage() for entry in caplog.records] == [
+        f"skipped {broken}: it is not an image of a known format (JPEG, PNG, GIF, BMP, WEBP, TIFF).",
+        f"skipped {empty}: it is empty.",
+    ]
+
+
+def test_image_decodes_by_content_whatever_its_suffix(
+    colour_photos: Path, network: FeatureExtractor, tmp_path: Path
+) -> None:
+    for index, suffix in enumerate((".JPG", ".png", "", ".txt")):
+        (colour_photos / "cyan" / f"cyan_{index:03}.jpg").rename(
+            colour_photos / "cyan" / f"odd_{index}{suffix}"
+        )
+    assert compute(colour_photos, network, tmp_path / "cache").skipped == ()
+
+
+def test_vector_does_not_depend_on_the_batch(network: FeatureExtractor) -> None:
+    rng = np.random.default_rng(0)
+    pixels = rng.random((20, 32, 32, 3), np.float32)
+    together = network.extract(pixels)
+    for index in (0, 7, 19):
+        np.testing.assert_array_equal(network.extract(pixels[index : index + 1])[0], together[index])
+    np.testing.assert_array_equal(network.extract(pixels[::-1]), together[::-1])
+
+
+def test_cache_of_another_module_is_not_used(
+    colour_photos: Path, network: FeatureExtractor, tmp_path: Path, counting: Counting
+) -> None:
+    compute(colour_photos, network, tmp_path / "cache")
+    compute(colour_photos, dataclasses.replace(network, fingerprint="f" * 64), tmp_path / "cache")
+    assert counting.images == 180

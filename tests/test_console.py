@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import logging
+import os
+import signal
+
+import pytest
+
+from retraining import console
+from retraining.errors import BadRequest, UserError, WorkFailed
+
+
+def run(command: object) -> int:
+    return console.run(command, parse=lambda argv: argv, argv=[], name="retrain")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("error", "status"), [(BadRequest("no."), 2), (WorkFailed("no."), 1)])
+def test_user_errors_are_one_line_and_a_status(
+    error: UserError, status: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def command(_: object) -> None:
+        raise error
+
+    assert run(command) == status
+    assert capsys.readouterr().err == "retrain: error: no.\n"
+
+
+def test_bugs_keep_their_traceback() -> None:
+    def command(_: object) -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        run(command)
+
+
+@pytest.mark.parametrize(("sent", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_signals_end_the_command_tidily(sent: signal.Signals, status: int) -> None:
+    tidied = False
+
+    def command(_: object) -> None:
+        nonlocal tidied
+        try:
+            os.kill(os.getpid(), sent)
+            signal.sigtimedwait([], 1)
+        finally:
+            tidied = True
+
+    assert run(command) == status
+    assert tidied
+
+
+def test_results_go_to_standard_output_and_warnings_to_standard_error(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    console.configure_logging("INFO")
+    log = logging.getLogger("retraining.some_module")
+    log.debug("detail")
+    log.info("Final test accuracy = %.1f%% (N=%d)", 91.6, 371)
+    log.warning("few images")
+    captured = capsys.readouterr()
+    assert captured.out == "Final test accuracy = 91.6% (N=371)\n"
+    assert captured.err == "warning: few images\n"
+
+
+def test_verbosity_silences_what_is_below_it(capsys: pytest.CaptureFixture[str]) -> None:
+    console.configure_logging("ERROR")
+    logging.getLogger("retraining").warning("few images")
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err) == ("", "")
+
+
+def test_progress_is_quiet_where_nobody_watches(capsys: pytest.CaptureFixture[str]) -> None:
+    items = console.progress(range(3), total=3, task="Bottlenecks", unit="image")
+    assert list(items) == [0, 1, 2]
+    assert capsys.readouterr().err == ""

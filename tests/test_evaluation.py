@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from retraining import evaluation
+from retraining.classifier import SoftmaxLayer
+from retraining.evaluation import Misclassified
+from retraining.options import TrainingOptions
+from tests.test_classifier import sets
+
+FIRST_THREE = SoftmaxLayer(np.eye(4, 3, dtype=np.float32), np.zeros(3, np.float32))
+ALWAYS_B = SoftmaxLayer(np.zeros((4, 3), np.float32), np.array([0, 1, 0], np.float32))
+
+
+def test_accuracy_is_the_share_of_test_images_that_are_right() -> None:
+    bottlenecks = sets([0, 1, 2], [], [0, 1, 1, 2])
+    perfect = evaluation.evaluate(FIRST_THREE, bottlenecks, TrainingOptions())
+    assert perfect == evaluation.Evaluation(1.0, 4, ())
+    half = evaluation.evaluate(ALWAYS_B, bottlenecks, TrainingOptions())
+    assert half is not None
+    assert (half.accuracy, half.count) == (0.5, 4)
+    assert half.misclassified == (
+        Misclassified(Path("0.jpg"), "a", "b"),
+        Misclassified(Path("3.jpg"), "c", "b"),
+    )
+
+
+def test_test_batch_size_draws_as_many() -> None:
+    bottlenecks = sets([0, 1, 2], [], [0, 1, 2] * 5)
+    result = evaluation.evaluate(FIRST_THREE, bottlenecks, TrainingOptions(test_batch_size=40))
+    assert result is not None
+    assert result.count == 40
+
+
+def test_empty_test_set_has_no_evaluation() -> None:
+    assert evaluation.evaluate(FIRST_THREE, sets([0, 1, 2], [], []), TrainingOptions()) is None

@@ -1,0 +1,198 @@
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from retraining import classifier, export, images
+from retraining.classifier import SoftmaxLayer
+from retraining.errors import BadRequest, WorkFailed
+from retraining.extractor import FeatureExtractor
+from retraining.frozen_graph import FrozenGraph
+from retraining.options import OutputOptions, TrainingOptions
+from retraining.quiet_tensorflow import tf
+from tests.conftest import Computed
+
+
+@pytest.fixture(scope="module")
+def layer(computed: Computed) -> SoftmaxLayer:
+    return classifier.train(computed.bottlenecks, TrainingOptions(how_many_training_steps=100))
+
+
+@pytest.fixture
+def graph(network: FeatureExtractor, layer: SoftmaxLayer) -> FrozenGraph:
+    return export.build(network, layer, "final_result")
+
+
+@pytest.fixture
+def outputs(tmp_path: Path) -> OutputOptions:
+    return OutputOptions(
+        output_graph=tmp_path / "out" / "graph.pb",
+        output_labels=tmp_path / "out" / "labels.txt",
+        saved_model_dir=tmp_path / "out" / "saved_model",
+        checkpoint_path=tmp_path / "out" / "checkpoint",
+        intermediate_output_graphs_dir=tmp_path / "out" / "intermediate",
+        intermediate_store_frequency=10,
+    )
+
+
+def pixels_of(computed: Computed, network: FeatureExtractor) -> np.ndarray:
+    return np.stack(
+        [images.decode(path.read_bytes(), network.image_size) for path in computed.bottlenecks.testing.paths]
+    )
+
+
+def test_graph_runs_in_a_plain_session_by_its_published_names(
+    graph: FrozenGraph, layer: SoftmaxLayer, computed: Computed, network: FeatureExtractor, tmp_path: Path
+) -> None:
+    export.write_graph(graph, tmp_path / "graph.pb")
+    graph_def = tf.compat.v1.GraphDef()
+    graph_def.ParseFromString((tmp_path / "graph.pb").read_bytes())
+    with tf.Graph().as_default() as plain, tf.compat.v1.Session() as session:
+        tf.compat.v1.import_graph_def(graph_def)
+        assert plain.get_tensor_by_name("import/Placeholder:0").shape.as_list() == [None, 32, 32, 3]
+        scores = session.run("import/final_result:0", {"import/Placeholder:0": pixels_of(computed, network)})
+    np.testing.assert_allclose(
+        scores, layer.probabilities(computed.bottlenecks.testing.vectors), rtol=1e-4, atol=1e-6
+    )
+    np.testing.assert_allclose(scores.sum(axis=1), 1, rtol=1e-5)
+
+
+def test_graph_holds_no_functions_and_little_beside_module_and_layer(
+    graph: FrozenGraph, layer: SoftmaxLayer, network: FeatureExtractor
+) -> None:
+    assert len(graph.graph_def.library.function) == 0
+    module, whole = network.graph.graph_def.ByteSize(), graph.graph_def.ByteSize()
+    assert whole < 1.2 * (module + layer.weights.nbytes + layer.biases.nbytes) + 2000
+    placeholders = [node.name for node in graph.graph_def.node if node.op.startswith("Placeholder")]
+    assert placeholders == ["Placeholder"]
+
+
+def test_final_tensor_name_is_the_softmax_op(network: FeatureExtractor, layer: SoftmaxLayer) -> None:
+    named = export.build(network, layer, "my.result")
+    assert [node.op for node in named.graph_def.node if node.name == "my.result"] == ["Softmax"]
+
+
+def test_all_outputs_are_written_and_can_be_used(
+    graph: FrozenGraph,
+    layer: SoftmaxLayer,
+    computed: Computed,
+    network: FeatureExtractor,
+    outputs: OutputOptions,
+) -> None:
+    agreed = export.write_all(
+        graph, outputs, layer=layer, bottlenecks=computed.bottlenecks, extractor=network
+    )
+    assert agreed == len(computed.bottlenecks.testing) > 3
+    assert export.read_labels(outputs.output_labels) == ("cyan", "magenta", "yellow")
+    assert outputs.output_labels.read_bytes() == b"cyan\nmagenta\nyellow\n"
+    assert export.read_graph(outputs.output_graph) == graph.graph_def
+    checkpoint = tf.train.load_checkpoint(str(outputs.checkpoint_path))
+    np.testing.assert_array_equal(checkpoint.get_tensor("weights/.ATTRIBUTES/VARIABLE_VALUE"), layer.weights)
+    left = {path.name for path in outputs.output_graph.parent.iterdir()}
+    assert left == {
+        "graph.pb",
+        "labels.txt",
+        "saved_model",
+        "checkpoint.index",
+        "checkpoint.data-00000-of-00001",
+    }
+
+
+def test_saved_model_serves_image_to_prediction(
+    graph: FrozenGraph, computed: Computed, network: FeatureExtractor, layer: SoftmaxLayer, tmp_path: Path
+) -> None:
+    export.write_saved_model(graph, tmp_path / "new" / "saved_model")
+    module = tf.saved_model.load(str(tmp_path / "new" / "saved_model"))
+    serve = module.signatures["serving_default"]
+    assert list(serve.structured_input_signature[1]) == ["image"]
+    predictions = serve(image=tf.constant(pixels_of(computed, network)))
+    assert list(predictions) == ["prediction"]
+    np.testing.assert_allclose(
+        predictions["prediction"],
+        layer.probabilities(computed.bottlenecks.testing.vectors),
+        rtol=1e-4,
+        atol=1e-6,
+    )
+
+
+def test_graph_that_disagrees_with_the_classifier_is_not_left_as_if_good(
+    network: FeatureExtractor, layer: SoftmaxLayer, computed: Computed, tmp_path: Path
+) -> None:
+    path = tmp_path / "graph.pb"
+    path.write_bytes(b"the earlier good one")
+    wrong = SoftmaxLayer(layer.weights[:, ::-1].copy(), layer.biases)
+    with pytest.raises(WorkFailed) as caught:
+        export.write_checked_graph(
+            export.build(network, wrong, "final_result"),
+            path,
+            layer=layer,
+            bottlenecks=computed.bottlenecks,
+            extractor=network,
+        )
+    message = str(caught.value)
+    assert message.startswith("the exported graph disagrees with the classifier by ")
+    assert message.endswith(
+        f"; '{path}' was not written. Remove the folder of --bottleneck_dir and run again; if it happens again, "
+        "it is a bug: please report it."
+    )
+    assert path.read_bytes() == b"the earlier good one"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_image_edited_since_is_left_out_of_the_check(
+    graph: FrozenGraph, layer: SoftmaxLayer, computed: Computed, network: FeatureExtractor, tmp_path: Path
+) -> None:
+    testing = computed.bottlenecks.testing
+    edited = dataclasses.replace(testing, digests=(b"edited", *testing.digests[1:]))
+    agreed = export.write_checked_graph(
+        graph,
+        tmp_path / "graph.pb",
+        layer=layer,
+        bottlenecks=dataclasses.replace(computed.bottlenecks, testing=edited),
+        extractor=network,
+    )
+    assert agreed == len(testing) - 1
+
+
+def test_intermediate_graphs_and_checkpoint_are_stored_at_their_steps(
+    network: FeatureExtractor, computed: Computed, outputs: OutputOptions
+) -> None:
+    store = export.IntermediateGraphs(network, outputs)
+    classifier.train(computed.bottlenecks, TrainingOptions(how_many_training_steps=25), on_step=store)
+    folder = outputs.intermediate_output_graphs_dir
+    assert {path.name for path in folder.iterdir()} == {"intermediate_10.pb", "intermediate_20.pb"}
+    early, late = (export.read_graph(folder / f"intermediate_{step}.pb") for step in (10, 20))
+    assert early != late
+    assert outputs.checkpoint_path.with_name("checkpoint.index").exists()
+
+
+def test_labels_survive_the_way_to_the_file_and_back(tmp_path: Path) -> None:
+    labels = ("Zebra", " spaces ", "été", "猫", "\udce9 not utf-8", "carriage\rreturn")
+    export.write_labels(labels, tmp_path / "labels.txt")
+    assert export.read_labels(tmp_path / "labels.txt") == labels
+
+
+def test_labels_with_the_line_ends_of_windows_are_read(tmp_path: Path) -> None:
+    (tmp_path / "labels.txt").write_bytes(b"daisy\r\nroses\r\n")
+    assert export.read_labels(tmp_path / "labels.txt") == ("daisy", "roses")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (
+            b"\xff\xff no graph",
+            "'{}' is not a frozen graph, or is cut short. Give the file that retrain.py wrote.",
+        ),
+        (b"", "'{}' is not a frozen graph: it holds no op. Give the file that retrain.py wrote."),
+    ],
+)
+def test_file_that_is_no_graph_is_refused(content: bytes, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "graph.pb"
+    path.write_bytes(content)
+    with pytest.raises(BadRequest) as caught:
+        export.read_graph(path)
+    assert str(caught.value) == message.format(path)

@@ -1,0 +1,204 @@
+from __future__ import annotations
+
+import dataclasses
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from retraining.errors import BadRequest
+from retraining.options import RetrainOptions, parse_label_image, parse_retrain
+
+PROJECT = Path(__file__).parent.parent
+
+
+def parse(*words: str) -> RetrainOptions:
+    return parse_retrain(["--image_dir", "photos", *words])
+
+
+def refusal(*words: str) -> str:
+    with pytest.raises(BadRequest) as caught:
+        parse(*words)
+    return str(caught.value)
+
+
+def test_defaults_are_those_of_ten_years_of_tutorials() -> None:
+    options = parse()
+    assert options.data.testing_percentage == options.data.validation_percentage == 10
+    assert options.module.tfhub_module == "https://tfhub.dev/google/imagenet/inception_v3/feature_vector/3"
+    assert options.module.bottleneck_dir == Path("/tmp/bottleneck")
+    training = options.training
+    assert (training.how_many_training_steps, training.learning_rate) == (4000, 0.01)
+    assert (training.train_batch_size, training.validation_batch_size, training.test_batch_size) == (
+        100,
+        100,
+        -1,
+    )
+    assert training.eval_step_interval == 10
+    output = options.output
+    assert output.output_graph == Path("/tmp/output_graph.pb")
+    assert output.output_labels == Path("/tmp/output_labels.txt")
+    assert output.summaries_dir == Path("/tmp/retrain_logs")
+    assert output.final_tensor_name == "final_result"
+    assert output.checkpoint_path == Path("/tmp/_retrain_checkpoint")
+    assert (output.saved_model_dir, output.intermediate_store_frequency) == (None, 0)
+
+
+@pytest.mark.parametrize(
+    ("words", "value"),
+    [
+        ([], False),
+        (["--X"], True),
+        (["--X", "True"], True),
+        (["--X", "False"], False),
+        (["--X=false"], False),
+    ],
+)
+def test_switch_takes_true_and_false_after_it(words: list[str], value: bool) -> None:
+    flag = "--print_misclassified_test_images"
+    options = parse(*(word.replace("--X", flag) for word in words))
+    assert options.output.print_misclassified_test_images is value
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("--learning_rate 0", "--learning_rate must be a number greater than 0, received '0'."),
+        ("--learning_rate nan", "--learning_rate must be a number greater than 0, received 'nan'."),
+        (
+            "--how_many_training_steps -5",
+            "--how_many_training_steps must be a whole number of at least 1, received '-5'.",
+        ),
+        (
+            "--train_batch_size 0",
+            "--train_batch_size must be a whole number of at least 1, or -1 for the whole set, received '0'.",
+        ),
+        (
+            "--testing_percentage 101",
+            "--testing_percentage must be a percentage from 0 to 100, received '101'.",
+        ),
+        (
+            "--testing_percentage 60 --validation_percentage 40",
+            "--testing_percentage and --validation_percentage must leave a share for training, received "
+            "60 + 40 = 100. Lower one of them.",
+        ),
+        (
+            "--final_tensor_name a:0",
+            "--final_tensor_name must be letters, digits, '_', '.' or '-', beginning with a letter or digit, "
+            "received 'a:0'.",
+        ),
+        (
+            "--final_tensor_name Placeholder",
+            "--final_tensor_name must not be 'Placeholder', which the exported graph uses itself.",
+        ),
+        (
+            "--logging_verbosity LOUD",
+            "--logging_verbosity must be one of DEBUG INFO WARN ERROR FATAL, received 'LOUD'.",
+        ),
+        (
+            "--print_misclassified_test_images maybe",
+            "--print_misclassified_test_images must be True or False, received 'maybe'.",
+        ),
+        ("--output_graph ''", "--output_graph must be a path, received ''."),
+        (
+            "--output_graph same --output_labels same",
+            "--output_graph and --output_labels must differ, received 'same' twice.",
+        ),
+        ("--seed", "--seed expected one argument."),
+        ("--image_dirr x", "--image_dirr is no flag of this program. Did you mean --image_dir?"),
+        (
+            "--train-batch-size=5",
+            "--train-batch-size is no flag of this program. Did you mean --train_batch_size?",
+        ),
+        ("--learning 5", "--learning is no flag of this program. Did you mean --learning_rate?"),
+        ("--quux 5", "--quux is no flag of this program. See --help for the flags."),
+        ("quux", "'quux' belongs to no flag. See --help for the flags."),
+    ],
+)
+def test_flag_that_cannot_be_used_is_refused_with_its_rule(words: str, message: str) -> None:
+    assert refusal(*(word.strip("'") for word in words.split())) == message
+
+
+def test_image_dir_is_asked_for() -> None:
+    with pytest.raises(BadRequest) as caught:
+        parse_retrain([])
+    assert str(caught.value) == (
+        "--image_dir is required: the folder with one sub-folder of images per class."
+    )
+
+
+def test_output_that_is_a_folder_is_refused(tmp_path: Path) -> None:
+    assert refusal("--output_graph", str(tmp_path)) == (
+        f"--output_graph must be a file, received the folder '{tmp_path}'."
+    )
+
+
+def test_saved_model_dir_with_something_in_it_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "saved_model.pb").touch()
+    assert refusal("--saved_model_dir", str(tmp_path)) == (
+        f"--saved_model_dir must be a new or empty folder, received '{tmp_path}'. Name another, or remove this one."
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "handle"),
+    [
+        ("inception_v3", "https://tfhub.dev/google/imagenet/inception_v3/feature_vector/3"),
+        ("mobilenet_1.0_224", "https://tfhub.dev/google/imagenet/mobilenet_v1_100_224/feature_vector/3"),
+        (
+            "mobilenet_0.50_192_quantized",
+            "https://tfhub.dev/google/imagenet/mobilenet_v1_050_192/quantops/feature_vector/3",
+        ),
+    ],
+)
+def test_architecture_of_the_older_script_means_the_hub_module(name: str, handle: str) -> None:
+    assert parse("--architecture", name).module.handle() == handle
+
+
+def test_unknown_architecture_is_refused_with_those_that_exist() -> None:
+    assert refusal("--architecture", "mobilenet_0.3_96") == (
+        "--architecture must be inception_v3 or mobilenet_<width>_<image size>[_quantized] with a width of "
+        "1.0, 0.75, 0.50, 0.25 and a size of 224, 192, 160, 128, received 'mobilenet_0.3_96'."
+    )
+
+
+def test_two_names_for_the_network_are_refused() -> None:
+    assert refusal("--architecture", "inception_v3", "--tfhub_module", "builtin") == (
+        "--architecture and --tfhub_module both name the network, received 'inception_v3' and 'builtin'. "
+        "Keep one of them."
+    )
+
+
+def test_label_image_takes_several_images() -> None:
+    options = parse_label_image(["--image", "a.jpg", "--image", "folder"])
+    assert options.image == (Path("a.jpg"), Path("folder"))
+    assert options.num_top_predictions == 5
+
+
+def test_label_image_takes_an_explicit_zero_as_a_value() -> None:
+    assert parse_label_image(["--image", "a.jpg", "--input_mean", "0"]).input_mean == 0
+    with pytest.raises(BadRequest) as caught:
+        parse_label_image(["--image", "a.jpg", "--input_std", "0"])
+    assert str(caught.value) == "--input_std must be a number greater than 0, received '0'."
+
+
+def test_label_image_asks_for_an_image() -> None:
+    with pytest.raises(BadRequest) as caught:
+        parse_label_image([])
+    assert str(caught.value) == "the following arguments are required: --image."
+
+
+def test_options_cannot_be_changed() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        parse().training.seed = 1  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("words", [["--help"], ["--image_dirr", "x"]])
+def test_help_and_typos_answer_without_tensorflow(words: list[str]) -> None:
+    started = time.monotonic()
+    subprocess.run([sys.executable, "retrain.py", *words], cwd=PROJECT, capture_output=True, check=False)
+    assert time.monotonic() - started < 2  # 0.15 s on a quiet machine; TensorFlow alone takes over 2
+    imported = "import sys, retrain, label_image; sys.exit('tensorflow' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", imported], cwd=PROJECT, check=False).returncode == 0

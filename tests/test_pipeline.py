@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from retraining import pipeline
+
+
+def test_results_come_in_order() -> None:
+    def slow_when_early(item: int) -> int:
+        time.sleep(0.002 * (item % 5 == 0))
+        return item * item
+
+    results = pipeline.ahead(range(50), slow_when_early, lookahead=8)
+    assert list(results) == [item * item for item in range(50)]
+
+
+def test_work_stays_within_the_lookahead() -> None:
+    taken = 0
+
+    def items() -> Iterator[int]:
+        nonlocal taken
+        for taken in range(100):
+            yield taken
+
+    results = pipeline.ahead(items(), lambda item: item, lookahead=8)
+    next(results)
+    assert taken == 8
+
+
+def test_what_work_raises_is_raised_to_the_caller() -> None:
+    def fail(item: int) -> int:
+        raise ValueError(f"item {item}")
+
+    with pytest.raises(ValueError, match="item 0"):
+        list(pipeline.ahead(range(3), fail, lookahead=2))
+
+
+def test_threads_end_when_the_caller_stops_early() -> None:
+    results = pipeline.ahead(range(1000), lambda item: item, lookahead=8)
+    next(results)
+    results.close()  # type: ignore[attr-defined]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("decode")]
