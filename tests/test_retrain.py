@@ -1,0 +1,198 @@
+"""The commands as a user runs them, end to end."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import label_image
+import retrain
+from retraining import sample_photos
+from tests.conftest import COLOURS, write_photo
+
+PROJECT = Path(__file__).parent.parent
+
+
+def words(photos: Path, out: Path, *more: str | Path, module: str | Path = "builtin") -> list[str]:
+    flags = {
+        "--image_dir": photos,
+        "--tfhub_module": module,
+        "--bottleneck_dir": out / "bottlenecks",
+        "--output_graph": out / "graph.pb",
+        "--output_labels": out / "labels.txt",
+        "--summaries_dir": out / "logs",
+        "--checkpoint_path": out / "checkpoint",
+        "--intermediate_output_graphs_dir": out / "intermediate",
+        "--how_many_training_steps": 400,
+    }
+    return [str(word) for pair in flags.items() for word in pair] + [str(word) for word in more]
+
+
+def final_accuracy(output: str) -> float:
+    match = re.search(r"^Final test accuracy = ([\d.]+)% \(N=\d+\)$", output, re.MULTILINE)
+    assert match is not None, output
+    return float(match[1])
+
+
+def test_colours_are_learnt_and_the_export_labels_new_photographs(
+    colour_photos: Path, tf2_module: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert retrain.main(words(colour_photos, tmp_path, module=tf2_module)) == 0
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    assert final_accuracy(captured.out) == 100
+    for colour, value in COLOURS.items():
+        write_photo(tmp_path / "new.jpg", value, seed=hash(colour) % 1000)
+        files = ["--graph", tmp_path / "graph.pb", "--labels", tmp_path / "labels.txt"]
+        assert label_image.main([str(word) for word in (*files, "--image", tmp_path / "new.jpg")]) == 0
+        assert capsys.readouterr().out.split()[0] == colour
+
+
+def test_random_colours_are_not_learnt(
+    tmp_path: Path, tf2_module: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rng = np.random.default_rng(0)
+    colours = list(COLOURS.values())
+    for name in ("a", "b", "c"):
+        for index in range(60):
+            seed = int(rng.integers(1_000_000))
+            write_photo(tmp_path / "photos" / name / f"{name}_{index}.jpg", colours[rng.integers(3)], seed)
+    assert retrain.main(words(tmp_path / "photos", tmp_path, module=tf2_module)) == 0
+    assert final_accuracy(capsys.readouterr().out) < 75
+
+
+def test_drawn_flowers_are_learnt_with_the_builtin_module(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sample_photos.write(tmp_path / "photos", per_class=40, seed=0)
+    assert retrain.main(words(tmp_path / "photos", tmp_path)) == 0
+    assert final_accuracy(capsys.readouterr().out) > 60  # 20 is chance
+
+
+def test_lines_that_people_parse(
+    colour_photos: Path, tf2_module: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    more = ("--print_misclassified_test_images", "--how_many_training_steps", "21", "--learning_rate", "1e-9")
+    assert retrain.main(words(colour_photos, tmp_path, *more, module=tf2_module)) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "Found 90 images in 3 classes (69 training, 9 validation, 12 testing)."
+    assert lines[1] == "Module colour_grid: 32x32 pixels to 48 features."
+    patterns = (
+        r"Step {}: Train accuracy = \d+\.\d%",
+        r"Step {}: Cross entropy = \d\.\d{{6}}",
+        r"Step {}: Validation accuracy = \d+\.\d% \(N=100\)",
+    )
+    for row, step in enumerate((0, 10, 20)):
+        for offset, pattern in enumerate(patterns):
+            assert re.fullmatch(pattern.format(step), lines[2 + 3 * row + offset])
+    assert re.fullmatch(r"Final test accuracy = \d+\.\d% \(N=12\)", lines[11])
+    assert lines[12] == "=== MISCLASSIFIED TEST IMAGES ==="
+    listed = [line for line in lines[13:] if line.endswith(tuple(COLOURS)) and str(colour_photos) in line]
+    assert len(listed) == round(12 * (1 - float(lines[11].split("= ")[1].split("%")[0]) / 100))
+    assert listed
+    assert all(re.fullmatch(r" *\S+/\w+_\d{3}\.jpg  (cyan|magenta|yellow)", line) for line in listed)
+    assert lines[-6:] == [
+        f"Graph:  {tmp_path / 'graph.pb'}",
+        f"Labels: {tmp_path / 'labels.txt'}",
+        "Classify a photograph:",
+        f"  python label_image.py --graph {tmp_path / 'graph.pb'} --labels {tmp_path / 'labels.txt'} "
+        "--image photo.jpg",
+        "Look at the training:",
+        f"  tensorboard --logdir {tmp_path / 'logs'}",
+    ]
+
+
+def test_same_seed_gives_the_same_bytes_from_an_empty_or_a_full_cache(
+    colour_photos: Path, tf2_module: Path, tmp_path: Path
+) -> None:
+    graphs = []
+    for out, seed in (("a", 7), ("b", 7), ("b", 7), ("b", 8)):
+        assert retrain.main(words(colour_photos, tmp_path / out, "--seed", str(seed), module=tf2_module)) == 0
+        graphs.append((tmp_path / out / "graph.pb").read_bytes())
+    assert graphs[0] == graphs[1] == graphs[2] != graphs[3]
+
+
+def test_both_forms_of_a_module_give_the_same_classifier(
+    colour_photos: Path, tf1_hub_module: Path, tf2_module: Path, tmp_path: Path
+) -> None:
+    from retraining import extractor
+
+    pixels = np.random.default_rng(0).random((3, 32, 32, 3), np.float32)
+    vectors = [extractor.load(str(folder)).extract(pixels) for folder in (tf1_hub_module, tf2_module)]
+    np.testing.assert_allclose(vectors[0], vectors[1], atol=1e-5)
+    assert retrain.main(words(colour_photos, tmp_path, module=tf1_hub_module)) == 0
+
+
+def test_broken_files_are_skipped_counted_and_do_not_end_the_run(
+    colour_photos: Path, tf2_module: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (colour_photos / "cyan" / "page.jpg").write_bytes(b"<html>")
+    assert retrain.main(words(colour_photos, tmp_path, module=tf2_module)) == 0
+    assert capsys.readouterr().err.splitlines() == [
+        f"warning: skipped {colour_photos / 'cyan' / 'page.jpg'}: it is not an image of a known format "
+        "(JPEG, PNG, GIF, BMP, WEBP, TIFF).",
+        "warning: 1 files were skipped, listed above: they are no usable images.",
+    ]
+
+
+def test_class_of_nothing_but_broken_files_is_an_error(
+    colour_photos: Path, tf2_module: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for index in range(25):
+        path = colour_photos / "daisy" / f"{index}.jpg"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"<html>")
+    assert retrain.main(words(colour_photos, tmp_path, module=tf2_module)) == 2
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        "retrain: error: class 'daisy' has no images. Add images to its folder, or remove the folder."
+    )
+    assert not (tmp_path / "graph.pb").exists()
+
+
+def test_bad_request_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "photos" / "roses").mkdir(parents=True)
+    before = sorted(tmp_path.rglob("*"))
+    assert retrain.main(words(tmp_path / "photos", tmp_path / "out")) == 2
+    assert "needs at least two class folders" in capsys.readouterr().err
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_fewest_images_that_can_be_trained_are_trained(
+    tmp_path: Path, tf2_module: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("cyan", "yellow"):
+        write_photo(tmp_path / "photos" / name / f"{name}_000.jpg", COLOURS[name], seed=1)
+    assert retrain.main(words(tmp_path / "photos", tmp_path, module=tf2_module)) == 0
+    captured = capsys.readouterr()
+    assert "Validation accuracy" not in captured.out
+    assert "warning: no class has a test image, so there is no test accuracy. Add images." in captured.err
+    assert (tmp_path / "graph.pb").exists()
+
+
+def test_ctrl_c_keeps_the_vectors_and_exits_130(tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    for name in ("cyan", "yellow"):
+        for index in range(600):
+            write_photo(photos / name / f"{name}_{index:03}.jpg", COLOURS[name], seed=index)
+    command = [sys.executable, "retrain.py", *words(photos, tmp_path)]
+    with subprocess.Popen(command, cwd=PROJECT, stderr=subprocess.PIPE, text=True) as run:
+        deadline = time.monotonic() + 60
+        while not list((tmp_path / "bottlenecks").glob("*/*.tfrecord")):
+            assert time.monotonic() < deadline
+            assert run.poll() is None
+            time.sleep(0.01)
+        os.kill(run.pid, signal.SIGINT)
+        assert run.stderr is not None
+        assert run.stderr.read() == "\nretrain: interrupted; what was computed is kept\n"
+    assert run.returncode == 130
+    kept = [int(path.stem[-5:]) for path in (tmp_path / "bottlenecks").glob("*/*.tfrecord")]
+    assert 256 <= sum(kept) < 1200
+    assert not (tmp_path / "graph.pb").exists()
