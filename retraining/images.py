@@ -18,7 +18,7 @@ Pixels = NDArray[np.float32]
 # Part of the cache's key: raise it with any change that changes a pixel.
 PREPROCESSING = "rgb in [0, 1], orientation applied, alpha over white, antialiased bilinear, version 1"
 
-# What the bytes are decides, never the suffix. MPO, of some cameras, is opened as the JPEG that it begins with.
+# What the bytes are decides, never the suffix. MPO, of some cameras, opens as the JPEG it begins with.
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF")
 
 

@@ -32,7 +32,7 @@ def by_path(result: Bottlenecks) -> dict[str, bytes]:
 class Counting:
     """A network that counts the images it is shown."""
 
-    def __init__(self, network: FeatureExtractor, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.images = 0
         extract = FeatureExtractor.extract
 
@@ -44,8 +44,8 @@ class Counting:
 
 
 @pytest.fixture
-def counting(network: FeatureExtractor, monkeypatch: pytest.MonkeyPatch) -> Counting:
-    return Counting(network, monkeypatch)
+def counting(monkeypatch: pytest.MonkeyPatch) -> Counting:
+    return Counting(monkeypatch)
 
 
 def test_every_image_has_the_vector_of_its_own_pixels(

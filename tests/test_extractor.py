@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-import os
+import hashlib
 import shutil
 from pathlib import Path
 
@@ -158,8 +158,6 @@ def test_default_module_that_cannot_be_fetched_names_the_ways_on(
 def test_web_module_is_taken_from_the_hub_cache(
     tf1_hub_module: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import hashlib
-
     handle = "https://tfhub.dev/google/some_net/feature_vector/3"
     # tensorflow_hub's own naming: the SHA-1 of the address with its format.
     name = hashlib.sha1(handle.encode()).hexdigest()
@@ -170,4 +168,4 @@ def test_web_module_is_taken_from_the_hub_cache(
     assert network.feature_size == MODULE_FEATURES
     monkeypatch.delenv("TFHUB_CACHE_DIR")
     assert extractor.load(handle, model_dir=tmp_path).fingerprint == network.fingerprint
-    assert os.listdir(tmp_path) == [name]
+    assert [path.name for path in tmp_path.iterdir()] == [name]

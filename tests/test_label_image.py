@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 import label_image
-from retraining import classifier, export, images
+from retraining import classifier, export, image_classifier, images
 from retraining.extractor import FeatureExtractor
 from retraining.images import ImageSize
-from retraining.options import TrainingOptions
+from retraining.options import TrainingOptions, parse_label_image
 from retraining.quiet_tensorflow import tf
 from tests.conftest import COLOURS, Computed, write_photo
 
@@ -60,11 +60,8 @@ def test_one_image_prints_label_and_score_best_first(
     assert sum(scores) == pytest.approx(1, abs=1e-4)
 
 
-def test_scores_are_those_of_training(exported: Path, computed: Computed, network: FeatureExtractor) -> None:
+def test_scores_are_those_of_training(exported: Path, computed: Computed) -> None:
     layer = classifier.train(computed.bottlenecks, TrainingOptions(how_many_training_steps=300))
-    from retraining import image_classifier
-    from retraining.options import parse_label_image
-
     path = computed.bottlenecks.testing.paths[0]
     words = ["--graph", exported / "graph.pb", "--labels", exported / "labels.txt", "--image", path]
     options = parse_label_image([str(word) for word in words])
@@ -202,9 +199,7 @@ def test_folder_without_files_is_refused(
     )
 
 
-def test_existing_python_samples_read_the_graph(
-    exported: Path, computed: Computed, network: FeatureExtractor
-) -> None:
+def test_existing_python_samples_read_the_graph(exported: Path, computed: Computed) -> None:
     """The steps of TensorFlow's own label_image.py sample, with its resize, on our graph."""
     graph = tf.Graph()
     graph_def = tf.compat.v1.GraphDef()

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
 
 import pytest
 
@@ -19,16 +18,10 @@ def test_results_come_in_order() -> None:
 
 
 def test_work_stays_within_the_lookahead() -> None:
-    taken = 0
-
-    def items() -> Iterator[int]:
-        nonlocal taken
-        for taken in range(100):
-            yield taken
-
-    results = pipeline.ahead(items(), lambda item: item, lookahead=8)
+    items = iter(range(100))
+    results = pipeline.ahead(items, lambda item: item, lookahead=8)
     next(results)
-    assert taken == 8
+    assert next(items) == 9  # eight ahead, and one more since one was done
 
 
 def test_what_work_raises_is_raised_to_the_caller() -> None:

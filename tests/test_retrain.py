@@ -15,7 +15,7 @@ import pytest
 
 import label_image
 import retrain
-from retraining import sample_photos
+from retraining import extractor, sample_photos
 from tests.conftest import COLOURS, write_photo
 
 PROJECT = Path(__file__).parent.parent
@@ -123,8 +123,6 @@ def test_same_seed_gives_the_same_bytes_from_an_empty_or_a_full_cache(
 def test_both_forms_of_a_module_give_the_same_classifier(
     colour_photos: Path, tf1_hub_module: Path, tf2_module: Path, tmp_path: Path
 ) -> None:
-    from retraining import extractor
-
     pixels = np.random.default_rng(0).random((3, 32, 32, 3), np.float32)
     vectors = [extractor.load(str(folder)).extract(pixels) for folder in (tf1_hub_module, tf2_module)]
     np.testing.assert_allclose(vectors[0], vectors[1], atol=1e-5)

@@ -1,0 +1,100 @@
+"""The README is a promise: its flags, commands and code are tried here."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import retrain
+from retraining.options import (
+    DataOptions,
+    LabelImageOptions,
+    ModuleOptions,
+    OutputOptions,
+    SamplePhotosOptions,
+    TrainingOptions,
+    parse_label_image,
+    parse_retrain,
+    parse_sample_photos,
+)
+from tests.conftest import write_photo
+from tests.test_retrain import words
+
+PROJECT = Path(__file__).parent.parent
+README = (PROJECT / "README.md").read_text(encoding="utf-8")
+
+
+def flag_table(*groups: type[Any]) -> str:
+    """Return the README's table of the flags of some options."""
+    rows = ["| flag | default | meaning |", "|---|---|---|"]
+    for group in groups:
+        for field in dataclasses.fields(group):
+            default = "" if field.default in (None, "", ()) else f"`{field.default}`"
+            name = "DIR" if field.name == "folder" else f"--{field.name}"
+            rows.append(f"| `{name}` | {default} | {field.metadata['help']} |")
+    return "\n".join(rows)
+
+
+def commands(program: str) -> list[list[str]]:
+    """Return the words after `program` of each command of the README that calls it."""
+    lines = re.findall(rf"^    (?:\.venv/bin/)?python {re.escape(program)} (.*)$", README, re.MULTILINE)
+    return [shlex.split(line) for line in lines]
+
+
+@pytest.mark.parametrize(
+    "groups",
+    [
+        (DataOptions, ModuleOptions, TrainingOptions, OutputOptions),
+        (LabelImageOptions,),
+        (SamplePhotosOptions,),
+    ],
+)
+def test_every_flag_is_in_the_readme_with_its_default_and_meaning(groups: tuple[type[Any], ...]) -> None:
+    assert flag_table(*groups) in README, f"put this into README.md:\n{flag_table(*groups)}"
+
+
+@pytest.mark.parametrize(
+    ("program", "parse", "least"),
+    [
+        ("retrain.py", parse_retrain, 4),
+        ("label_image.py", parse_label_image, 3),
+        ("-m retraining.sample_photos", parse_sample_photos, 1),
+    ],
+)
+def test_every_command_of_the_readme_is_one_that_the_program_takes(
+    program: str, parse: Any, least: int
+) -> None:
+    found = commands(program)
+    assert len(found) >= least
+    for command in found:
+        parse(command)
+
+
+def test_files_that_the_readme_points_to_are_there() -> None:
+    for target in re.findall(r"\]\(([^):#]+)\)", README):
+        assert (PROJECT / target).exists(), target
+
+
+def test_python_code_of_the_readme_classifies_a_photograph(
+    colour_photos: Path,
+    tf2_module: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert retrain.main(words(colour_photos, tmp_path, module=tf2_module)) == 0
+    write_photo(tmp_path / "photo.jpg", (255, 0, 255), seed=5)
+    capsys.readouterr()
+    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    code = code.replace("/tmp/output_graph.pb", str(tmp_path / "graph.pb"))
+    code = code.replace("/tmp/output_labels.txt", str(tmp_path / "labels.txt"))
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code, "README.md", "exec"), {})
+    label, score = capsys.readouterr().out.split()
+    assert label == "magenta"
+    assert float(score) > 0.5
