@@ -122,7 +122,7 @@ def test_set_without_validation_images_has_no_validation() -> None:
 
 def test_same_seed_gives_the_same_layer_whatever_is_reported() -> None:
     silent = classifier.train(LEARNABLE, options())
-    reported = classifier.train(LEARNABLE, options(eval_step_interval=1), on_report=[].append)
+    reported = classifier.train(LEARNABLE, options(eval_step_interval=1), on_report=list[Report]().append)
     np.testing.assert_array_equal(silent.weights, reported.weights)
     another = classifier.train(LEARNABLE, options(seed=1))
     assert not np.array_equal(silent.weights, another.weights)
