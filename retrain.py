@@ -30,7 +30,8 @@ def retrain(options: RetrainOptions) -> None:
     log_lines.loaded(network)
 
     cache = BottleneckCache(options.module.bottleneck_dir, network)
-    vectors = bottlenecks.compute(images, network, cache)
+    views = bottlenecks.Views(options.distortions, options.training.seed)
+    vectors = bottlenecks.compute(images, network, cache, views)
     if vectors.skipped:
         dataset.check(vectors.dataset)
 

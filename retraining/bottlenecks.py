@@ -3,31 +3,37 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import logging
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
-from retraining import console, images, pipeline
+from retraining import console, distortions, images, pipeline
 from retraining.bottleneck_cache import BottleneckCache
 from retraining.dataset import Dataset, LabelledImage, Split
 from retraining.errors import BadImage
 from retraining.extractor import BATCH_SIZE, FeatureExtractor, Vectors
 from retraining.images import Pixels
+from retraining.options import DistortionOptions
 
 log = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
 class BottleneckSet:
-    """The vectors of one set: float32 [n, feature_size], with int64 [n] labels, files and their SHA-256."""
+    """The vectors of one set: float32 [n, feature_size], with int64 [n] labels, files and cache keys.
+
+    The key of an image that is not distorted is the SHA-256 of its file.
+    """
 
     vectors: Vectors
     labels: NDArray[np.int64]
     paths: tuple[Path, ...]
-    digests: tuple[bytes, ...]
+    keys: tuple[bytes, ...]
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -52,24 +58,52 @@ class Bottlenecks:
     skipped: tuple[SkippedImage, ...]
 
 
+@dataclasses.dataclass(frozen=True)
+class Views:
+    """Which views are drawn of a training image; without distortions, the image itself is the one."""
+
+    distortions: DistortionOptions = DistortionOptions()
+    seed: int = 0
+
+    def of(self, split: Split) -> int:
+        """Return how many views an image of a set has. Only training images are ever distorted."""
+        distorted = split is Split.TRAINING and self.distortions.are_on()
+        return self.distortions.distorted_views if distorted else 1
+
+    def key(self, digest: bytes, view: int) -> bytes:
+        """Return the key of a distorted view of the file with the SHA-256 `digest`."""
+        setting = f"{self.distortions.setting()} seed {self.seed} view {view}"
+        return hashlib.sha256(digest + setting.encode()).digest()
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
-class _Prepared:
-    """An image on its way: a vector from the cache, or pixels to compute one of, or neither."""
+class _View:
+    """A row on its way: a vector from the cache, or pixels to compute one of."""
 
     row: int
-    key: bytes = b""
+    key: bytes
     vector: Vectors | None = None
     pixels: Pixels | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Prepared:
+    """The views of one image, or the reason why there are none."""
+
+    number: int
+    views: tuple[_View, ...] = ()
     reason: str = ""
 
 
-def compute(dataset: Dataset, extractor: FeatureExtractor, cache: BottleneckCache) -> Bottlenecks:
+def compute(
+    dataset: Dataset, extractor: FeatureExtractor, cache: BottleneckCache, views: Views | None = None
+) -> Bottlenecks:
     """Return the vectors of all images, from the cache where it has them.
 
     What is computed is added to the cache, on Ctrl-C too. Files that are no images are left out,
     listed in the result and warned of.
     """
-    run = _Run(dataset.images, extractor, cache)
+    run = _Run(dataset.images, extractor, cache, views or Views())
     try:
         run.compute()
     finally:
@@ -80,76 +114,113 @@ def compute(dataset: Dataset, extractor: FeatureExtractor, cache: BottleneckCach
 
 
 class _Run:
-    """The matrix of vectors while it fills."""
+    """The matrix of vectors while it fills: a row for each view of each image."""
 
     def __init__(
-        self, items: tuple[LabelledImage, ...], extractor: FeatureExtractor, cache: BottleneckCache
+        self,
+        items: tuple[LabelledImage, ...],
+        extractor: FeatureExtractor,
+        cache: BottleneckCache,
+        views: Views,
     ) -> None:
         self.items = items
-        self.vectors = np.empty((len(items), extractor.feature_size), np.float32)
-        self.keys: list[bytes] = [b""] * len(items)
+        counts = [views.of(item.split) for item in items]
+        self.item_of_row = np.repeat(np.arange(len(items)), counts)
+        self.vectors = np.empty((len(self.item_of_row), extractor.feature_size), np.float32)
+        self.keys: list[bytes] = [b""] * len(self.item_of_row)
         self.skipped: list[SkippedImage] = []
+        self._first_row = np.cumsum([0, *counts])
+        self._lookahead = max(4, 2 * BATCH_SIZE // max(counts))
         self._extractor = extractor
         self._cache = cache
+        self._views = views
 
     def compute(self) -> None:
-        batch: list[_Prepared] = []
+        batch: list[_View] = []
         for prepared in self._prepared():
-            self.keys[prepared.row] = prepared.key
-            if prepared.vector is not None:
-                self.vectors[prepared.row] = prepared.vector
-            elif prepared.pixels is not None:
-                batch.append(prepared)
-            else:
-                self.skipped.append(SkippedImage(self.items[prepared.row].path, prepared.reason))
-            if len(batch) == BATCH_SIZE:
-                self._extract(batch)
-                batch = []
+            if prepared.reason:
+                self.skipped.append(SkippedImage(self.items[prepared.number].path, prepared.reason))
+            for view in prepared.views:
+                self.keys[view.row] = view.key
+                if view.vector is not None:
+                    self.vectors[view.row] = view.vector
+                    continue
+                batch.append(view)
+                if len(batch) == BATCH_SIZE:
+                    self._extract(batch)
+                    batch = []
         if batch:
             self._extract(batch)
 
     def _prepared(self) -> Iterator[_Prepared]:
         # Two batches ahead: one being decoded while one waits for the network.
-        rows = pipeline.ahead(range(len(self.items)), self._prepare, lookahead=2 * BATCH_SIZE)
-        return console.progress(rows, total=len(self.items), task="Bottlenecks", unit="image")
+        images_ahead = pipeline.ahead(range(len(self.items)), self._prepare, lookahead=self._lookahead)
+        return console.progress(images_ahead, total=len(self.items), task="Bottlenecks", unit="image")
 
-    def _prepare(self, row: int) -> _Prepared:
-        """Read one file, once, so that the key is surely that of the bytes that are decoded."""
+    def _prepare(self, number: int) -> _Prepared:
+        """Read one file, once, so that the keys are surely those of the bytes that are decoded."""
         try:
-            content = images.read(self.items[row].path)
-            key = images.digest(content)
-            vector = self._cache.get(key)
-            if vector is not None:
-                return _Prepared(row, key, vector=vector)
-            return _Prepared(row, key, pixels=images.decode(content, self._extractor.image_size))
+            content = images.read(self.items[number].path)
+            views = self._cached(number, images.digest(content))
+            if any(view.vector is None for view in views):
+                views = self._drawn(number, views, images.upright(content))
+            return _Prepared(number, tuple(views))
         except BadImage as error:
-            return _Prepared(row, reason=error.reason)
+            return _Prepared(number, reason=error.reason)
 
-    def _extract(self, batch: list[_Prepared]) -> None:
-        pixels = np.stack([image.pixels for image in batch if image.pixels is not None])
-        for image, vector in zip(batch, self._extractor.extract(pixels), strict=True):
-            self.vectors[image.row] = vector
+    def _cached(self, number: int, digest: bytes) -> list[_View]:
+        rows = range(self._first_row[number], self._first_row[number + 1])
+        keys = [digest]
+        if self._is_distorted(number):
+            keys = [self._views.key(digest, view) for view in range(len(rows))]
+        return [_View(row, key, self._cache.get(key)) for row, key in zip(rows, keys, strict=True)]
+
+    def _drawn(self, number: int, views: list[_View], image: Image.Image) -> list[_View]:
+        """Return the views, with pixels for those that have no vector, of one decoded image."""
+        draw = self._draw_distorted if self._is_distorted(number) else self._draw
+        return [
+            view if view.vector is not None else dataclasses.replace(view, pixels=draw(image, view.key))
+            for view in views
+        ]
+
+    def _draw(self, image: Image.Image, _key: bytes) -> Pixels:
+        return images.resized(image, self._extractor.image_size)
+
+    def _draw_distorted(self, image: Image.Image, key: bytes) -> Pixels:
+        # Seeded by the key, a view does not depend on which others are drawn, nor on threads.
+        rng = np.random.default_rng(int.from_bytes(key, "big"))
+        return distortions.draw(image, self._extractor.image_size, self._views.distortions, rng)
+
+    def _is_distorted(self, number: int) -> bool:
+        return self.items[number].split is Split.TRAINING and self._views.distortions.are_on()
+
+    def _extract(self, batch: list[_View]) -> None:
+        pixels = np.stack([view.pixels for view in batch if view.pixels is not None])
+        for view, vector in zip(batch, self._extractor.extract(pixels), strict=True):
+            self.vectors[view.row] = vector
             # A copy: a row of the batch would keep the whole batch in memory.
-            self._cache.add(image.key, vector.copy())
+            self._cache.add(view.key, vector.copy())
 
 
 def _by_split(dataset: Dataset, run: _Run) -> Bottlenecks:
     skipped = {image.path for image in run.skipped}
-    usable = [row for row, item in enumerate(run.items) if item.path not in skipped]
+    item_of_row = [run.items[number] for number in run.item_of_row]
 
     def of(split: Split) -> BottleneckSet:
-        rows = [row for row in usable if run.items[row].split is split]
+        rows = [
+            row for row, item in enumerate(item_of_row) if item.split is split and item.path not in skipped
+        ]
         return BottleneckSet(
             vectors=run.vectors[rows],
-            labels=np.array([run.items[row].label for row in rows], np.int64),
-            paths=tuple(run.items[row].path for row in rows),
-            digests=tuple(run.keys[row] for row in rows),
+            labels=np.array([item_of_row[row].label for row in rows], np.int64),
+            paths=tuple(item_of_row[row].path for row in rows),
+            keys=tuple(run.keys[row] for row in rows),
         )
 
     return Bottlenecks(
         training=of(Split.TRAINING),
         validation=of(Split.VALIDATION),
         testing=of(Split.TESTING),
-        dataset=Dataset(dataset.labels, tuple(run.items[row] for row in usable)),
+        dataset=Dataset(dataset.labels, tuple(item for item in run.items if item.path not in skipped)),
         skipped=tuple(run.skipped),
     )

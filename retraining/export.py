@@ -196,7 +196,8 @@ def _check_agreement(
     bottlenecks: Bottlenecks,
     extractor: FeatureExtractor,
 ) -> int:
-    chosen = bottlenecks.testing if len(bottlenecks.testing) else bottlenecks.training
+    sets = (bottlenecks.testing, bottlenecks.validation, bottlenecks.training)
+    chosen = next(images for images in sets if len(images))
     run = forward(read_back)
     agreed = 0
     candidates = range(min(len(chosen), CHECKED_IMAGES))
@@ -224,7 +225,7 @@ def _pixels(
     for row in rows:
         try:
             content = images.read(chosen.paths[row])
-            if images.digest(content) == chosen.digests[row]:
+            if images.digest(content) == chosen.keys[row]:
                 pixels.append(images.decode(content, extractor.image_size))
                 kept.append(row)
         except BadImage:

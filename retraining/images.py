@@ -49,16 +49,23 @@ def digest(content: bytes) -> bytes:
 def decode(content: bytes, size: ImageSize) -> Pixels:
     """Return the image of a file's bytes as float32 [size.height, size.width, 3] in [0, 1].
 
-    The camera's orientation (EXIF) is applied, transparency goes over white, and the whole image is
-    resized (bilinear over the whole area of each new pixel; the aspect ratio is not kept). Of an
-    animation the first frame is taken. Raises BadImage with the reason.
+    Raises BadImage with the reason.
+    """
+    return resized(upright(content), size)
+
+
+def upright(content: bytes) -> Image.Image:
+    """Return the image of a file's bytes in 8-bit RGB, in its own size.
+
+    The camera's orientation (EXIF) is applied, transparency goes over white. Of an animation the
+    first frame is taken. Raises BadImage with the reason.
     """
     if not content:
         raise BadImage("is empty")
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             ImageOps.exif_transpose(image, in_place=True)
-            resized = _rgb(image).resize((size.width, size.height), Image.Resampling.BILINEAR)
+            return _rgb(image)
     except UnidentifiedImageError as error:
         raise BadImage(f"is not an image of a known format ({', '.join(FORMATS)})") from error
     except Image.DecompressionBombError as error:
@@ -66,7 +73,18 @@ def decode(content: bytes, size: ImageSize) -> Pixels:
     except (OSError, SyntaxError, ValueError, ArithmeticError, LookupError, MemoryError) as error:
         # The families of errors that Pillow's decoders raise on damaged bytes.
         raise BadImage(f"is damaged or cut short ({error})") from error
-    pixels: Pixels = np.divide(np.asarray(resized), 255, dtype=np.float32)
+
+
+def resized(
+    image: Image.Image, size: ImageSize, box: tuple[float, float, float, float] | None = None
+) -> Pixels:
+    """Return float32 [size.height, size.width, 3] in [0, 1] of an RGB image, or of a `box` of it.
+
+    Bilinear over the whole area of each new pixel; the aspect ratio is not kept. `box` is left,
+    top, right and bottom in pixels.
+    """
+    small = image.resize((size.width, size.height), Image.Resampling.BILINEAR, box)
+    pixels: Pixels = np.divide(np.asarray(small), 255, dtype=np.float32)
     return pixels
 
 

@@ -181,6 +181,30 @@ class ModuleOptions:
 
 
 @dataclasses.dataclass(frozen=True)
+class DistortionOptions:
+    """Random views of the training images."""
+
+    flip_left_right: bool = _flag(False, "Mirror half of the views.", _boolean, **_SWITCH)
+    random_crop: float = _flag(0, "Percentage by which views are scaled up and then cut.", _percentage)
+    random_scale: float = _flag(0, "Largest percentage of a further random scaling up.", _percentage)
+    random_brightness: float = _flag(0, "Largest percentage of a random change in brightness.", _percentage)
+    distorted_views: int = _flag(
+        8, "Views that are drawn of each training image if any of these flags is on.", _count
+    )
+
+    def are_on(self) -> bool:
+        """Return whether views are drawn at all."""
+        return self.flip_left_right or any((self.random_crop, self.random_scale, self.random_brightness))
+
+    def setting(self) -> str:
+        """Return what a view depends on beside its image and its number."""
+        scales = (
+            f"crop {self.random_crop:g} scale {self.random_scale:g} brightness {self.random_brightness:g}"
+        )
+        return f"flip {self.flip_left_right} {scales}"
+
+
+@dataclasses.dataclass(frozen=True)
 class TrainingOptions:
     """The training of the new layer."""
 
@@ -264,6 +288,7 @@ class RetrainOptions:
 
     data: DataOptions
     module: ModuleOptions
+    distortions: DistortionOptions
     training: TrainingOptions
     output: OutputOptions
 
@@ -323,12 +348,13 @@ def parse_retrain(argv: Sequence[str] | None) -> RetrainOptions:
         description="Turn a folder of photographs, one sub-folder per class, into an image classifier.",
         epilog="Example: retrain.py --image_dir ~/flower_photos --tfhub_module builtin",
     )
-    for group in (DataOptions, ModuleOptions, TrainingOptions, OutputOptions):
+    for group in (DataOptions, ModuleOptions, DistortionOptions, TrainingOptions, OutputOptions):
         parser.add_flags(group)
     values = parser.parse(argv)
     options = RetrainOptions(
         data=_take(DataOptions, values),
         module=_take(ModuleOptions, values),
+        distortions=_take(DistortionOptions, values),
         training=_take(TrainingOptions, values),
         output=_take(OutputOptions, values),
     )

@@ -9,9 +9,9 @@ import pytest
 
 from retraining import bottlenecks, dataset, images
 from retraining.bottleneck_cache import BottleneckCache
-from retraining.bottlenecks import Bottlenecks
+from retraining.bottlenecks import Bottlenecks, Views
 from retraining.extractor import FeatureExtractor
-from retraining.options import DataOptions
+from retraining.options import DataOptions, DistortionOptions
 from tests.conftest import COLOURS, write_photo
 
 
@@ -142,6 +142,46 @@ def test_image_decodes_by_content_whatever_its_suffix(
             colour_photos / "cyan" / f"odd_{index}{suffix}"
         )
     assert compute(colour_photos, network, tmp_path / "cache").skipped == ()
+
+
+FLIPPED = DistortionOptions(flip_left_right=True, random_crop=20, random_brightness=30, distorted_views=3)
+
+
+def compute_views(
+    folder: Path, network: FeatureExtractor, cache_dir: Path, distortions: DistortionOptions, seed: int = 0
+) -> Bottlenecks:
+    cache = BottleneckCache(cache_dir, network)
+    scanned = dataset.scan(DataOptions(folder))
+    return bottlenecks.compute(scanned, network, cache, Views(distortions, seed))
+
+
+def test_only_training_images_are_distorted(
+    colour_photos: Path, network: FeatureExtractor, tmp_path: Path
+) -> None:
+    plain = compute(colour_photos, network, tmp_path / "cache")
+    distorted = compute_views(colour_photos, network, tmp_path / "cache", FLIPPED)
+    assert len(distorted.training) == 3 * len(plain.training)
+    assert distorted.training.paths == tuple(path for path in plain.training.paths for _ in range(3))
+    assert len({row.tobytes() for row in distorted.training.vectors}) == len(distorted.training)
+    np.testing.assert_array_equal(distorted.testing.vectors, plain.testing.vectors)
+    np.testing.assert_array_equal(distorted.validation.vectors, plain.validation.vectors)
+
+
+def test_more_views_compute_only_the_new_ones_and_another_seed_all(
+    colour_photos: Path, network: FeatureExtractor, tmp_path: Path, counting: Counting
+) -> None:
+    three = compute_views(colour_photos, network, tmp_path / "cache", FLIPPED)
+    training = len(three.training) // 3
+    assert counting.images == 90 + 2 * training
+    five = compute_views(
+        colour_photos, network, tmp_path / "cache", dataclasses.replace(FLIPPED, distorted_views=5)
+    )
+    assert counting.images == 90 + 4 * training
+    np.testing.assert_array_equal(
+        five.training.vectors.reshape(training, 5, -1)[:, :3].reshape(-1, 48), three.training.vectors
+    )
+    compute_views(colour_photos, network, tmp_path / "cache", FLIPPED, seed=1)
+    assert counting.images == 90 + 7 * training
 
 
 def test_vector_does_not_depend_on_the_batch(network: FeatureExtractor) -> None:

@@ -146,7 +146,7 @@ def test_image_edited_since_is_left_out_of_the_check(
     graph: FrozenGraph, layer: SoftmaxLayer, computed: Computed, network: FeatureExtractor, tmp_path: Path
 ) -> None:
     testing = computed.bottlenecks.testing
-    edited = dataclasses.replace(testing, digests=(b"edited", *testing.digests[1:]))
+    edited = dataclasses.replace(testing, keys=(b"edited", *testing.keys[1:]))
     agreed = export.write_checked_graph(
         graph,
         tmp_path / "graph.pb",

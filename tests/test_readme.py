@@ -13,6 +13,7 @@ import pytest
 import retrain
 from retraining.options import (
     DataOptions,
+    DistortionOptions,
     LabelImageOptions,
     ModuleOptions,
     OutputOptions,
@@ -49,7 +50,7 @@ def commands(program: str) -> list[list[str]]:
 @pytest.mark.parametrize(
     "groups",
     [
-        (DataOptions, ModuleOptions, TrainingOptions, OutputOptions),
+        (DataOptions, ModuleOptions, DistortionOptions, TrainingOptions, OutputOptions),
         (LabelImageOptions,),
         (SamplePhotosOptions,),
     ],
