@@ -26,7 +26,7 @@ def retrain(options: RetrainOptions) -> None:
     from retraining.bottleneck_cache import BottleneckCache
 
     log_lines.found(images)
-    network = extractor.load(options.module.handle(), model_dir=options.module.model_dir)
+    network = extractor.load(options.module)
     log_lines.loaded(network)
 
     cache = BottleneckCache(options.module.bottleneck_dir, network)

@@ -20,6 +20,7 @@ from benchmarks import commands, memory, photographs
 from benchmarks.commands import Paths
 from retraining import console
 from retraining.catalogue import BUILTIN
+from retraining.options import ModuleOptions
 
 REPEAT = 3
 MIN_IMAGES = 64  # one of the larger batches of the forward pass
@@ -59,7 +60,7 @@ def _measured(options: BenchOptions, scratch: Path) -> str:
     from retraining import bottlenecks, extractor
     from retraining.bottleneck_cache import BottleneckCache
 
-    network = extractor.load(options.tfhub_module)
+    network = extractor.load(ModuleOptions(options.tfhub_module))
     stage = bottleneck_stage.measure(images, network, repeat=options.repeat)
     vectors = bottlenecks.compute(images, network, BottleneckCache(paths.bottleneck_dir, network))
     steps = training.measure(vectors, network, repeat=options.repeat)

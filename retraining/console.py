@@ -97,6 +97,11 @@ def run(
     return 0
 
 
+def byte_progress(total: int | None, *, task: str) -> tqdm[NoReturn]:
+    """Return a bar to be told of bytes by `update(count)`; `total` is None if nobody knows it."""
+    return tqdm(total=total, desc=task, unit="B", unit_scale=True, disable=None, dynamic_ncols=True)
+
+
 @contextlib.contextmanager
 def _terminating_tidily() -> Iterator[None]:
     def terminate(_signum: int, _frame: object) -> NoReturn:

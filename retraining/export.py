@@ -8,7 +8,6 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from google.protobuf.message import DecodeError
 
 from retraining import images
 from retraining.bottlenecks import Bottlenecks, BottleneckSet
@@ -16,7 +15,7 @@ from retraining.classifier import SoftmaxLayer
 from retraining.errors import BadImage, BadRequest, WorkFailed
 from retraining.extractor import BATCH_SIZE, FeatureExtractor
 from retraining.files import replacing, write_bytes
-from retraining.frozen_graph import FrozenGraph, GraphDef, forward
+from retraining.frozen_graph import FrozenGraph, GraphDef, forward, parse
 from retraining.options import OutputOptions
 from retraining.quiet_tensorflow import tf
 
@@ -122,16 +121,12 @@ def write_checked_graph(
 def read_graph(path: Path) -> GraphDef:
     """Return the GraphDef in a file. Raises BadRequest if there is none."""
     try:
-        graph_def = GraphDef.FromString(path.read_bytes())
+        graph_def = parse(path.read_bytes())
     except OSError as error:
         raise BadRequest(f"graph '{path}' cannot be read: {error.strerror}.") from error
-    except DecodeError as error:
+    if graph_def is None:
         raise BadRequest(
             f"'{path}' is not a frozen graph, or is cut short. Give the file that retrain.py wrote."
-        ) from error
-    if not graph_def.node:
-        raise BadRequest(
-            f"'{path}' is not a frozen graph: it holds no op. Give the file that retrain.py wrote."
         )
     return graph_def
 

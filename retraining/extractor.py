@@ -5,19 +5,18 @@ from __future__ import annotations
 import dataclasses
 import functools
 import hashlib
-import os
+import logging
 import re
-import warnings
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from retraining import saved_model
-from retraining.catalogue import BUILTIN
+from retraining import graph_file, keras_network, module_source, saved_model
 from retraining.errors import BadModule
 from retraining.frozen_graph import Forward, FrozenGraph, forward, op_of
 from retraining.images import PREPROCESSING, ImageSize
+from retraining.module import Module
+from retraining.options import ModuleOptions
 from retraining.quiet_tensorflow import tf
 
 Vectors = NDArray[np.float32]
@@ -25,7 +24,7 @@ Vectors = NDArray[np.float32]
 # Large enough to keep two cores busy, small enough for a wide network in 4 GB; benchmarks/ measures.
 BATCH_SIZE = 32
 
-_BUILTIN_FOLDER = Path(__file__).parent / "builtin" / "small_resnet_128"
+log = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,81 +56,99 @@ class FeatureExtractor:
         return self._forward(batch)[:count]
 
 
-def load(handle: str, *, model_dir: Path | None = None) -> FeatureExtractor:
-    """Return the extractor for a web address, a module's folder or 'builtin'.
-
-    Downloads are kept in `model_dir`, or where TFHUB_CACHE_DIR says. Raises BadModule.
-    """
-    folder = _resolve(handle, model_dir)
-    graph = saved_model.freeze(folder)
-    image_size, feature_size = _sizes(graph, handle)
-    settings = f"{saved_model.fingerprint(folder)} {image_size} {feature_size} {PREPROCESSING}"
+def load(options: ModuleOptions) -> FeatureExtractor:
+    """Return the extractor for whatever kind of module the options name. Raises BadModule."""
+    handle = options.handle()
+    module = _module(handle, options)
+    size = _image_size(module, handle, options.image_size)
+    graph, feature_size = _to_vectors(module, handle, size)
+    settings = f"{module.fingerprint} {size} {feature_size} {PREPROCESSING}"
+    if any(node.op.startswith("FakeQuant") for node in graph.graph_def.node):
+        log.info("Module %s is instrumented for quantization (FakeQuant ops).", module.name)
     return FeatureExtractor(
-        name=_name(handle, folder),
-        image_size=image_size,
+        name=module.name,
+        image_size=size,
         feature_size=feature_size,
         fingerprint=hashlib.sha256(settings.encode()).hexdigest(),
         graph=graph,
     )
 
 
-def _resolve(handle: str, model_dir: Path | None) -> Path:
-    """Return the local folder of the module, downloading it if need be."""
-    if handle == BUILTIN:
-        return _BUILTIN_FOLDER
-    if "://" not in handle:
-        folder = Path(handle).expanduser()
-        if not folder.exists():
-            raise BadModule(
-                f"--tfhub_module '{handle}' is neither an existing folder nor a web address nor '{BUILTIN}'."
-            )
-        return folder
-    if model_dir is not None:
-        os.environ["TFHUB_CACHE_DIR"] = str(model_dir)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of pkg_resources, which tensorflow_hub still imports
-        import tensorflow_hub as hub  # here, not above: it takes a second that folders need not wait
-    try:
-        return Path(hub.resolve(handle))
-    except (OSError, RuntimeError, ValueError, tf.errors.OpError) as error:
-        reason = getattr(error, "reason", None) or str(error).splitlines()[0]
-        raise BadModule(
-            f"module {handle} cannot be fetched ({reason}). Ways on: --tfhub_module {BUILTIN} uses the "
-            "small module that ships with this program; --tfhub_module FOLDER uses one that you have "
-            "downloaded and unpacked; TFHUB_CACHE_DIR names the folder in which an earlier download lies."
-        ) from error
+def _module(handle: str, options: ModuleOptions) -> Module:
+    if handle.startswith(keras_network.PREFIX):
+        return keras_network.load(handle, image_size=options.image_size)
+    path = module_source.local_path(handle, model_dir=options.model_dir)
+    name = module_source.short_name(handle, path)
+    if path.is_dir():
+        return saved_model.load(path, name=name)
+    return graph_file.load(path, options, name=name)
 
 
-def _sizes(graph: FrozenGraph, handle: str) -> tuple[ImageSize, int]:
-    shapes = tf.Graph()
-    with shapes.as_default():
-        tf.graph_util.import_graph_def(graph.graph_def, name="")
-    images = shapes.get_tensor_by_name(graph.input_name)
-    features = shapes.get_tensor_by_name(graph.output_name)
-    if images.dtype != tf.float32 or images.shape.rank != 4 or images.shape[3] != 3:
+def _image_size(module: Module, handle: str, given: int | None) -> ImageSize:
+    """Return the size that the module records, else the one asked for, else that of its name."""
+    fixed = _fixed_size(module.graph, handle)
+    recorded = module.recorded_size
+    if fixed and recorded and fixed != recorded:
+        raise BadModule(f"module {handle} records the image size {recorded}, and its input takes {fixed}.")
+    if fixed and given and fixed != ImageSize(given, given):
         raise BadModule(
-            f"module {handle} takes {images.dtype.name} {images.shape} at '{op_of(graph.input_name)}'; an "
-            "image module takes float32 [batch, height, width, 3]."
+            f"--image_size {given} contradicts module {handle}, which takes {fixed}. Leave the flag out."
         )
-    if features.shape.rank != 2 or features.shape[1] is None:
+    if fixed or given:
+        return fixed or ImageSize(given or 0, given or 0)
+    size = recorded or module.default_size or _named_size(handle)
+    if size is None:
         raise BadModule(
-            f"module {handle} gives {features.dtype.name} {features.shape}; a feature-vector module gives "
-            "float32 [batch, features]. Hub addresses of these hold '/feature_vector/'."
+            f"module {handle} takes images of any size, and its name holds none. Give --image_size."
         )
-    return _image_size(images.shape, handle), int(features.shape[1])
+    return size
 
 
-def _image_size(shape: tf.TensorShape, handle: str) -> ImageSize:
-    if shape[1] is not None and shape[2] is not None:
-        return ImageSize(int(shape[1]), int(shape[2]))
-    # Modules that take any size carry the one they were trained at in their names.
-    match = re.search(r"_(96|1[0-9]{2}|[2-5][0-9]{2})(?![0-9])", handle)
-    if match is None:
-        raise BadModule(f"module {handle} takes images of any size and its name holds none.")
-    return ImageSize(int(match[1]), int(match[1]))
+def _fixed_size(graph: FrozenGraph, handle: str) -> ImageSize | None:
+    """Return the one size that the graph's input takes, or None if it takes any."""
+    name = op_of(graph.input_name)
+    attributes = next(node.attr for node in graph.graph_def.node if node.name == name)
+    dtype, shape = tf.as_dtype(attributes["dtype"].type), tf.TensorShape(attributes["shape"].shape)
+    if dtype != tf.float32 or shape.rank != 4 or shape[3] not in (3, None):
+        raise BadModule(
+            f"module {handle} takes {dtype.name} {shape} at '{name}'; an image module takes float32 "
+            "[batch, height, width, 3]."
+        )
+    return ImageSize(shape[1], shape[2]) if shape[1] and shape[2] else None
 
 
-def _name(handle: str, folder: Path) -> str:
-    """Return a short name of the module that can be part of a folder's name."""
-    parts = handle.split("://")[-1].rstrip("/").split("/")[-3:] if "://" in handle else [folder.name]
-    return re.sub(r"[^A-Za-z0-9._-]+", "_", "_".join(parts)) or "module"
+def _named_size(handle: str) -> ImageSize | None:
+    """Return the size that modules of any size carry in their names, as in mobilenet_v2_100_224."""
+    # The last such number: in mobilenet_v2_130_224 the first is the width of the network.
+    numbers = re.findall(r"(?<=[_-])(?:96|[1-5][0-9]{2})(?![0-9])", handle)
+    return ImageSize(int(numbers[-1]), int(numbers[-1])) if numbers else None
+
+
+def _to_vectors(module: Module, handle: str, size: ImageSize) -> tuple[FrozenGraph, int]:
+    """Return the module's graph at an image size, giving float32 [n, feature_size], and feature_size."""
+    graph = tf.Graph()
+    with graph.as_default():
+        pixels = tf.compat.v1.placeholder(tf.float32, [None, size.height, size.width, 3], "images")
+        (features,) = tf.graph_util.import_graph_def(
+            module.graph.graph_def,
+            input_map={module.graph.input_name: pixels},
+            return_elements=[module.graph.output_name],
+            name="",
+        )
+        vectors = _as_vectors(features, module, handle)
+    needed = tf.compat.v1.graph_util.extract_sub_graph(graph.as_graph_def(), [vectors.op.name])
+    return FrozenGraph(needed, pixels.name, vectors.name), int(vectors.shape[1])
+
+
+def _as_vectors(features: tf.Tensor, module: Module, handle: str) -> tf.Tensor:
+    shape = features.shape
+    if features.dtype == tf.float32 and shape.rank == 2 and shape[1] is not None:
+        return features
+    if features.dtype == tf.float32 and shape.rank == 4 and shape[3] is not None:
+        if shape[1:3] != [1, 1]:
+            log.info("Module %s gives feature maps %s; their average is taken.", module.name, shape[1:])
+        return tf.reduce_mean(features, [1, 2], name="average")
+    raise BadModule(
+        f"module {handle} gives {features.dtype.name} {shape}; a module for images gives float32 "
+        "[batch, features], or feature maps [batch, height, width, features]."
+    )

@@ -7,12 +7,16 @@ from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
 import numpy as np
+from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 
 from retraining.quiet_tensorflow import tf
 
 GraphDef: TypeAlias = tf.compat.v1.GraphDef
 NodeDef: TypeAlias = tf.compat.v1.NodeDef
+
+INPUT_OPS = ("Placeholder", "PlaceholderWithDefault")
+CALL_OPS = ("PartitionedCall", "StatefulPartitionedCall")
 
 Forward = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
@@ -29,6 +33,31 @@ class FrozenGraph:
 def op_of(tensor_name: str) -> str:
     """Return the name of the op behind `name`, `name:0` or the control input `^name`."""
     return tensor_name.lstrip("^").partition(":")[0]
+
+
+def parse(content: bytes) -> GraphDef | None:
+    """Return the GraphDef that the bytes of a file are, or None if they are none."""
+    try:
+        graph_def = GraphDef.FromString(content)
+    except DecodeError:
+        return None
+    return graph_def if graph_def.node else None
+
+
+def likely_outputs(graph_def: GraphDef) -> list[str]:
+    """Return the names of the ops that no other uses."""
+    used = {op_of(name) for node in graph_def.node for name in node.input}
+    unused = (node for node in graph_def.node if node.name not in used)
+    return [node.name for node in unused if node.op not in ("Const", "NoOp")]
+
+
+def static_shapes(graph_def: GraphDef) -> dict[str, list[int | None]]:
+    """Return the shape of every tensor (`op:0`) whose rank is known, None for open dimensions."""
+    graph = tf.Graph()
+    with graph.as_default():
+        tf.graph_util.import_graph_def(graph_def, name="")
+    tensors = (tensor for operation in graph.get_operations() for tensor in operation.outputs)
+    return {tensor.name: tensor.shape.as_list() for tensor in tensors if tensor.shape.rank is not None}
 
 
 def forward(frozen: FrozenGraph) -> Forward:

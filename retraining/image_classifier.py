@@ -13,13 +13,20 @@ from retraining import images, pipeline
 from retraining.errors import BadImage, BadRequest
 from retraining.export import read_graph, read_labels
 from retraining.extractor import BATCH_SIZE
-from retraining.frozen_graph import Forward, FrozenGraph, GraphDef, NodeDef, forward, op_of
+from retraining.frozen_graph import (
+    INPUT_OPS,
+    Forward,
+    FrozenGraph,
+    GraphDef,
+    NodeDef,
+    forward,
+    likely_outputs,
+    op_of,
+)
 from retraining.images import ImageSize, Pixels
 from retraining.options import LabelImageOptions
 
 UNKNOWN_DIMENSION = -1
-
-INPUT_OPS = ("Placeholder", "PlaceholderWithDefault")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -129,10 +136,7 @@ def _input(nodes: dict[str, NodeDef], options: LabelImageOptions) -> NodeDef:
 
 
 def _output(graph_def: GraphDef, nodes: dict[str, NodeDef], options: LabelImageOptions) -> NodeDef:
-    used = {op_of(name) for node in graph_def.node for name in node.input}
-    candidates = [
-        name for name, node in nodes.items() if name not in used and node.op not in ("Const", "NoOp")
-    ]
+    candidates = likely_outputs(graph_def)
     if options.output_layer is not None:
         return _named(nodes, options.output_layer, "--output_layer", candidates)
     if len(candidates) != 1:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
+from retraining import catalogue
 from retraining.catalogue import DEFAULT_MODULE, module_of_architecture
 from retraining.console import LEVELS
 from retraining.errors import BadRequest
@@ -48,6 +49,10 @@ def _percentage(text: str) -> float:
 
 def _positive_number(text: str) -> float:
     return _number(text, float, "a number greater than 0", lambda value: 0 < value < math.inf)
+
+
+def _finite_number(text: str) -> float:
+    return _number(text, float, "a number", math.isfinite)
 
 
 def _count(text: str) -> int:
@@ -109,6 +114,9 @@ def _one_of(*names: str) -> Callable[[str], str]:
 # The exported graph's own names beside the result: its input, the module's scope, the new layer's.
 RESERVED_OP_NAMES = ("Placeholder", "module", "final_layer")
 
+# What a frozen graph may come in; only there is it for the user to say how it is read.
+GRAPH_FILE_SUFFIXES = (".pb", ".tar.gz", ".tgz", ".tar")
+
 _SWITCH = {"nargs": "?", "const": True, "metavar": "True|False"}
 
 
@@ -141,8 +149,9 @@ class ModuleOptions:
 
     tfhub_module: str = _flag(
         DEFAULT_MODULE,
-        "The module that turns an image into a feature vector: a tfhub.dev address, the folder of a "
-        "module, or 'builtin', the small one that ships with this program.",
+        "The network that turns an image into a feature vector: a name of --list_modules, the address of "
+        "a module on tfhub.dev or Kaggle Models, a module's folder or .tar.gz, a frozen graph (.pb), "
+        "keras:NAME, or 'builtin', the small module that ships with this program.",
         str,
         metavar="HANDLE",
     )
@@ -160,6 +169,21 @@ class ModuleOptions:
         _optional_path,
         metavar="DIR",
     )
+    image_size: int | None = _flag(
+        None, "Height and width in pixels, for a network that takes any; others record their own.", _count
+    )
+    input_tensor_name: str | None = _flag(
+        None, "Input of a frozen graph (.pb) that is not a known one.", str, metavar="NAME"
+    )
+    bottleneck_tensor_name: str | None = _flag(
+        None, "Feature vector, or class scores to use as one, in a frozen graph (.pb).", str, metavar="NAME"
+    )
+    input_mean: float | None = _flag(
+        None, "Taken from each pixel value of 0 to 255 for a frozen graph (.pb).", _finite_number
+    )
+    input_std: float | None = _flag(
+        None, "Each pixel value is then divided by this for a frozen graph (.pb).", _positive_number
+    )
     bottleneck_dir: Path = _flag(
         Path("/tmp/bottleneck"), "Cache of feature vectors, reused by later runs.", _path, metavar="DIR"
     )
@@ -167,17 +191,33 @@ class ModuleOptions:
     def check(self) -> None:
         """Raise BadRequest if these flags contradict each other or what is on disk."""
         if not self.tfhub_module:
-            raise BadRequest("--tfhub_module must be an address, a folder or 'builtin', received ''.")
+            raise BadRequest("--tfhub_module must name a module, received ''.")
         if self.architecture and self.tfhub_module != DEFAULT_MODULE:
             raise BadRequest(
                 "--architecture and --tfhub_module both name the network, received "
                 f"'{self.architecture}' and '{self.tfhub_module}'. Keep one of them."
             )
-        self.handle()
+        given = (
+            flag
+            for flag in ("input_tensor_name", "bottleneck_tensor_name", "input_mean", "input_std")
+            if getattr(self, flag) is not None
+        )
+        flag, handle = next(given, None), self.handle()
+        if flag and not handle.endswith(GRAPH_FILE_SUFFIXES):
+            raise BadRequest(
+                f"--{flag} is for a frozen graph (.pb); the module is '{handle}'. Leave the flag out."
+            )
 
     def handle(self) -> str:
-        """Return the one handle that the flags come to. Raises BadRequest for an unknown name."""
-        return module_of_architecture(self.architecture) if self.architecture else self.tfhub_module
+        """Return the one handle that the flags come to, an alias as its address.
+
+        Raises BadRequest for an unknown name.
+        """
+        if self.architecture:
+            return module_of_architecture(self.architecture)
+        name = self.tfhub_module
+        is_file = name.endswith(GRAPH_FILE_SUFFIXES) or Path(name).exists()
+        return catalogue.resolve(name) if catalogue.is_alias_like(name) and not is_file else name
 
 
 @dataclasses.dataclass(frozen=True)
@@ -326,7 +366,7 @@ class LabelImageOptions:
     input_mean: float = _flag(
         0,
         "Taken from each pixel value of 0 to 255.",
-        lambda text: _number(text, float, "a number", math.isfinite),
+        _finite_number,
     )
     input_std: float = _flag(255, "Each pixel value is then divided by this.", _positive_number)
     num_top_predictions: int = _flag(5, "How many of the best labels are printed.", _count)
@@ -348,9 +388,15 @@ def parse_retrain(argv: Sequence[str] | None) -> RetrainOptions:
         description="Turn a folder of photographs, one sub-folder per class, into an image classifier.",
         epilog="Example: retrain.py --image_dir ~/flower_photos --tfhub_module builtin",
     )
+    parser.add_argument(
+        "--list_modules", action="store_true", help="Print the modules that are known by name, and exit."
+    )
     for group in (DataOptions, ModuleOptions, DistortionOptions, TrainingOptions, OutputOptions):
         parser.add_flags(group)
     values = parser.parse(argv)
+    if values.list_modules:
+        print(catalogue.table())
+        parser.exit()
     options = RetrainOptions(
         data=_take(DataOptions, values),
         module=_take(ModuleOptions, values),

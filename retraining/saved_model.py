@@ -1,4 +1,4 @@
-"""A module's folder, in TF2 SavedModel or TF1 Hub form -> one frozen graph."""
+"""A module's folder, in TF2 SavedModel or TF1 Hub form -> a Module."""
 
 from __future__ import annotations
 
@@ -9,24 +9,47 @@ from typing import Any
 
 from google.protobuf.message import DecodeError
 
+from retraining import hub_attachment
 from retraining.errors import BadModule
+from retraining.freezing import freeze
 from retraining.frozen_graph import FrozenGraph, for_inference, op_of
-from retraining.quiet_tensorflow import convert_variables_to_constants_v2, tf
+from retraining.images import ImageSize
+from retraining.module import Module
+from retraining.quiet_tensorflow import tf
 
 REQUIRED_FILES = ("saved_model.pb", "variables/variables.index")
-SIGNATURES = ("image_feature_vector", "serving_default", "default")
 
-_LOAD_ERRORS = (tf.errors.OpError, OSError, ValueError, KeyError, RuntimeError, DecodeError)
+# In this order: what the module was made for, what Hub calls the main one, TF2's own.
+SIGNATURES = ("image_feature_vector", "default", "serving_default")
+
+_LOAD_ERRORS = (tf.errors.OpError, OSError, ValueError, KeyError, RuntimeError, TypeError, DecodeError)
 
 
-def check_folder(folder: Path) -> None:
-    """Raise BadModule, naming what is missing, unless `folder` looks like a whole module."""
-    if not folder.is_dir():
-        raise BadModule(f"module '{folder}' is not a folder. Give the folder that holds saved_model.pb.")
+def load(folder: Path, *, name: str) -> Module:
+    """Return the module in a folder.
+
+    The TF1 Hub form is told by its tfhub_module.pb. Raises BadModule if the folder cannot be loaded
+    or holds no function from images to features.
+    """
+    check_folder(folder, shown=str(folder))
+    try:
+        if (folder / "tfhub_module.pb").exists():
+            return _load_tf1_hub(folder, name)
+        return Module(name, for_inference(_freeze_tf2(folder)), fingerprint(folder))
+    except _LOAD_ERRORS as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise BadModule(f"module '{folder}' cannot be loaded, it may be damaged: {reason}") from error
+
+
+def check_folder(folder: Path, *, shown: str) -> None:
+    """Raise BadModule, naming what is missing, unless `folder` looks like a whole module.
+
+    `shown` is what messages call it.
+    """
     missing = [name for name in REQUIRED_FILES if not (folder / name).is_file()]
     if missing:
         raise BadModule(
-            f"module '{folder}' is incomplete: it has no {' and no '.join(missing)}. If it came from a "
+            f"module '{shown}' is incomplete: it has no {' and no '.join(missing)}. If it came from a "
             "download that was cut off, remove the folder and run again."
         )
 
@@ -40,69 +63,60 @@ def fingerprint(folder: Path) -> str:
     return digest.hexdigest()
 
 
-def freeze(folder: Path) -> FrozenGraph:
-    """Return the module's function from images to features as a frozen graph.
-
-    The TF1 Hub form is told by its tfhub_module.pb. Raises BadModule if the folder cannot be loaded
-    or holds no such function.
-    """
-    check_folder(folder)
-    try:
-        is_tf1_hub = (folder / "tfhub_module.pb").exists()
-        return for_inference(_freeze_tf1_hub(folder) if is_tf1_hub else _freeze_tf2(folder))
-    except _LOAD_ERRORS as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise BadModule(f"module '{folder}' cannot be loaded, it may be damaged: {reason}") from error
-
-
-def _freeze_tf1_hub(folder: Path) -> FrozenGraph:
+def _load_tf1_hub(folder: Path, name: str) -> Module:
     """Freeze by the session way: three times as fast as hub.load, which rebuilds it as a function."""
     graph = tf.Graph()
     with graph.as_default(), tf.compat.v1.Session(graph=graph) as session:
         # The form keeps its inference graph under the empty set of tags.
         meta_graph = tf.compat.v1.saved_model.load(session, [], str(folder))
         signature = meta_graph.signature_def[_signature_name(meta_graph.signature_def, folder)]
-        input_name = _only(signature.inputs, "input", folder).name
-        output_name = _only(signature.outputs, "output", folder).name
+        input_name = signature.inputs[_only(signature.inputs, "input", folder)].name
+        output_name = signature.outputs[_only(signature.outputs, "output", folder)].name
         graph_def = tf.compat.v1.graph_util.convert_variables_to_constants(
             session, graph.as_graph_def(), [op_of(output_name)]
         )
-    return FrozenGraph(graph_def, input_name, output_name)
+    frozen = for_inference(FrozenGraph(graph_def, input_name, output_name))
+    return Module(name, frozen, fingerprint(folder), recorded_size=_recorded_size(meta_graph))
+
+
+def _recorded_size(meta_graph: Any) -> ImageSize | None:
+    """Return the size in the image_module_info that TF1 Hub modules carry, or None."""
+    for attachment in meta_graph.collection_def["hub_module_attachments"].bytes_list.value:
+        size = hub_attachment.image_size(attachment)
+        if size is not None:
+            return size
+    return None
 
 
 def _freeze_tf2(folder: Path) -> FrozenGraph:
+    # `module` must be kept: its functions hold its variables by weak references only.
     module = tf.saved_model.load(str(folder))
     if module.signatures:
         function = module.signatures[_signature_name(module.signatures, folder)]
-    else:
-        images = tf.TensorSpec([None, None, None, 3], tf.float32)
-        function = tf.function(module).get_concrete_function(images)
-    # `module` must outlive this line: its functions hold its variables by weak references only.
-    frozen = convert_variables_to_constants_v2(function)
-    (result,) = frozen.outputs if len(frozen.outputs) == 1 else (_default_output(function, frozen, folder),)
-    return FrozenGraph(frozen.graph.as_graph_def(), frozen.inputs[0].name, result.name)
+        names = sorted(function.structured_outputs)  # the order of a signature's results
+        return freeze(function, names.index(_only(names, "output", folder)))
+    if not callable(module):
+        raise BadModule(f"module '{folder}' offers no signature and cannot be called. {_WANTED}")
+    images = tf.TensorSpec([None, None, None, 3], tf.float32)
+    return freeze(tf.function(module).get_concrete_function(images))
 
 
-def _default_output(function: Any, frozen: Any, folder: Path) -> Any:
-    names = sorted(function.structured_outputs)
-    if "default" not in names:
-        raise BadModule(f"module '{folder}' has the outputs {', '.join(names)}, none of them 'default'.")
-    return frozen.outputs[names.index("default")]
+_WANTED = f"A module for images offers one of {', '.join(SIGNATURES)}, or can be called with images."
 
 
 def _signature_name(signatures: Any, folder: Path) -> str:
     for name in SIGNATURES:
         if name in signatures:
             return name
+    raise BadModule(f"module '{folder}' offers the signatures {', '.join(sorted(signatures))}. {_WANTED}")
+
+
+def _only(names: Any, kind: str, folder: Path) -> str:
+    """Return the one name, or 'default' among several."""
+    if len(names) == 1:
+        return str(next(iter(names)))
+    if "default" in names:
+        return "default"
     raise BadModule(
-        f"module '{folder}' offers the signatures {', '.join(sorted(signatures)) or 'none'}; an image "
-        f"module offers one of {', '.join(SIGNATURES)}."
+        f"module '{folder}' has the {kind}s {', '.join(sorted(names))}, and none of them is named default."
     )
-
-
-def _only(tensors: Any, kind: str, folder: Path) -> Any:
-    if "default" in tensors:
-        return tensors["default"]
-    if len(tensors) != 1:
-        raise BadModule(f"module '{folder}' has the {kind}s {', '.join(sorted(tensors))}; one is needed.")
-    return next(iter(tensors.values()))

@@ -16,7 +16,7 @@ from retraining import bottlenecks, dataset, extractor
 from retraining.bottleneck_cache import BottleneckCache
 from retraining.bottlenecks import Bottlenecks
 from retraining.extractor import FeatureExtractor
-from retraining.options import DataOptions
+from retraining.options import DataOptions, ModuleOptions
 from retraining.quiet_tensorflow import tf
 
 MODULE_SIZE = 32
@@ -99,13 +99,12 @@ def tf1_hub_module(tmp_path_factory: pytest.TempPathFactory) -> Path:
         merged = tf.raw_ops.Merge(inputs=[alive, tf.raw_ops.Neg(x=dead)])[0]
         features = tf.reshape(merged, [-1, MODULE_FEATURES]) * scale
         session.run(scale.initializer)
-        _save_tf1_hub(session, folder, images, features)
+        save_tf1_hub(session, folder, images, features)
     return folder
 
 
-def _save_tf1_hub(
-    session: tf.compat.v1.Session, folder: Path, images: tf.Tensor, features: tf.Tensor
-) -> None:
+def save_tf1_hub(session: tf.compat.v1.Session, folder: Path, images: tf.Tensor, features: tf.Tensor) -> None:
+    """Save a function in TF1 Hub form, as `hub.Module.export` does."""
     info = tf.compat.v1.saved_model.build_tensor_info
     signature = tf.compat.v1.saved_model.build_signature_def(
         inputs={"images": info(images)}, outputs={"default": info(features)}
@@ -120,7 +119,7 @@ def _save_tf1_hub(
 
 @pytest.fixture(scope="session")
 def network(tf2_module: Path) -> FeatureExtractor:
-    return extractor.load(str(tf2_module))
+    return extractor.load(ModuleOptions(str(tf2_module)))
 
 
 @dataclasses.dataclass(frozen=True)

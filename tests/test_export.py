@@ -180,19 +180,12 @@ def test_labels_with_the_line_ends_of_windows_are_read(tmp_path: Path) -> None:
     assert export.read_labels(tmp_path / "labels.txt") == ("daisy", "roses")
 
 
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (
-            b"\xff\xff no graph",
-            "'{}' is not a frozen graph, or is cut short. Give the file that retrain.py wrote.",
-        ),
-        (b"", "'{}' is not a frozen graph: it holds no op. Give the file that retrain.py wrote."),
-    ],
-)
-def test_file_that_is_no_graph_is_refused(content: bytes, message: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("content", [b"\xff\xff no graph", b""])
+def test_file_that_is_no_graph_is_refused(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "graph.pb"
     path.write_bytes(content)
     with pytest.raises(BadRequest) as caught:
         export.read_graph(path)
-    assert str(caught.value) == message.format(path)
+    assert str(caught.value) == (
+        f"'{path}' is not a frozen graph, or is cut short. Give the file that retrain.py wrote."
+    )

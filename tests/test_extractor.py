@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,8 +12,9 @@ from retraining import extractor
 from retraining.catalogue import DEFAULT_MODULE
 from retraining.errors import BadModule
 from retraining.images import ImageSize
+from retraining.options import ModuleOptions
 from retraining.quiet_tensorflow import tf
-from tests.conftest import MODULE_FEATURES, MODULE_SIZE
+from tests.conftest import MODULE_FEATURES, MODULE_SIZE, save_tf1_hub
 
 
 def save(folder: Path, function: object) -> Path:
@@ -22,9 +24,9 @@ def save(folder: Path, function: object) -> Path:
     return folder
 
 
-def refusal(handle: str | Path, **settings: Path) -> str:
+def refusal(handle: str | Path, **settings: Any) -> str:
     with pytest.raises(BadModule) as caught:
-        extractor.load(str(handle), **settings)
+        extractor.load(ModuleOptions(str(handle), **settings))
     return str(caught.value)
 
 
@@ -37,7 +39,7 @@ def test_both_forms_of_a_module_give_its_function(tf1_hub_module: Path, tf2_modu
     grid = pixels.reshape(5, 4, 8, 4, 8, 3).mean(axis=(2, 4)).reshape(5, -1)
     expected = grid * np.linspace(1, 8, MODULE_FEATURES)
     for folder in (tf1_hub_module, tf2_module):
-        network = extractor.load(str(folder))
+        network = extractor.load(ModuleOptions(str(folder)))
         assert network.name == folder.name
         assert network.image_size == ImageSize(MODULE_SIZE, MODULE_SIZE)
         assert network.feature_size == MODULE_FEATURES
@@ -46,14 +48,14 @@ def test_both_forms_of_a_module_give_its_function(tf1_hub_module: Path, tf2_modu
 
 def test_module_runs_frozen(tf1_hub_module: Path, tf2_module: Path) -> None:
     for folder in (tf1_hub_module, tf2_module):
-        graph_def = extractor.load(str(folder)).graph.graph_def
+        graph_def = extractor.load(ModuleOptions(str(folder))).graph.graph_def
         assert len(graph_def.library.function) == 0
         ops = {node.op for node in graph_def.node}
         assert not ops & {"VarHandleOp", "VariableV2", "ReadVariableOp", "Switch", "Merge", "PartitionedCall"}
 
 
 def test_builtin_is_the_module_that_ships() -> None:
-    network = extractor.load("builtin")
+    network = extractor.load(ModuleOptions("builtin"))
     assert (network.name, network.image_size, network.feature_size) == (
         "small_resnet_128",
         ImageSize(128, 128),
@@ -72,30 +74,31 @@ def test_module_without_signature_is_called(tmp_path: Path) -> None:
     module.__call__ = function
     tf.saved_model.save(module, str(tmp_path / "mean_064"), signatures={})
     shutil.move(tmp_path / "mean_064", tmp_path / "mean_160")
-    network = extractor.load(str(tmp_path / "mean_160"))
+    network = extractor.load(ModuleOptions(str(tmp_path / "mean_160")))
     assert network.image_size == ImageSize(160, 160)  # of the name: the module takes any size
     np.testing.assert_allclose(network.extract(np.full((1, 160, 160, 3), 0.25, np.float32)), [[0.25] * 3])
 
 
 def test_fingerprint_follows_the_weights_and_not_the_place(tf2_module: Path, tmp_path: Path) -> None:
-    original = extractor.load(str(tf2_module)).fingerprint
+    original = extractor.load(ModuleOptions(str(tf2_module))).fingerprint
     copy = shutil.copytree(tf2_module, tmp_path / "copy")
-    assert extractor.load(str(copy)).fingerprint == original
+    assert extractor.load(ModuleOptions(str(copy))).fingerprint == original
     weights = copy / "variables" / "variables.data-00000-of-00001"
     content = bytearray(weights.read_bytes())
     content[-1] ^= 1
     weights.write_bytes(content)
     with pytest.raises(BadModule):
-        extractor.load(str(copy))  # TensorFlow's own checksum
+        extractor.load(ModuleOptions(str(copy)))  # TensorFlow's own checksum
     (copy / "assets").mkdir(exist_ok=True)
     shutil.copy(tf2_module / "variables" / weights.name, weights)
     (copy / "assets" / "new.txt").write_text("another file")
-    assert extractor.load(str(copy)).fingerprint != original
+    assert extractor.load(ModuleOptions(str(copy))).fingerprint != original
 
 
 def test_missing_folder_is_named(tmp_path: Path) -> None:
     assert refusal(tmp_path / "nowhere") == (
-        f"--tfhub_module '{tmp_path / 'nowhere'}' is neither an existing folder nor a web address nor 'builtin'."
+        f"--tfhub_module '{tmp_path / 'nowhere'}' is neither an existing folder or file nor a web address, an alias of "
+        "--list_modules, 'keras:NAME' or 'builtin'."
     )
 
 
@@ -127,16 +130,142 @@ def test_module_for_text_is_refused_with_what_it_takes(tmp_path: Path) -> None:
     )
 
 
-def test_classifier_of_pixels_is_refused_with_what_it_gives(tmp_path: Path) -> None:
+def test_module_of_one_number_is_refused_with_what_it_gives(tmp_path: Path) -> None:
     @tf.function(input_signature=[tf.TensorSpec([None, 8, 8, 3], tf.float32, "images")])
-    def same(images: tf.Tensor) -> tf.Tensor:
+    def total(images: tf.Tensor) -> tf.Tensor:
+        return tf.reduce_sum(images)
+
+    folder = save(tmp_path / "pixels", total)
+    assert refusal(folder) == (
+        f"module {folder} gives float32 (); a module for images gives float32 [batch, features], or feature maps "
+        "[batch, height, width, features]."
+    )
+
+
+def test_feature_maps_are_averaged_and_said_to_be(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    @tf.function(input_signature=[tf.TensorSpec([None, 8, 8, 3], tf.float32, "images")])
+    def double(images: tf.Tensor) -> tf.Tensor:
         return images * 2.0
 
-    folder = save(tmp_path / "pixels", same)
+    network = extractor.load(ModuleOptions(str(save(tmp_path / "maps", double))))
+    pixels = np.random.default_rng(0).random((2, 8, 8, 3), np.float32)
+    np.testing.assert_allclose(network.extract(pixels), 2 * pixels.mean(axis=(1, 2)), rtol=1e-5)
+    assert "Module maps gives feature maps (8, 8, 3); their average is taken." in caplog.messages
+
+
+def test_vectors_of_one_by_one_pixel_lose_it_in_silence(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    @tf.function(input_signature=[tf.TensorSpec([None, 8, 8, 3], tf.float32, "images")])
+    def pooled(images: tf.Tensor) -> tf.Tensor:
+        return tf.reduce_mean(images, [1, 2], keepdims=True)
+
+    network = extractor.load(ModuleOptions(str(save(tmp_path / "pooled", pooled))))
+    assert network.extract(np.ones((2, 8, 8, 3), np.float32)).shape == (2, 3)
+    assert not caplog.messages
+
+
+def test_output_named_default_is_taken_among_several(tmp_path: Path) -> None:
+    @tf.function(input_signature=[tf.TensorSpec([None, 8, 8, 3], tf.float32, "images")])
+    def several(images: tf.Tensor) -> dict[str, tf.Tensor]:
+        mean = tf.reduce_mean(images, [1, 2])
+        return {"another": mean * 5.0, "default": mean * 2.0, "third": mean}
+
+    network = extractor.load(ModuleOptions(str(save(tmp_path / "several", several))))
+    np.testing.assert_allclose(network.extract(np.ones((1, 8, 8, 3), np.float32)), [[2, 2, 2]])
+
+
+def test_several_outputs_without_a_default_are_refused(tmp_path: Path) -> None:
+    @tf.function(input_signature=[tf.TensorSpec([None, 8, 8, 3], tf.float32, "images")])
+    def several(images: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"logits": tf.reduce_mean(images, [1, 2]), "boxes": images}
+
+    folder = save(tmp_path / "several", several)
     assert refusal(folder) == (
-        f"module {folder} gives float32 (None, 8, 8, 3); a feature-vector module gives float32 "
-        "[batch, features]. Hub addresses of these hold '/feature_vector/'."
+        f"module '{folder}' has the outputs boxes, logits, and none of them is named default."
     )
+
+
+def test_signature_for_feature_vectors_is_preferred(tmp_path: Path) -> None:
+    specification = tf.TensorSpec([None, 8, 8, 3], tf.float32, "images")
+    signatures = {
+        name: tf.function(lambda images, factor=factor: tf.reduce_mean(images, [1, 2]) * factor)
+        for name, factor in (("serving_default", 1.0), ("default", 2.0), ("image_feature_vector", 3.0))
+    }
+    concrete = {name: function.get_concrete_function(specification) for name, function in signatures.items()}
+    tf.saved_model.save(tf.Module(), str(tmp_path / "net"), signatures=concrete)
+    network = extractor.load(ModuleOptions(str(tmp_path / "net")))
+    np.testing.assert_allclose(network.extract(np.ones((1, 8, 8, 3), np.float32)), [[3, 3, 3]])
+
+
+def test_module_with_other_signatures_is_refused_with_what_it_offers(tmp_path: Path) -> None:
+    embed = tf.function(lambda text: tf.strings.length(text)).get_concrete_function(
+        tf.TensorSpec([None], tf.string, "text")
+    )
+    tf.saved_model.save(tf.Module(), str(tmp_path / "net"), signatures={"question": embed, "answer": embed})
+    assert refusal(tmp_path / "net") == (
+        f"module '{tmp_path / 'net'}' offers the signatures answer, question. A module for images offers one of "
+        "image_feature_vector, default, serving_default, or can be called with images."
+    )
+
+
+def any_size(folder: Path) -> Path:
+    @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.float32, "images")])
+    def mean(images: tf.Tensor) -> tf.Tensor:
+        return tf.reduce_mean(images, [1, 2])
+
+    return save(folder, mean)
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "size"),
+    [("net_130_224", None, 224), ("net_130_224", 160, 160), ("net-96", None, 96), ("net", 100, 100)],
+)
+def test_size_of_a_module_that_takes_any_is_the_flags_or_that_of_its_name(
+    name: str, given: int | None, size: int, tmp_path: Path
+) -> None:
+    network = extractor.load(ModuleOptions(str(any_size(tmp_path / name)), image_size=given))
+    assert network.image_size == ImageSize(size, size)
+
+
+def test_size_that_nobody_says_is_asked_for(tmp_path: Path) -> None:
+    folder = any_size(tmp_path / "net")
+    assert refusal(folder) == (
+        f"module {folder} takes images of any size, and its name holds none. Give --image_size."
+    )
+
+
+def test_size_that_contradicts_the_module_names_both(tf2_module: Path) -> None:
+    assert refusal(tf2_module, image_size=96) == (
+        f"--image_size 96 contradicts module {tf2_module}, which takes 32x32. Leave the flag out."
+    )
+
+
+def test_size_of_a_tf1_module_is_in_its_image_module_info(tmp_path: Path) -> None:
+    # ModuleAttachment(key="image_module_info", value=ImageModuleInfo(default_image_size=(40, 48))).
+    attachment = b"\n\x11image_module_info\x12\x06\n\x04\x08\x28\x10\x30"
+    graph = tf.Graph()
+    with graph.as_default(), tf.compat.v1.Session(graph=graph) as session:
+        images = tf.compat.v1.placeholder(tf.float32, [None, None, None, 3], "images")
+        scale = tf.compat.v1.get_variable("scale", initializer=tf.constant(2.0))
+        features = tf.reduce_mean(images, [1, 2]) * scale
+        graph.add_to_collection("hub_module_attachments", attachment)
+        session.run(scale.initializer)
+        save_tf1_hub(session, tmp_path / "net_224", images, features)
+    assert extractor.load(ModuleOptions(str(tmp_path / "net_224"))).image_size == ImageSize(40, 48)
+
+
+def test_module_for_quantization_runs_and_is_said_to_be(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    @tf.function(input_signature=[tf.TensorSpec([None, 8, 8, 3], tf.float32, "images")])
+    def quantized(images: tf.Tensor) -> tf.Tensor:
+        return tf.quantization.fake_quant_with_min_max_args(tf.reduce_mean(images, [1, 2]), 0.0, 1.0)
+
+    network = extractor.load(ModuleOptions(str(save(tmp_path / "net", quantized))))
+    vectors = network.extract(np.full((1, 8, 8, 3), 0.501, np.float32))
+    np.testing.assert_allclose(vectors, [[128 / 255] * 3], rtol=1e-5)
+    assert "Module net is instrumented for quantization (FakeQuant ops)." in caplog.messages
 
 
 def test_default_module_that_cannot_be_fetched_names_the_ways_on(
@@ -151,7 +280,8 @@ def test_default_module_that_cannot_be_fetched_names_the_ways_on(
     assert message == (
         f"module {DEFAULT_MODULE} cannot be fetched ([Errno 111] Connection refused). Ways on: --tfhub_module "
         "builtin uses the small module that ships with this program; --tfhub_module FOLDER uses one that you "
-        "have downloaded and unpacked; TFHUB_CACHE_DIR names the folder in which an earlier download lies."
+        "have downloaded and unpacked; --tfhub_module keras:NAME takes the network from Keras's own host; "
+        "TFHUB_CACHE_DIR names the folder in which an earlier download lies."
     )
 
 
@@ -163,9 +293,9 @@ def test_web_module_is_taken_from_the_hub_cache(
     name = hashlib.sha1(handle.encode()).hexdigest()
     shutil.copytree(tf1_hub_module, tmp_path / name)
     monkeypatch.setenv("TFHUB_CACHE_DIR", str(tmp_path))
-    network = extractor.load(handle)
+    network = extractor.load(ModuleOptions(handle))
     assert network.name == "some_net_feature_vector_3"
     assert network.feature_size == MODULE_FEATURES
     monkeypatch.delenv("TFHUB_CACHE_DIR")
-    assert extractor.load(handle, model_dir=tmp_path).fingerprint == network.fingerprint
+    assert extractor.load(ModuleOptions(handle, model_dir=tmp_path)).fingerprint == network.fingerprint
     assert [path.name for path in tmp_path.iterdir()] == [name]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import subprocess
 import sys
 import time
@@ -162,6 +163,40 @@ def test_unknown_architecture_is_refused_with_those_that_exist() -> None:
         "--architecture must be inception_v3 or mobilenet_<width>_<image size>[_quantized] with a width of "
         "1.0, 0.75, 0.50, 0.25 and a size of 224, 192, 160, 128, received 'mobilenet_0.3_96'."
     )
+
+
+def test_alias_stands_for_its_address() -> None:
+    assert parse("--tfhub_module", "mobilenet_v2_100_224").module.handle() == (
+        "https://tfhub.dev/google/imagenet/mobilenet_v2_100_224/feature_vector/5"
+    )
+
+
+def test_unknown_alias_is_refused_with_the_nearest() -> None:
+    assert refusal("--tfhub_module", "mobilnet_v2_100_224").startswith(
+        "'mobilnet_v2_100_224' is no known module. Nearest: mobilenet_v2_100_224, "
+    )
+
+
+def test_folder_goes_before_an_alias_of_the_same_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "inception_v3").mkdir()
+    assert parse("--tfhub_module", "inception_v3").module.handle() == "inception_v3"
+
+
+def test_flags_of_frozen_graphs_are_refused_for_other_modules() -> None:
+    assert refusal("--tfhub_module", "builtin", "--input_mean", "5") == (
+        "--input_mean is for a frozen graph (.pb); the module is 'builtin'. Leave the flag out."
+    )
+    assert parse("--tfhub_module", "net.pb", "--input_mean", "-5").module.input_mean == -5
+
+
+def test_known_modules_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        parse_retrain(["--list_modules"])
+    assert caught.value.code == 0
+    assert re.search(r"^mobilenet_v1_025_128 +128 +256 ", capsys.readouterr().out, re.MULTILINE)
 
 
 def test_two_names_for_the_network_are_refused() -> None:

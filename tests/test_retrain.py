@@ -16,6 +16,7 @@ import pytest
 import label_image
 import retrain
 from retraining import extractor, sample_photos
+from retraining.options import ModuleOptions
 from tests.conftest import COLOURS, write_photo
 
 PROJECT = Path(__file__).parent.parent
@@ -124,7 +125,9 @@ def test_both_forms_of_a_module_give_the_same_classifier(
     colour_photos: Path, tf1_hub_module: Path, tf2_module: Path, tmp_path: Path
 ) -> None:
     pixels = np.random.default_rng(0).random((3, 32, 32, 3), np.float32)
-    vectors = [extractor.load(str(folder)).extract(pixels) for folder in (tf1_hub_module, tf2_module)]
+    vectors = [
+        extractor.load(ModuleOptions(str(folder))).extract(pixels) for folder in (tf1_hub_module, tf2_module)
+    ]
     np.testing.assert_allclose(vectors[0], vectors[1], atol=1e-5)
     assert retrain.main(words(colour_photos, tmp_path, module=tf1_hub_module)) == 0
 

@@ -45,7 +45,8 @@ def tensorboard(folder: Path) -> Iterator[str]:
 
 
 def get(address: str) -> Any:
-    with urllib.request.urlopen(address, timeout=20) as response:
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with direct.open(address, timeout=20) as response:
         return json.load(response)
 
 

@@ -1,0 +1,41 @@
+"""A TensorFlow function that has variables -> a frozen graph without variables and functions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from retraining.frozen_graph import CALL_OPS, FrozenGraph, GraphDef
+from retraining.quiet_tensorflow import convert_variables_to_constants_v2, tf
+
+
+def freeze(function: Any, output: int = 0) -> FrozenGraph:
+    """Return the ConcreteFunction `function` of one input as a graph of its output number `output`."""
+    frozen = convert_variables_to_constants_v2(function)
+    graph_def = frozen.graph.as_graph_def()
+    input_name, output_name = frozen.inputs[0].name, frozen.outputs[output].name
+    if any(node.op in CALL_OPS for node in graph_def.node):
+        graph_def = _inlined(graph_def, input_name, output_name)
+    return FrozenGraph(graph_def, input_name, output_name)
+
+
+def _inlined(graph_def: GraphDef, input_name: str, output_name: str) -> GraphDef:
+    """Inline what asks not to be, such as the grouped convolutions that Keras leaves to XLA.
+
+    XLA takes them for speed; TensorFlow's own kernels compute the same, and a graph for everybody's
+    TensorFlow holds no function.
+    """
+    for node in graph_def.node:
+        node.attr.pop("_XlaMustCompile", None)
+        if node.op in CALL_OPS:
+            node.attr["f"].func.name += _NEW_NAME
+    for function in graph_def.library.function:
+        function.signature.name += _NEW_NAME
+        for attribute in ("_XlaMustCompile", "_noinline"):
+            function.attr.pop(attribute, None)
+    imported = tf.compat.v1.wrap_function(lambda: tf.graph_util.import_graph_def(graph_def, name=""), [])
+    tensors = (imported.graph.get_tensor_by_name(name) for name in (input_name, output_name))
+    return convert_variables_to_constants_v2(imported.prune(*tensors)).graph.as_graph_def()
+
+
+# TensorFlow keeps every function it has seen by its name, and refuses another one under it.
+_NEW_NAME = "_to_inline"

@@ -1,0 +1,132 @@
+"""`keras:NAME`, an image network of keras.applications -> a Module."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import inspect
+import urllib.parse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from retraining.errors import BadModule
+from retraining.freezing import freeze
+from retraining.frozen_graph import for_inference
+from retraining.images import ImageSize
+from retraining.module import Module
+from retraining.quiet_tensorflow import tf
+
+PREFIX = "keras:"
+
+RANDOM = "random"  # as weights: drawn, from a fixed seed, to try a network without a download
+IMAGENET = "imagenet"
+
+# The sizes that the networks were trained at, where not 224: https://keras.io/api/applications/
+DEFAULT_SIZE = 224
+TRAINED_SIZES = {
+    "InceptionV3": 299,
+    "InceptionResNetV2": 299,
+    "Xception": 299,
+    "NASNetLarge": 331,
+    "EfficientNetB1": 240,
+    "EfficientNetB2": 260,
+    "EfficientNetB3": 300,
+    "EfficientNetB4": 380,
+    "EfficientNetB5": 456,
+    "EfficientNetB6": 528,
+    "EfficientNetB7": 600,
+    "EfficientNetV2B1": 240,
+    "EfficientNetV2B2": 260,
+    "EfficientNetV2B3": 300,
+    "EfficientNetV2S": 384,
+    "EfficientNetV2M": 480,
+    "EfficientNetV2L": 480,
+}
+
+
+def load(handle: str, *, image_size: int | None) -> Module:
+    """Return the network of `keras:NAME` or `keras:NAME?weights=FILE`, pooled, with its own scaling.
+
+    `weights` are a file that Keras reads, 'imagenet' (from Keras's own host, the default) or
+    'random'. Without `image_size`, in pixels, the size is the one it was trained at. Raises
+    BadModule.
+    """
+    parts = urllib.parse.urlsplit(handle.removeprefix(PREFIX))
+    name, weights = parts.path, _weights(handle, parts.query)
+    build = _builder(name)
+    size = image_size or TRAINED_SIZES.get(name, DEFAULT_SIZE)
+    network = _built(build, handle, weights=weights, size=size)
+    graph = for_inference(freeze(_function(build, network, size)))
+    return Module(
+        name=f"keras_{name}",
+        graph=graph,
+        fingerprint=_fingerprint(name, network),
+        default_size=ImageSize(size, size),
+    )
+
+
+def names() -> list[str]:
+    """Return the names of the image networks that keras.applications builds."""
+    return [name for name, _ in inspect.getmembers(tf.keras.applications, inspect.isfunction)]
+
+
+def _builder(name: str) -> Callable[..., Any]:
+    if name not in names():
+        nearest = difflib.get_close_matches(name, names(), n=3, cutoff=0.4) or names()
+        raise BadModule(f"'{name}' is no image network of keras.applications. Nearest: {', '.join(nearest)}.")
+    builder: Callable[..., Any] = getattr(tf.keras.applications, name)
+    return builder
+
+
+def _weights(handle: str, query: str) -> str | None:
+    settings = dict(urllib.parse.parse_qsl(query, keep_blank_values=True))
+    weights = settings.pop("weights", IMAGENET)
+    if settings:
+        raise BadModule(f"'{handle}' has the setting '{next(iter(settings))}'; the only one is weights=FILE.")
+    if weights in (RANDOM, IMAGENET):
+        return None if weights == RANDOM else IMAGENET
+    path = Path(weights).expanduser()
+    if not path.is_file():
+        raise BadModule(
+            f"the weights '{weights}' of '{handle}' are no file; they are a file, imagenet or random."
+        )
+    return str(path)
+
+
+def _built(build: Callable[..., Any], handle: str, *, weights: str | None, size: int) -> Any:
+    tf.keras.utils.set_random_seed(0)
+    try:
+        return build(include_top=False, weights=weights, pooling="avg", input_shape=(size, size, 3))
+    except Exception as error:  # so Keras raises a failed download, among all else
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        if "URL fetch failure" in reason:
+            raise BadModule(
+                f"the weights of {handle} cannot be fetched ({reason}). Ways on: '{handle}?weights=FILE' "
+                "takes a file that you have downloaded; --tfhub_module builtin uses the small module that "
+                "ships with this program."
+            ) from error
+        raise BadModule(
+            f"{handle} cannot be built at {size}x{size} with weights {weights}: {reason}"
+        ) from error
+
+
+def _fingerprint(name: str, network: Any) -> str:
+    digest = hashlib.sha256(f"{name} of Keras {tf.keras.__version__}".encode())
+    for array in network.get_weights():
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
+def _function(build: Callable[..., Any], network: Any, size: int) -> Any:
+    # Each family has its own scaling of 0 to 255, in the file that builds it.
+    preprocess = inspect.getmodule(inspect.unwrap(build)).preprocess_input  # type: ignore[union-attr]
+
+    def features(images: tf.Tensor) -> tf.Tensor:
+        return network(preprocess(images * 255.0), training=False)
+
+    return tf.function(features).get_concrete_function(
+        tf.TensorSpec([None, size, size, 3], tf.float32, "images")
+    )

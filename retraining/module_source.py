@@ -1,0 +1,195 @@
+"""Any handle that names files -> a local folder or file: built-in, alias, address, archive, path."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import re
+import shutil
+import urllib.parse
+import uuid
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from retraining import archive, download, saved_model
+from retraining.catalogue import BUILTIN
+from retraining.download import DownloadFailed
+from retraining.errors import BadModule, WorkFailed
+from retraining.quiet_tensorflow import tf
+
+_BUILTIN_FOLDER = Path(__file__).parent / "builtin" / "small_resnet_128"
+
+# What tfhub.dev and Kaggle Models answer with the module itself instead of a page about it.
+_COMPRESSED = "tf-hub-format=compressed"
+
+
+def local_path(handle: str, *, model_dir: Path | None) -> Path:
+    """Return the local folder or .pb file of a module, downloaded and unpacked if need be.
+
+    Downloads are kept in `model_dir`, or where TFHUB_CACHE_DIR says, under the names that
+    tensorflow_hub gives them, so that either finds what the other has fetched. Raises BadModule.
+    """
+    if handle == BUILTIN:
+        return _BUILTIN_FOLDER
+    scheme = urllib.parse.urlsplit(handle).scheme
+    if scheme in ("http", "https"):
+        return _from_web(handle, model_dir)
+    if "://" in handle:
+        return _from_file_system(handle, model_dir)
+    path = Path(handle).expanduser()
+    if path.is_file() and archive.is_archive(path.name):
+        return _from_archive(path, model_dir)
+    if not path.exists():
+        raise BadModule(
+            f"--tfhub_module '{handle}' is neither an existing folder or file nor a web address, an alias of "
+            f"--list_modules, 'keras:NAME' or '{BUILTIN}'."
+        )
+    return path
+
+
+def short_name(handle: str, path: Path) -> str:
+    """Return a short name of the module that can be part of a folder's name."""
+    if "://" in handle:
+        name = "_".join(urllib.parse.urlsplit(handle).path.strip("/").split("/")[-3:])
+    else:
+        name = path.name if handle == BUILTIN else Path(handle).name
+    for suffix in (*archive.SUFFIXES, ".pb"):
+        name = name.removesuffix(suffix)
+    return re.sub(r"[^A-Za-z0-9._-]+", "_", name).strip(".") or "module"
+
+
+def _from_web(handle: str, model_dir: Path | None) -> Path:
+    def fetch(folder: Path) -> None:
+        packed = folder.with_name("archive")
+        try:
+            download.fetch(_download_address(handle), packed)
+        except DownloadFailed as error:
+            raise BadModule(_unfetched(handle, str(error))) from error
+        archive.unpack(packed, folder, name=handle)
+
+    # tensorflow_hub's own naming: the SHA-1 of the address.
+    return _cached(_sha1(handle), handle, model_dir, fetch)
+
+
+def _download_address(handle: str) -> str:
+    parts = urllib.parse.urlsplit(handle)
+    if archive.is_archive(parts.path):
+        return handle
+    query = "&".join(filter(None, (parts.query, _COMPRESSED)))
+    return urllib.parse.urlunsplit(parts._replace(query=query))
+
+
+def _unfetched(handle: str, reason: str) -> str:
+    return (
+        f"module {handle} cannot be fetched ({reason}). Ways on: --tfhub_module {BUILTIN} uses the small "
+        "module that ships with this program; --tfhub_module FOLDER uses one that you have "
+        "downloaded and unpacked; --tfhub_module keras:NAME takes the network from Keras's own host; "
+        "TFHUB_CACHE_DIR names the folder in which an earlier download lies."
+    )
+
+
+def _from_archive(path: Path, model_dir: Path | None) -> Path:
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    return _cached(digest, str(path), model_dir, lambda folder: archive.unpack(path, folder, name=str(path)))
+
+
+def _sha1(handle: str) -> str:
+    return hashlib.sha1(handle.encode(), usedforsecurity=False).hexdigest()
+
+
+def _from_file_system(handle: str, model_dir: Path | None) -> Path:
+    """Copy a module from gs:// or any other file system that TensorFlow reads."""
+    try:
+        if not tf.io.gfile.exists(handle):
+            raise BadModule(_unfetched(handle, "nothing is there"))
+        if archive.is_archive(handle):
+            return _cached(_sha1(handle), handle, model_dir, lambda folder: _copy_and_unpack(handle, folder))
+        copy = _copy_folder if tf.io.gfile.isdir(handle) else _copy_file_into
+        return _cached(_sha1(handle), handle, model_dir, lambda folder: copy(handle, folder))
+    except (tf.errors.OpError, OSError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise BadModule(_unfetched(handle, reason)) from error
+
+
+def _copy_and_unpack(handle: str, folder: Path) -> None:
+    packed = folder.with_name("archive")
+    _copy_file(handle, packed)
+    archive.unpack(packed, folder, name=handle)
+
+
+def _copy_folder(handle: str, folder: Path) -> None:
+    for parent, _, names in tf.io.gfile.walk(handle):
+        inside = parent.removeprefix(handle).strip("/")
+        for name in names:
+            _copy_file(f"{parent.rstrip('/')}/{name}", folder / inside / name)
+
+
+def _copy_file_into(handle: str, folder: Path) -> None:
+    _copy_file(handle, folder / Path(handle).name)
+
+
+def _copy_file(handle: str, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tf.io.gfile.GFile(handle, "rb") as source, path.open("wb") as target:
+        while chunk := source.read(1 << 20):
+            target.write(chunk)
+
+
+def _cached(key: str, handle: str, model_dir: Path | None, fill: Callable[[Path], None]) -> Path:
+    """Return the module kept under `key`, made by `fill(new folder)` if it is not there yet.
+
+    It is made beside its place and renamed: what is there is whole, whenever a run was killed.
+    """
+    cache_dir = _cache_dir(model_dir)
+    place = cache_dir / key
+    if not (place.is_dir() and any(place.iterdir())):
+        with _beside(cache_dir, key) as folder:
+            fill(folder)
+            _module_in(folder, shown=handle)
+            with contextlib.suppress(OSError):  # another run was first: its module is as good
+                folder.rename(place)
+    return _module_in(place, shown=str(place))
+
+
+@contextlib.contextmanager
+def _beside(cache_dir: Path, name: str) -> Iterator[Path]:
+    work = cache_dir / f".{name}.{uuid.uuid4().hex}"
+    try:
+        work.mkdir(parents=True)
+    except OSError as error:
+        raise WorkFailed(f"modules cannot be kept in '{cache_dir}': {error.strerror}.") from error
+    try:
+        yield work / "module"
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _cache_dir(model_dir: Path | None) -> Path:
+    """Return the folder of downloads: the flag's, else tensorflow_hub's by its own rules."""
+    if model_dir is not None:
+        return model_dir
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of pkg_resources, which tensorflow_hub still imports
+        # Here, not above: it takes a second that folders need not wait. Its own hub.resolve is not
+        # used, since it shows no progress, waits for ever on a stalled line, and for ten minutes on
+        # the lock that a killed run left.
+        from tensorflow_hub import resolver
+    return Path(resolver.tfhub_cache_dir(use_temp=True))
+
+
+def _module_in(folder: Path, *, shown: str) -> Path:
+    """Return the module's folder, or its frozen graph, in what an archive held, at any depth.
+
+    `shown` is what messages call it.
+    """
+    found = sorted(folder.rglob("saved_model.pb")) or sorted(folder.rglob("*.pb"))
+    if not found:
+        raise BadModule(
+            f"'{shown}' holds no module: no saved_model.pb and no other .pb file. If a download was cut off, "
+            "remove the folder and run again."
+        )
+    if found[0].name != "saved_model.pb":
+        return found[0]
+    saved_model.check_folder(found[0].parent, shown=shown)
+    return found[0].parent

@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from retraining import extractor
+from retraining.errors import BadModule
+from retraining.extractor import FeatureExtractor
+from retraining.images import ImageSize
+from retraining.options import ModuleOptions
+from retraining.quiet_tensorflow import tf
+
+
+def write(path: Path, graph: tf.Graph) -> Path:
+    path.write_bytes(graph.as_graph_def().SerializeToString())
+    return path
+
+
+def inception_2015(path: Path) -> Path:
+    """A graph with the ops of classify_image_graph_def.pb, one image at a time, from a JPEG on."""
+    graph = tf.Graph()
+    with graph.as_default():
+        jpeg = tf.constant(b"", name="DecodeJpeg/contents")
+        decoded = tf.cast(tf.io.decode_jpeg(jpeg, channels=3, name="DecodeJpeg"), tf.float32)
+        resized = tf.compat.v1.image.resize_bilinear(decoded[tf.newaxis], [299, 299])
+        scaled = tf.multiply(resized - 128.0, 1 / 128, name="Mul")
+        scaled.set_shape([1, 299, 299, 3])
+        pool = tf.nn.avg_pool2d(scaled, 299, 1, "VALID", name="pool_3")
+        tf.reshape(pool, [1, 3], name="pool_3/_reshape")
+    return write(path, graph)
+
+
+def named_graph(path: Path, output: str, *, batch: int | None) -> Path:
+    graph = tf.Graph()
+    with graph.as_default():
+        images = tf.compat.v1.placeholder(tf.float32, [batch, 16, 16, 3], "input")
+        tf.nn.avg_pool2d(images, 16, 1, "VALID", name=output)
+    return write(path, graph)
+
+
+def unknown_graph(path: Path, *, keeps_batch: bool = True) -> Path:
+    """A network of the old days: batch size 1, squeezed and reshaped by it."""
+    graph = tf.Graph()
+    with graph.as_default():
+        images = tf.compat.v1.placeholder(tf.float32, [1, 8, 8, 3], "data")
+        pooled = tf.nn.avg_pool2d(images, 8, 1, "VALID")
+        squeezed = tf.squeeze(pooled) if keeps_batch else tf.reduce_sum(pooled, [0, 1, 2])
+        vector = tf.reshape(squeezed, [1, 3], name="vector")
+        tf.nn.softmax(vector * 2.0, name="scores")
+    return write(path, graph)
+
+
+def load(path: Path, **settings: Any) -> FeatureExtractor:
+    return extractor.load(ModuleOptions(str(path), **settings))
+
+
+def refusal(path: Path, **settings: Any) -> str:
+    with pytest.raises(BadModule) as caught:
+        load(path, **settings)
+    return str(caught.value)
+
+
+def means(pixels: np.ndarray) -> np.ndarray:
+    values: np.ndarray = pixels.mean(axis=(1, 2))
+    return values
+
+
+def random_pixels(size: int, count: int = 3) -> np.ndarray:
+    return np.random.default_rng(0).random((count, size, size, 3), np.float32)
+
+
+SETTINGS = {
+    "input_tensor_name": "data",
+    "bottleneck_tensor_name": "vector:0",
+    "input_mean": 100.0,
+    "input_std": 50.0,
+}
+
+
+def test_inception_of_2015_is_known_and_fed_behind_its_jpeg_decoder(tmp_path: Path) -> None:
+    network = load(inception_2015(tmp_path / "classify_image_graph_def.pb"))
+    assert (network.image_size, network.feature_size) == (ImageSize(299, 299), 3)
+    pixels = random_pixels(299)
+    np.testing.assert_allclose(network.extract(pixels), (means(pixels) * 255 - 128) / 128, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("output", "mean", "std"),
+    [
+        ("InceptionV3/Logits/AvgPool_1a_8x8/AvgPool", 0, 255),
+        ("MobilenetV1/Logits/AvgPool_1a/AvgPool", 127.5, 127.5),
+    ],
+)
+@pytest.mark.parametrize("batch", [1, None])
+def test_known_graphs_are_recognised_with_their_scaling(
+    output: str, mean: float, std: float, batch: int | None, tmp_path: Path
+) -> None:
+    network = load(named_graph(tmp_path / "net.pb", output, batch=batch))
+    assert (network.name, network.image_size, network.feature_size) == ("net", ImageSize(16, 16), 3)
+    pixels = random_pixels(16)
+    np.testing.assert_allclose(network.extract(pixels), (means(pixels) * 255 - mean) / std, atol=1e-4)
+
+
+def test_any_other_graph_is_read_as_the_flags_say_in_batches(tmp_path: Path) -> None:
+    network = load(unknown_graph(tmp_path / "net.pb"), **SETTINGS)
+    pixels = random_pixels(8)
+    np.testing.assert_allclose(network.extract(pixels), (means(pixels) * 255 - 100) / 50, atol=1e-4)
+    scores = load(unknown_graph(tmp_path / "net.pb"), **{**SETTINGS, "bottleneck_tensor_name": "scores"})
+    np.testing.assert_allclose(scores.extract(pixels).sum(axis=1), 1, rtol=1e-5)
+    assert scores.fingerprint != network.fingerprint
+
+
+def test_unknown_graph_without_flags_is_refused_with_what_to_say(tmp_path: Path) -> None:
+    path = unknown_graph(tmp_path / "net.pb")
+    assert refusal(path) == (
+        f"module '{path}' is a frozen graph that is not known. Say how to use it with --input_tensor_name, "
+        "--bottleneck_tensor_name, --input_mean, --input_std. Likely inputs: data; likely outputs: AvgPool2D, "
+        "scores."
+    )
+
+
+def test_op_that_is_not_there_is_refused_with_likely_ones(tmp_path: Path) -> None:
+    path = unknown_graph(tmp_path / "net.pb")
+    assert refusal(path, **{**SETTINGS, "bottleneck_tensor_name": "pool"}) == (
+        f"--bottleneck_tensor_name 'pool:0' is no op of module '{path}'. Likely inputs: data; likely outputs: "
+        "AvgPool2D, scores."
+    )
+
+
+def test_batch_that_cannot_be_opened_up_is_refused(tmp_path: Path) -> None:
+    path = unknown_graph(tmp_path / "net.pb", keeps_batch=False)
+    message = refusal(path, **SETTINGS)
+    assert message.startswith(f"module '{path}' ")
+    assert "cannot be" in message
+
+
+def test_size_that_contradicts_the_graph_names_both(tmp_path: Path) -> None:
+    path = unknown_graph(tmp_path / "net.pb")
+    assert refusal(path, **SETTINGS, image_size=224) == (
+        f"--image_size 224 contradicts module {path}, which takes 8x8. Leave the flag out."
+    )
+
+
+def test_file_that_is_no_graph_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "net.pb"
+    path.write_bytes(b"<html>")
+    assert refusal(path) == f"module '{path}' is not a frozen graph, or is cut short."

@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from retraining import extractor, keras_network
+from retraining.errors import BadModule
+from retraining.images import ImageSize
+from retraining.options import ModuleOptions
+from retraining.quiet_tensorflow import tf
+
+
+def refusal(handle: str, **settings: Any) -> str:
+    with pytest.raises(BadModule) as caught:
+        extractor.load(ModuleOptions(handle, **settings))
+    return str(caught.value)
+
+
+def keras_vectors(name: str, pixels: np.ndarray, scaled: np.ndarray) -> np.ndarray:
+    tf.keras.utils.set_random_seed(0)
+    build = getattr(tf.keras.applications, name)
+    network = build(include_top=False, weights=None, pooling="avg", input_shape=pixels.shape[1:])
+    vectors: np.ndarray = network(scaled, training=False).numpy()
+    return vectors
+
+
+@pytest.mark.parametrize(
+    ("name", "scaling"),
+    [
+        ("MobileNetV2", lambda pixels: pixels * 2 - 1),
+        ("EfficientNetV2B0", lambda pixels: pixels * 255),
+        ("ResNet50", lambda pixels: pixels[..., ::-1] * 255 - np.array([103.939, 116.779, 123.68])),
+        ("ConvNeXtTiny", lambda pixels: pixels * 255),
+    ],
+)
+def test_network_gives_what_keras_gives_with_its_own_scaling(name: str, scaling: Any) -> None:
+    network = extractor.load(ModuleOptions(f"keras:{name}?weights=random", image_size=64))
+    pixels = np.random.default_rng(0).random((2, 64, 64, 3), np.float32)
+    expected = keras_vectors(name, pixels, scaling(pixels).astype(np.float32))
+    np.testing.assert_allclose(network.extract(pixels), expected, rtol=1e-3, atol=1e-4)
+    assert len(network.graph.graph_def.library.function) == 0
+    assert network.name == f"keras_{name}"
+
+
+def test_size_is_the_one_the_network_was_trained_at() -> None:
+    network = extractor.load(ModuleOptions("keras:MobileNetV2?weights=random"))
+    assert network.image_size == ImageSize(224, 224)
+    assert keras_network.TRAINED_SIZES.keys() <= set(keras_network.names())
+
+
+def test_random_weights_are_the_same_in_every_run() -> None:
+    handle = ModuleOptions("keras:MobileNet?weights=random", image_size=32)
+    assert extractor.load(handle).fingerprint == extractor.load(handle).fingerprint
+
+
+def test_weights_of_a_file_are_used(tmp_path: Path) -> None:
+    tf.keras.utils.set_random_seed(5)
+    network = tf.keras.applications.MobileNet(include_top=False, weights=None, input_shape=(32, 32, 3))
+    network.save_weights(tmp_path / "mobilenet.weights.h5")
+    given = extractor.load(
+        ModuleOptions(f"keras:MobileNet?weights={tmp_path / 'mobilenet.weights.h5'}", image_size=32)
+    )
+    pixels = np.random.default_rng(0).random((2, 32, 32, 3), np.float32)
+    expected = network(pixels * 2 - 1, training=False).numpy().mean(axis=(1, 2))
+    np.testing.assert_allclose(given.extract(pixels), expected, rtol=1e-3, atol=1e-5)
+
+
+def test_unknown_network_is_refused_with_the_nearest() -> None:
+    assert refusal("keras:MobilNetV2") == (
+        "'MobilNetV2' is no image network of keras.applications. Nearest: MobileNetV2, MobileNet, MobileNetV3Small."
+    )
+
+
+def test_weights_that_are_no_file_are_refused() -> None:
+    assert refusal("keras:MobileNet?weights=/nowhere.h5") == (
+        "the weights '/nowhere.h5' of 'keras:MobileNet?weights=/nowhere.h5' are no file; they are a file, imagenet "
+        "or random."
+    )
+
+
+def test_other_settings_are_refused() -> None:
+    assert refusal("keras:MobileNet?alpha=2") == (
+        "'keras:MobileNet?alpha=2' has the setting 'alpha'; the only one is weights=FILE."
+    )
+
+
+def test_size_that_is_too_small_is_refused_with_keras_own_words() -> None:
+    message = refusal("keras:InceptionV3?weights=random", image_size=32)
+    assert message.startswith("keras:InceptionV3?weights=random cannot be built at 32x32 with weights None: ")
+    assert "at least 75x75" in message
+
+
+def test_weights_that_cannot_be_fetched_name_the_ways_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("http_proxy", "https_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    monkeypatch.setenv("no_proxy", "")
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    message = refusal("keras:MobileNet", image_size=128)
+    assert message.startswith("the weights of keras:MobileNet cannot be fetched (")
+    assert message.endswith(
+        "). Ways on: 'keras:MobileNet?weights=FILE' takes a file that you have downloaded; --tfhub_module builtin "
+        "uses the small module that ships with this program."
+    )
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("name", keras_network.names())
+def test_every_network_of_keras_applications_runs_without_functions(name: str) -> None:
+    network = extractor.load(ModuleOptions(f"keras:{name}?weights=random", image_size=96))
+    vectors = network.extract(np.random.default_rng(0).random((2, 96, 96, 3), np.float32))
+    assert vectors.shape == (2, network.feature_size)
+    assert np.isfinite(vectors).all()
+    assert len(network.graph.graph_def.library.function) == 0
