@@ -41,7 +41,7 @@ def tensorboard(folder: Path) -> Iterator[str]:
             else:
                 pytest.fail("TensorBoard did not start")
         finally:
-            server.terminate()
+            server.kill()  # it sometimes swallows SIGTERM
 
 
 def get(address: str) -> Any:
