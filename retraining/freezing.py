@@ -7,6 +7,9 @@ from typing import Any
 from retraining.frozen_graph import CALL_OPS, FrozenGraph, GraphDef
 from retraining.quiet_tensorflow import convert_variables_to_constants_v2, tf
 
+# TensorFlow keeps every function it has seen by its name, and refuses another one under it.
+_NEW_NAME = "_to_inline"
+
 
 def freeze(function: Any, output: int = 0) -> FrozenGraph:
     """Return the ConcreteFunction `function` of one input as a graph of its output number `output`."""
@@ -35,7 +38,3 @@ def _inlined(graph_def: GraphDef, input_name: str, output_name: str) -> GraphDef
     imported = tf.compat.v1.wrap_function(lambda: tf.graph_util.import_graph_def(graph_def, name=""), [])
     tensors = (imported.graph.get_tensor_by_name(name) for name in (input_name, output_name))
     return convert_variables_to_constants_v2(imported.prune(*tensors)).graph.as_graph_def()
-
-
-# TensorFlow keeps every function it has seen by its name, and refuses another one under it.
-_NEW_NAME = "_to_inline"
