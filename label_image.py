@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import sys
 
-from retraining import console
+from retraining import console, dataset
 from retraining.errors import BadRequest, WorkFailed
 from retraining.options import LabelImageOptions, parse_label_image
 
@@ -20,17 +20,19 @@ log = logging.getLogger("retraining")
 def label_image(options: LabelImageOptions) -> None:
     """Do all that the command line asks for."""
     console.configure_logging("INFO")
-    for path in (options.graph, options.labels):
+    for flag, path in (("--graph", options.graph), ("--labels", options.labels)):
         if not path.is_file():
-            raise BadRequest(f"'{path}' does not exist. retrain.py writes graph and labels.")
+            found = "is no file" if path.exists() else "does not exist"
+            raise BadRequest(f"{flag} '{path}' {found}. retrain.py writes graph and labels.")
+
+    files = dataset.image_files(options.image)
+    if not files:
+        raise BadRequest("--image names folders without any file. Name an image, or a folder with some.")
 
     # Only now, since TensorFlow takes seconds to import: a mistake above is answered at once.
     from retraining import image_classifier
 
     classifier = image_classifier.load(options)
-    files = image_classifier.image_files(options.image)
-    if not files:
-        raise BadRequest("--image names folders without any file. Name an image, or a folder with some.")
     failed = 0
     for labelled in classifier.classify(files, best=options.num_top_predictions):
         if labelled.reason:
@@ -38,9 +40,9 @@ def label_image(options: LabelImageOptions) -> None:
             log.warning("%s: %s.", labelled.path, labelled.reason)
             continue
         if len(files) > 1:
-            print(labelled.path)
+            console.say(str(labelled.path))
         for prediction in labelled.predictions:
-            print(f"{prediction.label} {prediction.score:.5f}")
+            console.say(f"{prediction.label} {prediction.score:.5f}")
     if failed:
         raise WorkFailed(f"{failed} of {len(files)} images could not be labelled, see above.")
 

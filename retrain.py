@@ -19,10 +19,19 @@ from retraining.options import RetrainOptions, parse_retrain
 def retrain(options: RetrainOptions) -> None:
     """Do all that the command line asks for, stage by stage."""
     console.configure_logging(options.output.logging_verbosity)
-    images = dataset.scan(options.data)
+    images = dataset.scan(options.data, options.outputs())
 
     # Only now, since TensorFlow takes seconds to import: a mistake above is answered at once.
-    from retraining import bottlenecks, classifier, evaluation, export, extractor, log_lines, summaries
+    from retraining import (
+        bottlenecks,
+        classifier,
+        evaluation,
+        export,
+        extractor,
+        image_problems,
+        log_lines,
+        summaries,
+    )
     from retraining.bottleneck_cache import BottleneckCache
 
     log_lines.found(images)
@@ -32,6 +41,7 @@ def retrain(options: RetrainOptions) -> None:
     cache = BottleneckCache(options.module.bottleneck_dir, network)
     views = bottlenecks.Views(options.distortions, options.training.seed)
     vectors = bottlenecks.compute(images, network, cache, views)
+    image_problems.report(vectors, options.output.summaries_dir, strict=options.data.strict)
     if vectors.skipped:
         dataset.check(vectors.dataset)
 
@@ -42,7 +52,7 @@ def retrain(options: RetrainOptions) -> None:
             tensorboard.add_report(state)
 
         store = export.IntermediateGraphs(network, options.output)
-        layer = classifier.train(vectors, options.training, on_step=store, on_report=report)
+        layer = classifier.train(vectors, options.training, store=store, on_report=report)
         result = evaluation.evaluate(layer, vectors, options.training)
         log_lines.evaluated(result, list_misclassified=options.output.print_misclassified_test_images)
 

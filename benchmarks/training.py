@@ -59,4 +59,4 @@ def _train_reported(vectors: Bottlenecks, options: TrainingOptions, extractor: F
             tensorboard.add_report(state)
 
         store = export.IntermediateGraphs(extractor, OutputOptions())
-        classifier.train(vectors, options, on_step=store, on_report=report)
+        classifier.train(vectors, options, store=store, on_report=report)

@@ -2,7 +2,8 @@
 
 One folder a module and fingerprint; one record a vector: the key (32 bytes), then the vector as
 little-endian float32. TFRecord puts a checksum on every record. A shard is written beside its place
-and renamed, its number of records is in its name, and it is never changed again.
+and renamed; the version of this form and its number of records are in its name, and it is never
+changed again. What another version has written is left alone.
 """
 
 from __future__ import annotations
@@ -16,15 +17,23 @@ from pathlib import Path
 
 import numpy as np
 
+from retraining.dataset import CACHE_TAG
+from retraining.errors import BadRequest, WorkFailed
 from retraining.extractor import FeatureExtractor, Vectors
-from retraining.files import replacing
+from retraining.files import reason, replacing, write_bytes
 from retraining.quiet_tensorflow import tf
 
 KEY_BYTES = 32  # of a SHA-256
 SHARD_SIZE = 256  # vectors; what a kill costs at most
 
 _FLOAT = np.dtype("<f4")
-_SHARD_NAME = re.compile(r"[0-9a-f]{32}-(\d{5})\.tfrecord")
+_SHARD_NAME = re.compile(r"v1-[0-9a-f]{32}-(\d{5})\.tfrecord")
+
+# What the specification of CACHEDIR.TAG asks for, and for whom it is there.
+_TAG = (
+    b"Signature: 8a477f597d28d172789f06886806bc55\n"
+    b"# Feature vectors of images, which retrain.py computes again if this folder is removed.\n"
+)
 
 log = logging.getLogger(__name__)
 
@@ -60,15 +69,28 @@ class BottleneckCache:
         """Write what is not yet on disk. Raises WorkFailed."""
         if not self._unwritten:
             return
-        name = f"{uuid.uuid4().hex}-{len(self._unwritten):05d}.tfrecord"
-        with replacing(self.folder / name) as beside, tf.io.TFRecordWriter(str(beside)) as writer:
-            for key, vector in self._unwritten.items():
-                writer.write(key + vector.astype(_FLOAT).tobytes())
+        path = self.folder / f"v1-{uuid.uuid4().hex}-{len(self._unwritten):05d}.tfrecord"
+        if not (self.folder / CACHE_TAG).exists():
+            write_bytes(self.folder / CACHE_TAG, _TAG)
+        try:
+            with replacing(path) as beside, tf.io.TFRecordWriter(str(beside)) as writer:
+                for key, vector in self._unwritten.items():
+                    writer.write(key + vector.astype(_FLOAT).tobytes())
+        except tf.errors.OpError as error:
+            raise WorkFailed(
+                f"vectors cannot be kept in '{self.folder}': {reason(error)}. Those of earlier shards are "
+                "kept; free some space, or name another place with --bottleneck_dir, and run again."
+            ) from error
         self._unwritten = {}
 
     def _shards(self) -> Iterator[Path]:
-        if self.folder.is_dir():
-            yield from sorted(path for path in self.folder.iterdir() if _SHARD_NAME.fullmatch(path.name))
+        try:
+            if self.folder.is_dir():
+                yield from sorted(path for path in self.folder.iterdir() if _SHARD_NAME.fullmatch(path.name))
+        except OSError as error:
+            raise BadRequest(
+                f"--bottleneck_dir: '{self.folder}' cannot be read: {error.strerror}."
+            ) from error
 
     def _load(self, path: Path) -> None:
         try:
@@ -78,6 +100,12 @@ class BottleneckCache:
         except DamagedShard as error:
             log.warning("bottleneck shard %s is damaged (%s); its vectors are computed again.", path, error)
             _set_aside(path)
+        except tf.errors.OpError as error:
+            log.warning(
+                "bottleneck shard %s cannot be read (%s); its vectors are computed again.",
+                path,
+                reason(error),
+            )
 
 
 def read_shard(path: Path, feature_size: int) -> dict[bytes, Vectors]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import logging
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,12 +14,10 @@ from PIL import Image
 from retraining import console, distortions, images, pipeline
 from retraining.bottleneck_cache import BottleneckCache
 from retraining.dataset import Dataset, LabelledImage, Split
-from retraining.errors import BadImage
+from retraining.errors import BadImage, WorkFailed
 from retraining.extractor import BATCH_SIZE, FeatureExtractor, Vectors
 from retraining.images import Pixels
 from retraining.options import DistortionOptions
-
-log = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,7 +38,7 @@ class BottleneckSet:
 
 @dataclasses.dataclass(frozen=True)
 class SkippedImage:
-    """A file that is no usable image, and why."""
+    """A file that cannot be used, and why: the reason goes on after "it"."""
 
     path: Path
     reason: str
@@ -49,12 +46,16 @@ class SkippedImage:
 
 @dataclasses.dataclass(frozen=True)
 class Bottlenecks:
-    """The three sets, the dataset without the files that were no images, and those files."""
+    """The three sets, the dataset without the files that cannot be used, and those files.
+
+    `digests` are the SHA-256 of the dataset's files, in its order.
+    """
 
     training: BottleneckSet
     validation: BottleneckSet
     testing: BottleneckSet
     dataset: Dataset
+    digests: tuple[bytes, ...]
     skipped: tuple[SkippedImage, ...]
 
 
@@ -88,10 +89,11 @@ class _View:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Prepared:
-    """The views of one image, or the reason why there are none."""
+    """The views of one image and the SHA-256 of its file, or the reason why there are none."""
 
     number: int
     views: tuple[_View, ...] = ()
+    digest: bytes = b""
     reason: str = ""
 
 
@@ -100,16 +102,14 @@ def compute(
 ) -> Bottlenecks:
     """Return the vectors of all images, from the cache where it has them.
 
-    What is computed is added to the cache, on Ctrl-C too. Files that are no images are left out,
-    listed in the result and warned of.
+    What is computed is added to the cache, on Ctrl-C too. Files that cannot be used are left out and
+    listed in the result. Raises WorkFailed if the module gives no numbers, or the disk is full.
     """
     run = _Run(dataset.images, extractor, cache, views or Views())
     try:
         run.compute()
     finally:
         cache.flush()
-    for image in run.skipped:
-        log.warning("skipped %s: it %s.", image.path, image.reason)
     return _by_split(dataset, run)
 
 
@@ -128,22 +128,26 @@ class _Run:
         self.item_of_row = np.repeat(np.arange(len(items)), counts)
         self.vectors = np.empty((len(self.item_of_row), extractor.feature_size), np.float32)
         self.keys: list[bytes] = [b""] * len(self.item_of_row)
-        self.skipped: list[SkippedImage] = []
+        self.digests: list[bytes] = [b""] * len(items)
+        self.reasons: dict[int, str] = {}  # by the number of an image that cannot be used
         self._first_row = np.cumsum([0, *counts])
         self._lookahead = max(4, 2 * BATCH_SIZE // max(counts))
         self._extractor = extractor
         self._cache = cache
         self._views = views
+        self._has_numbers = False
 
     def compute(self) -> None:
         batch: list[_View] = []
         for prepared in self._prepared():
             if prepared.reason:
-                self.skipped.append(SkippedImage(self.items[prepared.number].path, prepared.reason))
+                self.reasons[prepared.number] = prepared.reason
+            self.digests[prepared.number] = prepared.digest
             for view in prepared.views:
                 self.keys[view.row] = view.key
                 if view.vector is not None:
                     self.vectors[view.row] = view.vector
+                    self._has_numbers = True
                     continue
                 batch.append(view)
                 if len(batch) == BATCH_SIZE:
@@ -161,10 +165,11 @@ class _Run:
         """Read one file, once, so that the keys are surely those of the bytes that are decoded."""
         try:
             content = images.read(self.items[number].path)
-            views = self._cached(number, images.digest(content))
+            digest = images.digest(content)
+            views = self._cached(number, digest)
             if any(view.vector is None for view in views):
                 views = self._drawn(number, views, images.upright(content))
-            return _Prepared(number, tuple(views))
+            return _Prepared(number, tuple(views), digest)
         except BadImage as error:
             return _Prepared(number, reason=error.reason)
 
@@ -196,24 +201,40 @@ class _Run:
 
     def _extract(self, batch: list[_View]) -> None:
         pixels = np.stack([view.pixels for view in batch if view.pixels is not None])
-        for view, vector in zip(batch, self._extractor.extract(pixels), strict=True):
+        vectors = self._extractor.extract(pixels)
+        are_numbers = np.atleast_1d(np.isfinite(vectors).all(axis=1))
+        if not (are_numbers.any() or self._has_numbers):
+            first = self.items[self.item_of_row[batch[0].row]]
+            raise WorkFailed(
+                f"module {self._extractor.name} gives values that are not numbers (NaN or infinite), first "
+                f"for '{first.file}'. It is damaged, or takes other pixels than 0 to 1: name another."
+            )
+        self._has_numbers = True
+        for view, vector, is_usable in zip(batch, vectors, are_numbers, strict=True):
             self.vectors[view.row] = vector
-            # A copy: a row of the batch would keep the whole batch in memory.
-            self._cache.add(view.key, vector.copy())
+            if is_usable:
+                # A copy: a row of the batch would keep the whole batch in memory.
+                self._cache.add(view.key, vector.copy())
+            else:
+                reason = f"makes module {self._extractor.name} give values that are not numbers"
+                self.reasons[int(self.item_of_row[view.row])] = reason
 
 
 def _by_split(dataset: Dataset, run: _Run) -> Bottlenecks:
-    skipped = {image.path for image in run.skipped}
-    item_of_row = [run.items[number] for number in run.item_of_row]
+    items, skipped = run.items, run.reasons
+    used = [number for number in range(len(items)) if number not in skipped]
 
     def of(split: Split) -> BottleneckSet:
         rows = [
-            row for row, item in enumerate(item_of_row) if item.split is split and item.path not in skipped
+            row
+            for row, number in enumerate(run.item_of_row)
+            if items[number].split is split and number not in skipped
         ]
+        numbers = run.item_of_row[rows]
         return BottleneckSet(
             vectors=run.vectors[rows],
-            labels=np.array([item_of_row[row].label for row in rows], np.int64),
-            paths=tuple(item_of_row[row].path for row in rows),
+            labels=np.array([items[number].label for number in numbers], np.int64),
+            paths=tuple(items[number].path for number in numbers),
             keys=tuple(run.keys[row] for row in rows),
         )
 
@@ -221,6 +242,7 @@ def _by_split(dataset: Dataset, run: _Run) -> Bottlenecks:
         training=of(Split.TRAINING),
         validation=of(Split.VALIDATION),
         testing=of(Split.TESTING),
-        dataset=Dataset(dataset.labels, tuple(item for item in run.items if item.path not in skipped)),
-        skipped=tuple(run.skipped),
+        dataset=Dataset(dataset.labels, tuple(items[number] for number in used)),
+        digests=tuple(run.digests[number] for number in used),
+        skipped=tuple(SkippedImage(items[number].path, skipped[number]) for number in sorted(skipped)),
     )

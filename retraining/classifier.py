@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from retraining.bottlenecks import Bottlenecks, BottleneckSet
+from retraining.errors import WorkFailed
 from retraining.extractor import Vectors
 from retraining.options import ALL, TrainingOptions
 
 Labels = NDArray[np.int64]
 
 INITIAL_STDDEV = 0.001  # the published script's
+
+# Times the cross entropy of guessing, at which weights have left for good: no rate that learns comes near.
+DIVERGED = 1000.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,17 +111,28 @@ def measure(layer: SoftmaxLayer, batch: Batch) -> Metrics:
     return Metrics(float(hits.mean()), float(losses.mean()), len(batch.labels))
 
 
+class Store(Protocol):
+    """What keeps the layer at some of the steps."""
+
+    def is_due(self, step: int) -> bool:
+        """Return whether the layer is to be kept after this step."""
+
+    def __call__(self, step: int, layer: SoftmaxLayer) -> None:
+        """Keep the layer."""
+
+
 def train(
     bottlenecks: Bottlenecks,
     options: TrainingOptions,
     *,
-    on_step: Callable[[int, SoftmaxLayer], None] | None = None,
+    store: Store | None = None,
     on_report: Callable[[Report], None] | None = None,
 ) -> SoftmaxLayer:
     """Return the layer after `options.how_many_training_steps` steps.
 
-    `on_step` is called after every step, `on_report` every `options.eval_step_interval` steps and
-    after the last. Each gets the live layer, to be read before it returns.
+    `on_report` is called every `options.eval_step_interval` steps and after the last. It and `store`
+    get the live layer, to be read before they return. Raises WorkFailed at the step at which the
+    training is seen to diverge; a layer that has diverged is neither stored nor reported.
     """
     # One stream a purpose: more reports must not change the training.
     initial, training, validation = np.random.default_rng(options.seed).spawn(3)
@@ -123,24 +140,47 @@ def train(
     held_out = Sampler(bottlenecks.validation, validation)
     sampler = Sampler(bottlenecks.training, training)
     last = options.how_many_training_steps - 1
-    for step in range(options.how_many_training_steps):
-        batch = sampler.batch(options.train_batch_size)
-        descend(layer, batch, options.learning_rate)
-        if on_step is not None:
-            on_step(step, layer)
-        if on_report is not None and (step % options.eval_step_interval == 0 or step == last):
-            on_report(Report(step, layer, measure(layer, batch), validate(held_out, layer, options)))
+    with np.errstate(over="ignore", invalid="ignore"):  # said in our words by _check_converges
+        for step in range(options.how_many_training_steps):
+            batch = sampler.batch(options.train_batch_size)
+            _check_converges(descend(layer, batch, options.learning_rate), step, layer, options)
+            is_stored = store is not None and store.is_due(step)
+            if not (is_stored or step % options.eval_step_interval == 0 or step == last):
+                continue
+            metrics = measure(layer, batch)
+            _check_converges(metrics.cross_entropy, step, layer, options)
+            if store is not None and is_stored:
+                store(step, layer)
+            if on_report is not None and (step % options.eval_step_interval == 0 or step == last):
+                on_report(Report(step, layer, metrics, validate(held_out, layer, options)))
     return layer
 
 
-def descend(layer: SoftmaxLayer, batch: Batch, learning_rate: float) -> None:
-    """Move `layer` one step against the gradient of the mean cross entropy of a batch."""
+def descend(layer: SoftmaxLayer, batch: Batch, learning_rate: float) -> float:
+    """Move `layer` one step against the gradient of the mean cross entropy of a batch.
+
+    Return that cross entropy, in nats, as it was before the step.
+    """
     count = len(batch.labels)
-    gradient = layer.probabilities(batch.vectors)
-    gradient[np.arange(count), batch.labels] -= 1
+    rows = np.arange(count)
+    log_probabilities = layer.log_probabilities(batch.vectors)
+    cross_entropy = -log_probabilities[rows, batch.labels].mean()
+    gradient = np.exp(log_probabilities)
+    gradient[rows, batch.labels] -= 1
     gradient *= np.float32(learning_rate / count)
     np.subtract(layer.weights, batch.vectors.T @ gradient, out=layer.weights)
     np.subtract(layer.biases, gradient.sum(axis=0), out=layer.biases)
+    return float(cross_entropy)
+
+
+def _check_converges(cross_entropy: float, step: int, layer: SoftmaxLayer, options: TrainingOptions) -> None:
+    guessing = math.log(len(layer.biases))
+    if not cross_entropy <= DIVERGED * guessing:  # so written, NaN is caught too
+        raise WorkFailed(
+            f"training diverged at step {step}: the cross entropy is {cross_entropy:.4g}, where guessing "
+            f"gives {guessing:.4g}. No graph was written. Lower --learning_rate, received "
+            f"{options.learning_rate:g}."
+        )
 
 
 def _initial(bottlenecks: Bottlenecks, rng: np.random.Generator) -> SoftmaxLayer:

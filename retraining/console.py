@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import logging
 import os
+import re
 import signal
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from typing import NoReturn, TypeVar
+from typing import NoReturn, TextIO, TypeVar
 
 from tqdm import tqdm
 
-from retraining.errors import UserError
+from retraining.errors import UserError, WorkFailed
 
 INTERRUPTED = 130  # what a shell reports for a command ended by Ctrl-C
 TERMINATED = 143  # likewise for SIGTERM
@@ -26,8 +28,37 @@ LEVELS = {
     "FATAL": logging.CRITICAL,
 }
 
+# Control characters, line ends of all kinds, what turns the direction of writing, and lone surrogates.
+_UNSHOWABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
 Options = TypeVar("Options")
 Item = TypeVar("Item")
+
+
+def shown(text: object) -> str:
+    """Return `text` on one line, with what could steer a terminal as escapes: a name may be anything."""
+    return _UNSHOWABLE.sub(_escaped, str(text))
+
+
+def _escaped(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    if 0xDC80 <= code <= 0xDCFF:  # so Python holds a byte of a name that is not UTF-8
+        return f"\\x{code - 0xDC00:02x}"
+    return match[0].encode("unicode_escape").decode()
+
+
+def say(text: str) -> None:
+    """Print one line of results. Raises WorkFailed if standard output cannot take it."""
+    _write(shown(text), sys.stdout)
+
+
+def _write(line: str, stream: TextIO) -> None:
+    try:
+        tqdm.write(line, file=stream)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise WorkFailed(f"the output cannot be written: {error.strerror}.") from error
 
 
 class _Terminated(KeyboardInterrupt):
@@ -38,7 +69,7 @@ class _Formatter(logging.Formatter):
     """The bare message, which people parse; a level in front of it from WARNING on."""
 
     def format(self, record: logging.LogRecord) -> str:
-        message = super().format(record)
+        message = shown(super().format(record))
         if record.levelno < logging.WARNING:
             return message
         return f"{record.levelname.lower()}: {message}"
@@ -49,7 +80,7 @@ class _Handler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         stream = sys.stdout if record.levelno < logging.WARNING else sys.stderr
-        tqdm.write(self.format(record), file=stream)
+        _write(self.format(record), stream)
 
 
 def configure_logging(verbosity: str) -> None:
@@ -77,12 +108,15 @@ def run(
     name: str,
 ) -> int:
     """Return the exit status of `command(parse(argv))`; the one place where errors are caught."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that cannot show an emoji
     try:
         with _terminating_tidily():
             command(parse(argv))
         sys.stdout.flush()
     except UserError as error:
-        print(f"{name}: error: {error}", file=sys.stderr)
+        print(f"{name}: error: {shown(error)}", file=sys.stderr)
         return error.exit_status
     except _Terminated:
         print(f"{name}: terminated; what was computed is kept", file=sys.stderr)

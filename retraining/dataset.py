@@ -5,21 +5,37 @@ No file is opened here: what the bytes are is for `images` to say, when they are
 
 from __future__ import annotations
 
+import bisect
 import dataclasses
 import enum
 import hashlib
+import itertools
 import logging
+import operator
 import os
 import re
+import struct
+import unicodedata
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from retraining.errors import BadRequest
 from retraining.options import DataOptions
 
 ADVISED_IMAGES_PER_CLASS = 20  # fewer, and a class's test accuracy is little more than chance
 
+# Of more classes with the same complaint, these many are named: a thousand lines would hide the rest.
+NAMED_CLASSES = 10
+
+# The name by which backup programs know a folder that can be made again: https://bford.info/cachedir/
+CACHE_TAG = "CACHEDIR.TAG"
+
+# Decides nothing but which stray files and empty folders are spoken of.
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff")
+
 _HASH_RANGE = 2**27 - 1  # the published script's MAX_NUM_IMAGES_PER_CLASS
+_PER_CENT = 100.0 / _HASH_RANGE
 
 log = logging.getLogger(__name__)
 
@@ -32,18 +48,28 @@ class Split(enum.Enum):
     TESTING = "testing"
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class LabelledImage:
-    """A file and the index of its class in `Dataset.labels`."""
+_SETS = (Split.VALIDATION, Split.TESTING, Split.TRAINING)  # in the order of their percentages
 
-    path: Path
+
+class LabelledImage(NamedTuple):
+    """A file and the index of its class in `Dataset.labels`.
+
+    A tuple that holds the path as text, since folders of a hundred thousand images are scanned.
+    """
+
+    file: str
     label: int
     split: Split
+
+    @property
+    def path(self) -> Path:
+        """The file's path."""
+        return Path(self.file)
 
 
 @dataclasses.dataclass(frozen=True)
 class Dataset:
-    """Class names, sorted, and every image, by class and then by path."""
+    """Class names, sorted, and every image, by class, folder and name."""
 
     labels: tuple[str, ...]
     images: tuple[LabelledImage, ...]
@@ -55,127 +81,259 @@ def split_of(name: str, *, validation_percentage: float, testing_percentage: flo
     The published formula of TensorFlow's retrain.py. What follows `_nohash_` is ignored, so that
     close variants of one subject (leaf_nohash_1.jpg, leaf_nohash_2.jpg) stay in one set.
     """
-    stem = re.sub(r"_nohash_.*$", "", name)
+    (split,) = _splits([name], validation_percentage, validation_percentage + testing_percentage)
+    return split
+
+
+def _splits(names: list[str], validation: float, held_out: float) -> list[Split]:
+    """Return the set of each name, of many in one go: a folder may hold a hundred thousand.
+
+    Below `validation` per cent it is validation, below `held_out` testing.
+    """
+    sets, bounds, bisect_bounds = _SETS, (validation, held_out), bisect.bisect
+    return [sets[bisect_bounds(bounds, percentage)] for percentage in _percentages(names)]
+
+
+def _percentages(names: list[str]) -> list[float]:
+    stems = [re.sub(r"_nohash_.*$", "", name) if "_nohash_" in name else name for name in names]
     # Hash the name, not the path: moving the folder must not move images between sets.
-    digest = hashlib.sha1(os.fsencode(stem), usedforsecurity=False).hexdigest()
-    percentage = (int(digest, 16) % (_HASH_RANGE + 1)) * (100.0 / _HASH_RANGE)
-    if percentage < validation_percentage:
-        return Split.VALIDATION
-    if percentage < validation_percentage + testing_percentage:
-        return Split.TESTING
-    return Split.TRAINING
+    digests = b"".join([hashlib.sha1(stem.encode("utf-8", "surrogateescape")).digest() for stem in stems])
+    # The formula's remainder by 2**27 is the last 27 bits, which are in the last of a digest's five words.
+    last_words = struct.unpack(f">{5 * len(names)}I", digests)[4::5]
+    return [(word & _HASH_RANGE) * _PER_CENT for word in last_words]
 
 
-def scan(options: DataOptions) -> Dataset:
+def scan(options: DataOptions, outputs: Iterable[Path] = ()) -> Dataset:
     """Return the images below `options.image_dir`: each first-level folder is a class.
 
-    Images may lie at any depth below it. Names that begin with a dot are passed over. What is thin
-    is warned of. Raises BadRequest if nothing could be trained on what is there.
+    Images may lie at any depth below it. Names that begin with a dot are passed over, and so are
+    `outputs`, files and folders that the run itself writes, and caches marked by a CACHEDIR.TAG.
+    What is thin or looks like a mistake is warned of. Raises BadRequest if nothing could be trained
+    on what is there.
     """
-    folders = _class_folders(options.image_dir)
-    images = [
-        LabelledImage(path, label, _split(path, options))
-        for label, folder in enumerate(folders)
-        for path in sorted(_files_below(folder))
-    ]
-    dataset = Dataset(tuple(folder.name for folder in folders), tuple(images))
+    walk = _Walk(outputs)
+    found = [_found(folder, walk) for folder in _folders(options.image_dir)]
+    classes = [folder for folder in found if folder.files or not folder.holds_outputs]
+    for folder in found:
+        if folder not in classes:
+            log.info("Folder '%s' holds what runs write and is no class.", folder.path)
+    _check_count(options.image_dir, classes)
+    images: list[LabelledImage] = []
+    for label, folder in enumerate(classes):
+        images += _labelled(folder, label, options)
+    dataset = Dataset(tuple(folder.path.name for folder in classes), tuple(images))
+    _warn_of_lookalikes(dataset.labels)
     check(dataset)
     return dataset
+
+
+def image_files(paths: Iterable[Path]) -> list[Path]:
+    """Return the files among `paths` and, for folders, the visible files at any depth in them."""
+    files: list[Path] = []
+    for path in paths:
+        files += map(Path, _found(path, _Walk(())).files) if path.is_dir() else [path]
+    return files
 
 
 def check(dataset: Dataset) -> None:
     """Warn of classes with few images or an empty set; raise BadRequest if one cannot be trained."""
     counts = _counts(dataset)
     for label in dataset.labels:
-        _check_class(label, counts[label])
+        _check_can_be_trained(label, counts[label])
+    _warn_of_thin_classes(counts)
+    for split in (Split.VALIDATION, Split.TESTING):
+        _warn_of_classes_without(split, counts)
 
 
-def _check_class(label: str, counts: dict[Split, int]) -> None:
-    total = sum(counts.values())
-    if total == 0:
+def _check_can_be_trained(label: str, counts: dict[Split, int]) -> None:
+    if sum(counts.values()) == 0:
         raise BadRequest(f"class '{label}' has no images. Add images to its folder, or remove the folder.")
     if counts[Split.TRAINING] == 0:
         raise BadRequest(
             f"class '{label}' has no training image: {_shown(counts)}. Add images, or lower "
             "--validation_percentage and --testing_percentage."
         )
-    if total < ADVISED_IMAGES_PER_CLASS:
+
+
+def _warn_of_thin_classes(counts: dict[str, dict[Split, int]]) -> None:
+    thin = [label for label in counts if sum(counts[label].values()) < ADVISED_IMAGES_PER_CLASS]
+    for label in thin[:NAMED_CLASSES]:
         log.warning(
             "class '%s' has only %d images (%s). Add more, at least %d, for a result to rely on.",
             label,
-            total,
-            _shown(counts),
+            sum(counts[label].values()),
+            _shown(counts[label]),
             ADVISED_IMAGES_PER_CLASS,
         )
-    for split in (Split.VALIDATION, Split.TESTING):
-        if counts[split] == 0:
+    if len(thin) > NAMED_CLASSES:
+        log.warning(
+            "%s more classes have fewer than %d images.",
+            f"{len(thin) - NAMED_CLASSES:,}",
+            ADVISED_IMAGES_PER_CLASS,
+        )
+
+
+def _warn_of_classes_without(split: Split, counts: dict[str, dict[Split, int]]) -> None:
+    without = [label for label in counts if counts[label][split] == 0]
+    name = split.value
+    for label in without[:NAMED_CLASSES]:
+        log.warning(
+            "class '%s' has no %s image (%s), so %s says nothing of it. Add images, or raise "
+            "--%s_percentage.",
+            label,
+            name,
+            _shown(counts[label]),
+            name,
+            name,
+        )
+    if len(without) > NAMED_CLASSES:
+        log.warning("%s more classes have no %s image.", f"{len(without) - NAMED_CLASSES:,}", name)
+
+
+def _warn_of_lookalikes(labels: Iterable[str]) -> None:
+    """Warn of names that only a computer tells apart: Roses and roses, or an accent in two spellings."""
+    seen: dict[str, str] = {}
+    for label in labels:
+        folded = unicodedata.normalize("NFC", label).casefold()
+        if folded in seen:
             log.warning(
-                "class '%s' has no %s image (%s), so %s says nothing of it. Add images, or raise "
-                "--%s_percentage.",
+                "classes '%s' and '%s' differ only in case or in how a letter is stored. If they are one "
+                "class, put their images into one folder.",
+                seen[folded],
                 label,
-                split.value,
-                _shown(counts),
-                split.value,
-                split.value,
             )
+        seen[folded] = label
 
 
-def _class_folders(image_dir: Path) -> list[Path]:
+def _check_count(image_dir: Path, classes: list[_Found]) -> None:
+    if len(classes) >= 2:
+        return
+    found = f"only '{classes[0].path.name}'" if classes else "none"
+    raise BadRequest(
+        f"--image_dir needs at least two class folders to tell apart; '{image_dir}' has {found}. Put the "
+        "images of each class into a sub-folder of their own, such as "
+        f"'{image_dir / 'roses'}' and '{image_dir / 'tulips'}'."
+    )
+
+
+def _folders(image_dir: Path) -> list[Path]:
+    """Return the visible first-level folders, sorted; warn of what else there looks like images."""
     if not image_dir.is_dir():
         found = "is a file" if image_dir.exists() else "does not exist"
         raise BadRequest(
             f"--image_dir must be a folder with one sub-folder of images per class; '{image_dir}' {found}."
         )
     try:
-        folders = [Path(entry) for entry in os.scandir(image_dir) if _is_visible_folder(entry)]
+        with os.scandir(image_dir) as scanned:
+            entries = sorted(
+                (entry for entry in scanned if entry.name[0] != "."), key=lambda entry: entry.name
+            )
+        folders = [Path(entry) for entry in entries if entry.is_dir()]
     except OSError as error:
         raise BadRequest(f"--image_dir '{image_dir}' cannot be read: {error.strerror}.") from error
-    if len(folders) < 2:
-        raise BadRequest(
-            f"--image_dir needs at least two class folders to tell apart; '{image_dir}' has "
-            f"{_shown_names(folders)}. Put the images of each class into a sub-folder of their own, "
-            f"such as '{image_dir / 'roses'}' and '{image_dir / 'tulips'}'."
+    _warn_of_strays(image_dir, [entry for entry in entries if not entry.is_dir()])
+    return folders
+
+
+def _warn_of_strays(image_dir: Path, entries: list[os.DirEntry[str]]) -> None:
+    for entry in entries:
+        if entry.is_symlink() and not Path(entry).exists():
+            log.warning("'%s' is a link that leads nowhere, so it is no class.", entry.path)
+    loose = sum(entry.name.lower().endswith(IMAGE_SUFFIXES) for entry in entries)
+    if loose:
+        log.warning(
+            "%s images lie in '%s' itself and belong to no class. Move them into a class's folder.",
+            f"{loose:,}",
+            image_dir,
         )
-    return sorted(folders, key=lambda folder: folder.name)
 
 
-def _is_visible_folder(entry: os.DirEntry[str]) -> bool:
-    return not entry.name.startswith(".") and entry.is_dir()
+class _Found(NamedTuple):
+    """A first-level folder, its files, and whether anything in it was passed over as an output."""
+
+    path: Path
+    files: list[str]
+    names: list[str]  # the files' base names
+    holds_outputs: bool
 
 
-def _files_below(folder: Path) -> Iterator[Path]:
-    """Yield every visible file at any depth, through links to folders, but each folder once."""
-    seen = set()
-    for parent, folders, names in os.walk(folder, followlinks=True):
-        # By identity, not by name: a link back to a parent would be walked for ever.
-        status = Path(parent).stat()
-        if (status.st_dev, status.st_ino) in seen:
-            folders.clear()
-            continue
-        seen.add((status.st_dev, status.st_ino))
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        yield from (Path(parent, name) for name in names if not name.startswith("."))
+def _found(folder: Path, walk: _Walk) -> _Found:
+    files: list[str] = []
+    names: list[str] = []
+    passed_over = walk.passed_over
+    for parent, found in walk.folders_below(folder):
+        found.sort()
+        names += found
+        files += [f"{parent}{os.sep}{name}" for name in found]
+    return _Found(folder, files, names, walk.passed_over > passed_over)
 
 
-def _split(path: Path, options: DataOptions) -> Split:
-    return split_of(
-        path.name,
-        validation_percentage=options.validation_percentage,
-        testing_percentage=options.testing_percentage,
-    )
+class _Walk:
+    """A walk through folders and links to folders, each once, past hidden names and outputs."""
+
+    def __init__(self, outputs: Iterable[Path]) -> None:
+        # By identity, not by name, since a path can be spelt in many ways.
+        self._outputs = {identity for path in outputs if (identity := _identity(path)) is not None}
+        self._output_names = {path.name for path in outputs}
+        self.passed_over = 0
+
+    def folders_below(self, folder: Path) -> Iterator[tuple[str, list[str]]]:
+        """Yield each folder, itself first, with the names in it that may be images.
+
+        Raises BadRequest if `folder` itself cannot be read.
+        """
+        seen = set()
+        unreadable: list[OSError] = []
+        for parent, folders, names in os.walk(folder, followlinks=True, onerror=unreadable.append):
+            identity = _identity(parent)
+            if self._is_passed_over(identity, names) or identity in seen:
+                folders.clear()  # seen, too: a link back to a parent would be walked for ever
+            else:
+                seen.add(identity)
+                folders[:] = sorted(name for name in folders if name[0] != ".")
+                yield parent, self._without_outputs(parent, [name for name in names if name[0] != "."])
+                if not folders and not names and parent.lower().endswith(IMAGE_SUFFIXES):
+                    yield os.path.split(parent)[0], [os.path.split(parent)[1]]
+        for error in unreadable:
+            if error.filename == str(folder):
+                raise BadRequest(f"folder '{folder}' cannot be read: {error.strerror}.") from error
+            parent, name = os.path.split(error.filename)
+            yield parent, [name]  # to be listed among the files that cannot be used
+
+    def _is_passed_over(self, identity: tuple[int, int] | None, names: list[str]) -> bool:
+        is_output = identity in self._outputs or CACHE_TAG in names
+        self.passed_over += is_output
+        return is_output
+
+    def _without_outputs(self, parent: str, names: list[str]) -> list[str]:
+        suspects = self._output_names.intersection(names)
+        written = {name for name in suspects if _identity(os.path.join(parent, name)) in self._outputs}
+        self.passed_over += len(written)
+        return [name for name in names if name not in written] if written else names
+
+
+def _identity(path: Path | str) -> tuple[int, int] | None:
+    """Return what tells a file or folder from any other, whatever its path; None if it is not there."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _labelled(folder: _Found, label: int, options: DataOptions) -> Iterator[LabelledImage]:
+    held_out = options.validation_percentage + options.testing_percentage
+    splits = _splits(folder.names, options.validation_percentage, held_out)
+    return map(LabelledImage._make, zip(folder.files, itertools.repeat(label), splits, strict=False))
 
 
 def _counts(dataset: Dataset) -> dict[str, dict[Split, int]]:
     counts = {label: dict.fromkeys(Split, 0) for label in dataset.labels}
-    for image in dataset.images:
-        counts[dataset.labels[image.label]][image.split] += 1
+    for label, images in itertools.groupby(dataset.images, key=operator.attrgetter("label")):
+        splits = [image.split for image in images]
+        counts[dataset.labels[label]] = {split: splits.count(split) for split in Split}
     return counts
 
 
 def _shown(counts: dict[Split, int]) -> str:
     return ", ".join(f"{counts[split]} {split.value}" for split in Split)
-
-
-def _shown_names(folders: Iterable[Path]) -> str:
-    names = [f"'{folder.name}'" for folder in folders]
-    return f"only {names[0]}" if names else "none"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
-import tempfile
+import re
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from retraining.bottlenecks import Bottlenecks, BottleneckSet
 from retraining.classifier import SoftmaxLayer
 from retraining.errors import BadImage, BadRequest, WorkFailed
 from retraining.extractor import BATCH_SIZE, FeatureExtractor
-from retraining.files import replacing, write_bytes
+from retraining.files import reason, replacing, replacing_folder, scratch_folder, write_bytes
 from retraining.frozen_graph import FrozenGraph, GraphDef, forward, parse
 from retraining.options import OutputOptions
 from retraining.quiet_tensorflow import tf
@@ -56,17 +57,19 @@ def build(extractor: FeatureExtractor, layer: SoftmaxLayer, final_tensor_name: s
 
 
 class IntermediateGraphs:
-    """Called after every training step; stores checkpoint and graph every so many steps."""
+    """Stores checkpoint and graph every so many training steps."""
 
     def __init__(self, extractor: FeatureExtractor, options: OutputOptions) -> None:
         self._extractor = extractor
         self._options = options
 
-    def __call__(self, step: int, layer: SoftmaxLayer) -> None:
-        """Store the layer if this step is one at which to do so. Raises WorkFailed."""
+    def is_due(self, step: int) -> bool:
+        """Return whether this step is one after which to store."""
         frequency = self._options.intermediate_store_frequency
-        if frequency == 0 or step == 0 or step % frequency:
-            return
+        return frequency > 0 and step > 0 and step % frequency == 0
+
+    def __call__(self, step: int, layer: SoftmaxLayer) -> None:
+        """Store the layer. Raises WorkFailed."""
         path = self._options.intermediate_output_graphs_dir / f"intermediate_{step}.pb"
         write_checkpoint(layer, self._options.checkpoint_path)
         write_graph(build(self._extractor, layer, self._options.final_tensor_name), path)
@@ -83,39 +86,26 @@ def write_all(
 ) -> int:
     """Write every output that `options` name; return how many images the written graph agreed on.
 
-    Raises WorkFailed.
+    All are written beside their places and checked first, and only then put there, so that a full
+    disk leaves an earlier graph with its own labels. Raises WorkFailed.
     """
-    path = options.output_graph
-    agreed = write_checked_graph(frozen, path, layer=layer, bottlenecks=bottlenecks, extractor=extractor)
-    write_labels(bottlenecks.dataset.labels, options.output_labels)
-    write_checkpoint(layer, options.checkpoint_path)
-    if options.saved_model_dir is not None:
-        write_saved_model(frozen, options.saved_model_dir)
-    return agreed
+    with contextlib.ExitStack() as places:
+        if options.saved_model_dir is not None:
+            _write_saved_model(frozen, options.saved_model_dir, places)
+        _write_checkpoint(layer, options.checkpoint_path, places)
+        labels = places.enter_context(replacing(options.output_labels))
+        labels.write_bytes(_encoded_labels(bottlenecks.dataset.labels))
+        graph = places.enter_context(replacing(options.output_graph))
+        graph.write_bytes(_serialized(frozen))
+        read_back = FrozenGraph(read_graph(graph), frozen.input_name, frozen.output_name)
+        return _check_agreement(
+            read_back, options.output_graph, layer=layer, bottlenecks=bottlenecks, extractor=extractor
+        )
 
 
 def write_graph(frozen: FrozenGraph, path: Path) -> None:
     """Write the graph at `path`, whole or not at all. Raises WorkFailed."""
     write_bytes(path, _serialized(frozen))
-
-
-def write_checked_graph(
-    frozen: FrozenGraph,
-    path: Path,
-    *,
-    layer: SoftmaxLayer,
-    bottlenecks: Bottlenecks,
-    extractor: FeatureExtractor,
-) -> int:
-    """Write the graph, read it back, and only then put it in its place; return how many images agreed.
-
-    The file must give up to CHECKED_IMAGES test images the probabilities that the classifier in
-    memory does. Raises WorkFailed, with what was at `path` untouched, if it does not.
-    """
-    with replacing(path) as beside:
-        beside.write_bytes(_serialized(frozen))
-        read_back = FrozenGraph(read_graph(beside), frozen.input_name, frozen.output_name)
-        return _check_agreement(read_back, path, layer=layer, bottlenecks=bottlenecks, extractor=extractor)
 
 
 def read_graph(path: Path) -> GraphDef:
@@ -133,7 +123,13 @@ def read_graph(path: Path) -> GraphDef:
 
 def write_labels(labels: tuple[str, ...], path: Path) -> None:
     """Write one label per line. Raises WorkFailed."""
-    write_bytes(path, b"".join(os.fsencode(label) + b"\n" for label in labels))
+    write_bytes(path, _encoded_labels(labels))
+
+
+def _encoded_labels(labels: tuple[str, ...]) -> bytes:
+    """Return one label per line; in it a line end is written \\n or \\r, and a backslash twice."""
+    escapes = str.maketrans({"\\": "\\\\", "\n": "\\n", "\r": "\\r"})
+    return b"".join(os.fsencode(label.translate(escapes)) + b"\n" for label in labels)
 
 
 def read_labels(path: Path) -> tuple[str, ...]:
@@ -142,17 +138,34 @@ def read_labels(path: Path) -> tuple[str, ...]:
         content = path.read_bytes()
     except OSError as error:
         raise BadRequest(f"labels '{path}' cannot be read: {error.strerror}.") from error
-    return tuple(os.fsdecode(line.rstrip(b"\r")) for line in content.removesuffix(b"\n").split(b"\n"))
+    if not content.strip():
+        raise BadRequest(f"labels '{path}' is empty. Give the file that retrain.py wrote with the graph.")
+    lines = content.removesuffix(b"\n").split(b"\n")
+    return tuple(_decoded_label(os.fsdecode(line.removesuffix(b"\r"))) for line in lines)
+
+
+def _decoded_label(line: str) -> str:
+    originals = {"\\\\": "\\", "\\n": "\n", "\\r": "\r"}
+    return re.sub(r"\\[\\nr]", lambda match: originals[match[0]], line)
 
 
 def write_checkpoint(layer: SoftmaxLayer, prefix: Path) -> None:
     """Write the new layer as a TensorFlow checkpoint with `weights` and `biases`. Raises WorkFailed."""
+    with contextlib.ExitStack() as places:
+        _write_checkpoint(layer, prefix, places)
+
+
+def _write_checkpoint(layer: SoftmaxLayer, prefix: Path, places: contextlib.ExitStack) -> None:
+    """Write the checkpoint beside its place; it is put there when `places` close without an error."""
     variables = {"weights": tf.Variable(layer.weights), "biases": tf.Variable(layer.biases)}
+    beside = places.enter_context(scratch_folder(prefix)) / prefix.name
     try:
-        prefix.parent.mkdir(parents=True, exist_ok=True)
-        tf.train.Checkpoint(**variables).write(str(prefix))
-    except (OSError, tf.errors.OpError) as error:
-        raise WorkFailed(f"--checkpoint_path '{prefix}' cannot be written: {error}") from error
+        tf.train.Checkpoint(**variables).write(str(beside))
+    except tf.errors.OpError as error:
+        raise WorkFailed(f"--checkpoint_path '{prefix}' cannot be written: {reason(error)}.") from error
+    for path in sorted(beside.parent.iterdir()):
+        place = places.enter_context(replacing(prefix.with_name(path.name)))
+        path.replace(place)
 
 
 def write_saved_model(frozen: FrozenGraph, folder: Path) -> None:
@@ -160,22 +173,25 @@ def write_saved_model(frozen: FrozenGraph, folder: Path) -> None:
 
     Raises WorkFailed.
     """
+    with contextlib.ExitStack() as places:
+        _write_saved_model(frozen, folder, places)
+
+
+def _write_saved_model(frozen: FrozenGraph, folder: Path, places: contextlib.ExitStack) -> None:
+    """Write the SavedModel beside its place; it is put there when `places` close without an error."""
     graph = tf.Graph()
+    whole = places.enter_context(replacing_folder(folder))
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as beside:
-            whole = Path(beside) / "saved_model"
-            with graph.as_default(), tf.compat.v1.Session(graph=graph) as session:
-                tf.graph_util.import_graph_def(frozen.graph_def, name="")
-                tf.compat.v1.saved_model.simple_save(
-                    session,
-                    str(whole),
-                    inputs={"image": graph.get_tensor_by_name(frozen.input_name)},
-                    outputs={"prediction": graph.get_tensor_by_name(frozen.output_name)},
-                )
-            whole.replace(folder)
-    except (OSError, tf.errors.OpError) as error:
-        raise WorkFailed(f"--saved_model_dir '{folder}' cannot be written: {error}") from error
+        with graph.as_default(), tf.compat.v1.Session(graph=graph) as session:
+            tf.graph_util.import_graph_def(frozen.graph_def, name="")
+            tf.compat.v1.saved_model.simple_save(
+                session,
+                str(whole),
+                inputs={"image": graph.get_tensor_by_name(frozen.input_name)},
+                outputs={"prediction": graph.get_tensor_by_name(frozen.output_name)},
+            )
+    except tf.errors.OpError as error:
+        raise WorkFailed(f"--saved_model_dir '{folder}' cannot be written: {reason(error)}.") from error
 
 
 def _serialized(frozen: FrozenGraph) -> bytes:

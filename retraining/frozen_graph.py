@@ -53,21 +53,28 @@ def likely_outputs(graph_def: GraphDef) -> list[str]:
 
 def static_shapes(graph_def: GraphDef) -> dict[str, list[int | None]]:
     """Return the shape of every tensor (`op:0`) whose rank is known, None for open dimensions."""
+    tensors = (tensor for op in imported(graph_def).get_operations() for tensor in op.outputs)
+    return {tensor.name: tensor.shape.as_list() for tensor in tensors if tensor.shape.rank is not None}
+
+
+def imported(graph_def: GraphDef) -> tf.Graph:
+    """Return the graph of a GraphDef. Raises ValueError if it is none that can be run."""
     graph = tf.Graph()
     with graph.as_default():
         tf.graph_util.import_graph_def(graph_def, name="")
-    tensors = (tensor for operation in graph.get_operations() for tensor in operation.outputs)
-    return {tensor.name: tensor.shape.as_list() for tensor in tensors if tensor.shape.rank is not None}
+    return graph
 
 
 def forward(frozen: FrozenGraph) -> Forward:
     """Return the function that runs the graph: batch of inputs -> batch of outputs."""
-    graph = tf.Graph()
-    with graph.as_default():
-        tf.graph_util.import_graph_def(frozen.graph_def, name="")
+    return forward_in(imported(frozen.graph_def), frozen.input_name, frozen.output_name)
+
+
+def forward_in(graph: tf.Graph, input_name: str, output_name: str) -> Forward:
+    """Return the function that runs `graph` between two tensors: batch of inputs -> batch of outputs."""
     session = tf.compat.v1.Session(graph=graph)
     # A callable skips the bookkeeping that Session.run repeats for every call.
-    run: Forward = session.make_callable(frozen.output_name, [frozen.input_name])
+    run: Forward = session.make_callable(output_name, [input_name])
     return run
 
 

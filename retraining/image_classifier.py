@@ -3,30 +3,32 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from retraining import images, pipeline
-from retraining.errors import BadImage, BadRequest
+from retraining.errors import BadImage, BadRequest, WorkFailed
 from retraining.export import read_graph, read_labels
 from retraining.extractor import BATCH_SIZE
+from retraining.files import reason
 from retraining.frozen_graph import (
     INPUT_OPS,
     Forward,
-    FrozenGraph,
     GraphDef,
     NodeDef,
-    forward,
+    forward_in,
+    imported,
     likely_outputs,
     op_of,
 )
 from retraining.images import ImageSize, Pixels
 from retraining.options import LabelImageOptions
-
-UNKNOWN_DIMENSION = -1
+from retraining.quiet_tensorflow import tf
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,22 +80,25 @@ class ImageClassifier:
         return (pixels * np.float32(255) - np.float32(self.mean)) / np.float32(self.std)
 
     def _classify(self, waiting: list[tuple[Path, Pixels | BadImage]], best: int) -> Iterator[LabelledFile]:
-        usable = [pixels for _, pixels in waiting if not isinstance(pixels, BadImage)]
-        scores = iter(self._scores(np.stack(usable)) if usable else ())
+        usable: list[Pixels] = [pixels for _, pixels in waiting if not isinstance(pixels, BadImage)]
+        scores: Iterator[Any] = iter(self._scores(np.stack(usable)) if usable else ())
         for path, pixels in waiting:
             if isinstance(pixels, BadImage):
                 yield LabelledFile(path, reason=pixels.reason)
+                continue
+            of_image = next(scores)
+            if np.isfinite(of_image).all():
+                yield LabelledFile(path, self._best(of_image, best))
             else:
-                yield LabelledFile(path, self._best(next(scores), best))
+                yield LabelledFile(path, reason="makes the graph give scores that are not numbers")
 
     def _scores(self, pixels: Pixels) -> NDArray[np.float32]:
-        scores = self.run(pixels)
+        try:
+            scores = self.run(pixels)
+        except tf.errors.OpError as error:
+            raise WorkFailed(f"the graph cannot be run: {reason(error)}.") from error
         scores = scores.reshape(len(pixels), -1)
-        if scores.shape[1] != len(self.labels):
-            raise BadRequest(
-                f"the graph gives {scores.shape[1]} scores and --labels names {len(self.labels)}; "
-                "they must be of the same training."
-            )
+        _check_width(scores.shape[1], self.labels)
         return scores
 
     def _best(self, scores: NDArray[np.float32], best: int) -> tuple[Prediction, ...]:
@@ -109,22 +114,69 @@ def load(options: LabelImageOptions) -> ImageClassifier:
     graph_def = read_graph(options.graph)
     labels = read_labels(options.labels)
     nodes = {node.name: node for node in graph_def.node}
-    source = _input(nodes, options)
-    result = _output(graph_def, nodes, options)
-    shape = _shape(source)
+    source, result = _input(nodes, options), _output(graph_def, nodes, options)
+    graph = _imported(graph_def, options)
+    pixels, scores = _tensor(graph, source), _tensor(graph, result)
+    _check_takes_images(pixels, _candidate_inputs(nodes))
+    _check_gives_scores(scores, labels, likely_outputs(graph_def))
+    shape = [] if pixels.shape.rank is None else pixels.shape.as_list()
     return ImageClassifier(
-        run=forward(FrozenGraph(graph_def, f"{source.name}:0", f"{result.name}:0")),
+        run=forward_in(graph, pixels.name, scores.name),
         labels=labels,
         size=_size(shape, options),
         # Graphs of the pre-Hub days often take one image at a time.
-        batch_size=shape[0] if shape and shape[0] != UNKNOWN_DIMENSION else BATCH_SIZE,
+        batch_size=shape[0] if shape and shape[0] is not None else BATCH_SIZE,
         mean=options.input_mean,
         std=options.input_std,
     )
 
 
+def _imported(graph_def: GraphDef, options: LabelImageOptions) -> tf.Graph:
+    try:
+        return imported(graph_def)
+    except (ValueError, KeyError, tf.errors.OpError) as error:
+        raise BadRequest(
+            f"graph '{options.graph}' cannot be loaded, it may be damaged or cut short: {reason(error)}."
+        ) from error
+
+
+def _tensor(graph: tf.Graph, node: NodeDef) -> tf.Tensor:
+    outputs = graph.get_operation_by_name(node.name).outputs
+    if not outputs:
+        raise BadRequest(f"op '{node.name}' of the graph gives nothing. Name another layer.")
+    return outputs[0]
+
+
+def _check_takes_images(pixels: tf.Tensor, candidates: list[str]) -> None:
+    shape = pixels.shape
+    is_image = shape.rank is None or (shape.rank == 4 and shape[3] in (3, None))
+    if pixels.dtype != tf.float32 or not is_image:
+        raise BadRequest(
+            f"input layer '{pixels.op.name}' takes {pixels.dtype.name} {shape}; images go in as float32 "
+            f"[batch, height, width, 3]. Name another with --input_layer: {_listed(candidates)}."
+        )
+
+
+def _check_gives_scores(scores: tf.Tensor, labels: tuple[str, ...], candidates: list[str]) -> None:
+    if scores.dtype != tf.float32:
+        raise BadRequest(
+            f"output layer '{scores.op.name}' gives {scores.dtype.name}; scores are float32. Name another "
+            f"with --output_layer: {_listed(candidates)}."
+        )
+    if scores.shape.rank and None not in scores.shape.as_list()[1:]:
+        _check_width(math.prod(scores.shape.as_list()[1:]), labels)
+
+
+def _check_width(width: int, labels: tuple[str, ...]) -> None:
+    if width != len(labels):
+        raise BadRequest(
+            f"the graph gives {width} scores and --labels names {len(labels)}; they must be of the same "
+            "training."
+        )
+
+
 def _input(nodes: dict[str, NodeDef], options: LabelImageOptions) -> NodeDef:
-    candidates = [name for name, node in nodes.items() if node.op in INPUT_OPS]
+    candidates = _candidate_inputs(nodes)
     if options.input_layer is not None:
         return _named(nodes, options.input_layer, "--input_layer", candidates)
     if len(candidates) != 1:
@@ -133,6 +185,10 @@ def _input(nodes: dict[str, NodeDef], options: LabelImageOptions) -> NodeDef:
             "--input_layer."
         )
     return nodes[candidates[0]]
+
+
+def _candidate_inputs(nodes: dict[str, NodeDef]) -> list[str]:
+    return [name for name, node in nodes.items() if node.op in INPUT_OPS]
 
 
 def _output(graph_def: GraphDef, nodes: dict[str, NodeDef], options: LabelImageOptions) -> NodeDef:
@@ -158,37 +214,15 @@ def _listed(names: list[str]) -> str:
     return ", ".join(names[:10]) or "none"
 
 
-def _shape(node: NodeDef) -> list[int]:
-    """Return the placeholder's dimensions, UNKNOWN_DIMENSION for open ones; [] if none are recorded."""
-    shape = node.attr["shape"].shape
-    return [] if shape.unknown_rank else [dimension.size for dimension in shape.dim]
-
-
-def _size(shape: list[int], options: LabelImageOptions) -> ImageSize:
-    recorded = shape[1:3] if len(shape) == 4 else [UNKNOWN_DIMENSION, UNKNOWN_DIMENSION]
+def _size(shape: list[int | None], options: LabelImageOptions) -> ImageSize:
+    recorded = shape[1:3] if shape else [None, None]
     height = _dimension(recorded[0], options.input_height, "--input_height")
     return ImageSize(height, _dimension(recorded[1], options.input_width, "--input_width"))
 
 
-def _dimension(recorded: int, given: int | None, flag: str) -> int:
-    if recorded == UNKNOWN_DIMENSION and given is None:
+def _dimension(recorded: int | None, given: int | None, flag: str) -> int:
+    if recorded is None and given is None:
         raise BadRequest(f"the graph takes images of any size: say which with {flag}.")
-    if given is not None and recorded not in (UNKNOWN_DIMENSION, given):
+    if None not in (recorded, given) and recorded != given:
         raise BadRequest(f"{flag} {given} is not what the graph takes, {recorded}. Leave the flag out.")
-    return recorded if given is None else given
-
-
-def image_files(paths: Sequence[Path]) -> list[Path]:
-    """Return the files among `paths` and, for folders, the visible files directly or deeper in them."""
-    files: list[Path] = []
-    for path in paths:
-        if path.is_dir():
-            below = (file for file in sorted(path.rglob("*")) if file.is_file())
-            files.extend(file for file in below if not _is_hidden(file.relative_to(path)))
-        else:
-            files.append(path)
-    return files
-
-
-def _is_hidden(path: Path) -> bool:
-    return any(part.startswith(".") for part in path.parts)
+    return recorded or given or 0

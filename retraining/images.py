@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import io
+import os
+import stat
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +23,12 @@ PREPROCESSING = "rgb in [0, 1], orientation applied, alpha over white, antialias
 # What the bytes are decides, never the suffix. MPO, of some cameras, opens as the JPEG it begins with.
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF")
 
+# The first bytes of a file of JPEG, PNG, GIF and TIFF. Those of BMP (BM) and WebP (RIFF) begin much else.
+_SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"II*\0", b"MM\0*")
+_WEB_PAGES = (b"<!doctype html", b"<html")
+
+MAX_FILE_BYTES = 1 << 30  # more is a video or a disk image, and would fill the memory
+
 
 @dataclasses.dataclass(frozen=True)
 class ImageSize:
@@ -34,11 +42,37 @@ class ImageSize:
 
 
 def read(path: Path) -> bytes:
-    """Return the bytes of a file. Raises BadImage with the reason if it cannot be read."""
+    """Return the bytes of a file. Raises BadImage with the reason if it cannot be read.
+
+    Only a plain file is: a pipe or a device would keep the run waiting for ever.
+    """
     try:
-        return path.read_bytes()
+        mode = path.stat().st_mode
+        if not stat.S_ISREG(mode):
+            raise BadImage(f"is {_KINDS.get(stat.S_IFMT(mode), 'no plain file')}, not a file")
+        with open(path, "rb", opener=_open_at_once) as file:
+            content = file.read(MAX_FILE_BYTES + 1)
     except OSError as error:
+        if path.is_symlink():
+            raise BadImage(f"is a link that leads nowhere ({error.strerror})") from error
         raise BadImage(f"cannot be read ({error.strerror})") from error
+    if len(content) > MAX_FILE_BYTES:
+        raise BadImage(f"is larger than {MAX_FILE_BYTES >> 30} GiB")
+    return content
+
+
+_KINDS = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    # Should a pipe have taken the file's place since it was looked at, opening it must not wait.
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def digest(content: bytes) -> bytes:
@@ -67,12 +101,34 @@ def upright(content: bytes) -> Image.Image:
             ImageOps.exif_transpose(image, in_place=True)
             return _rgb(image)
     except UnidentifiedImageError as error:
-        raise BadImage(f"is not an image of a known format ({', '.join(FORMATS)})") from error
+        raise BadImage(_unidentified(content)) from error
     except Image.DecompressionBombError as error:
         raise BadImage("has more pixels than any photograph; refused") from error
-    except (OSError, SyntaxError, ValueError, ArithmeticError, LookupError, MemoryError) as error:
-        # The families of errors that Pillow's decoders raise on damaged bytes.
-        raise BadImage(f"is damaged or cut short ({error})") from error
+    except _DECODING_ERRORS as error:
+        reason = "is cut short" if _is_cut_short(content, error) else f"is damaged ({error})"
+        raise BadImage(reason) from error
+
+
+# The families of errors that Pillow's decoders raise on damaged bytes.
+_DECODING_ERRORS = (OSError, SyntaxError, ValueError, ArithmeticError, LookupError, TypeError, MemoryError)
+
+
+def _unidentified(content: bytes) -> str:
+    if content[:512].lstrip().lower().startswith(_WEB_PAGES):
+        return "is a web page, not an image"
+    if content.startswith(_SIGNATURES) or content[8:12] == b"WEBP":
+        return "is damaged or cut short"
+    return f"is not an image of a known format ({', '.join(FORMATS)})"
+
+
+def _is_cut_short(content: bytes, error: Exception) -> bool:
+    """Return whether a file that cannot be decoded ends before its image does."""
+    if "runcated" in str(error):
+        return True
+    if content.startswith(b"RIFF"):  # WebP begins with its length, less these first eight bytes
+        return len(content) < int.from_bytes(content[4:8], "little") + 8
+    # An end marker of JPEG after its last scan began.
+    return content.startswith(b"\xff\xd8") and b"\xff\xd9" not in content[content.rfind(b"\xff\xda") :]
 
 
 def resized(
@@ -90,6 +146,8 @@ def resized(
 
 def _rgb(image: Image.Image) -> Image.Image:
     """Return `image` in 8-bit RGB, with white where it is transparent."""
+    if image.mode == "F":
+        raise BadImage("has floating-point pixels, of which nobody knows what is white")
     if image.mode.startswith("I"):  # 16-bit grey, which Pillow's own conversion would clip
         grey = np.asarray(image.convert("I"), np.int32) // 257
         return Image.fromarray(np.clip(grey, 0, 255).astype(np.uint8)).convert("RGB")

@@ -10,6 +10,7 @@ from retraining.classifier import Report
 from retraining.dataset import Dataset, Split
 from retraining.evaluation import Evaluation
 from retraining.extractor import FeatureExtractor
+from retraining.image_problems import SKIPPED_FILE
 from retraining.options import OutputOptions
 
 log = logging.getLogger(__name__)
@@ -56,7 +57,9 @@ def finished(options: OutputOptions, bottlenecks: Bottlenecks, *, checked_images
     """Say where the results are and what can be done with them."""
     if bottlenecks.skipped:
         log.warning(
-            "%d files were skipped, listed above: they are no usable images.", len(bottlenecks.skipped)
+            "%s files were skipped; the reasons are above and in %s.",
+            f"{len(bottlenecks.skipped):,}",
+            options.summaries_dir / SKIPPED_FILE,
         )
     log.info("")
     log.info("The graph was read back and agrees with the classifier on %d images.", checked_images)

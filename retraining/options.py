@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
-from retraining import catalogue
+from retraining import catalogue, places
 from retraining.catalogue import DEFAULT_MODULE, module_of_architecture
 from retraining.console import LEVELS
 from retraining.errors import BadRequest
@@ -32,6 +32,18 @@ def _flag(default: Any, meaning: str, parse: Callable[[str], Any], **argparse_se
     return dataclasses.field(default=default, metadata=metadata)
 
 
+# Far above all that anyone means, and below what fills the memory or runs for ever.
+MAX_COUNT = 10**9
+MAX_BATCH_SIZE = 10**6
+MAX_IMAGE_SIZE = 4096
+MAX_VIEWS = 1000
+
+
+def _refused(text: str, rule: str) -> argparse.ArgumentTypeError:
+    value = text if len(text) <= 60 else f"{text[:60]}..."
+    return argparse.ArgumentTypeError(f"must be {rule}, received '{value}'")
+
+
 def _number(text: str, kind: Callable[[str], Number], rule: str, holds: Callable[[Number], bool]) -> Number:
     try:
         value = kind(text)
@@ -40,7 +52,7 @@ def _number(text: str, kind: Callable[[str], Number], rule: str, holds: Callable
     else:
         if holds(value):  # false for NaN, whatever is compared
             return value
-    raise argparse.ArgumentTypeError(f"must be {rule}, received '{text}'")
+    raise _refused(text, rule)
 
 
 def _percentage(text: str) -> float:
@@ -55,20 +67,35 @@ def _finite_number(text: str) -> float:
     return _number(text, float, "a number", math.isfinite)
 
 
+def _whole(text: str, least: int, most: int) -> int:
+    value = _number(text, int, f"a whole number of at least {least}", lambda value: value >= least)
+    if value > most:
+        raise _refused(text, f"a whole number of at most {most}")
+    return value
+
+
 def _count(text: str) -> int:
-    return _number(text, int, "a whole number of at least 1", lambda value: value >= 1)
+    return _whole(text, 1, MAX_COUNT)
 
 
 def _count_or_none(text: str) -> int:
-    return _number(text, int, "a whole number of at least 0", lambda value: value >= 0)
+    return _whole(text, 0, MAX_COUNT)
+
+
+def _image_size(text: str) -> int:
+    return _whole(text, 1, MAX_IMAGE_SIZE)
+
+
+def _view_count(text: str) -> int:
+    return _whole(text, 1, MAX_VIEWS)
 
 
 def _batch_size(text: str) -> int:
     return _number(
         text,
         int,
-        f"a whole number of at least 1, or {ALL} for the whole set",
-        lambda value: value >= 1 or value == ALL,
+        f"a whole number from 1 to {MAX_BATCH_SIZE}, or {ALL} for the whole set",
+        lambda value: 1 <= value <= MAX_BATCH_SIZE or value == ALL,
     )
 
 
@@ -77,14 +104,16 @@ def _boolean(text: str) -> bool:
     try:
         return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}[text.lower()]
     except KeyError:
-        message = f"must be True or False, received '{text}'"
-        raise argparse.ArgumentTypeError(message) from None
+        raise _refused(text, "True or False") from None
 
 
 def _path(text: str) -> Path:
     if not text:
-        raise argparse.ArgumentTypeError("must be a path, received ''")
-    return Path(text).expanduser()
+        raise _refused(text, "a path")
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:  # ~name of a user who does not exist
+        raise _refused(text, "a path whose ~ stands for a user's folder") from None
 
 
 def _optional_path(text: str) -> Path | None:
@@ -94,10 +123,8 @@ def _optional_path(text: str) -> Path | None:
 def _op_name(text: str) -> str:
     """Accept what TensorFlow accepts as the name of an op, less what the exported graph uses."""
     if not re.fullmatch(r"[A-Za-z0-9.][A-Za-z0-9_.\-]*", text):
-        raise argparse.ArgumentTypeError(
-            f"must be letters, digits, '_', '.' or '-', beginning with a letter or digit, received '{text}'"
-        )
-    if text in RESERVED_OP_NAMES:
+        raise _refused(text, "letters, digits, '_', '.' or '-', beginning with a letter or digit")
+    if text.lower() in {name.lower() for name in RESERVED_OP_NAMES}:  # TensorFlow tells no case apart here
         raise argparse.ArgumentTypeError(f"must not be '{text}', which the exported graph uses itself")
     return text
 
@@ -105,7 +132,7 @@ def _op_name(text: str) -> str:
 def _one_of(*names: str) -> Callable[[str], str]:
     def parse(text: str) -> str:
         if text not in names:
-            raise argparse.ArgumentTypeError(f"must be one of {' '.join(names)}, received '{text}'")
+            raise _refused(text, f"one of {' '.join(names)}")
         return text
 
     return parse
@@ -128,6 +155,9 @@ class DataOptions:
     testing_percentage: float = _flag(10, "Percentage of images kept for the final test.", _percentage)
     validation_percentage: float = _flag(
         10, "Percentage of images kept for validation while training.", _percentage
+    )
+    strict: bool = _flag(
+        False, "End the run if any file cannot be used, after listing all.", _boolean, **_SWITCH
     )
 
     def check(self) -> None:
@@ -170,7 +200,9 @@ class ModuleOptions:
         metavar="DIR",
     )
     image_size: int | None = _flag(
-        None, "Height and width in pixels, for a network that takes any; others record their own.", _count
+        None,
+        "Height and width in pixels, for a network that takes any; others record their own.",
+        _image_size,
     )
     input_tensor_name: str | None = _flag(
         None, "Input of a frozen graph (.pb) that is not a known one.", str, metavar="NAME"
@@ -202,6 +234,9 @@ class ModuleOptions:
             for flag in ("input_tensor_name", "bottleneck_tensor_name", "input_mean", "input_std")
             if getattr(self, flag) is not None
         )
+        places.check_folder("--bottleneck_dir", self.bottleneck_dir)
+        if self.model_dir is not None:
+            places.check_folder("--model_dir", self.model_dir)
         flag, handle = next(given, None), self.handle()
         if flag and not handle.endswith(GRAPH_FILE_SUFFIXES):
             raise BadRequest(
@@ -229,7 +264,7 @@ class DistortionOptions:
     random_scale: float = _flag(0, "Largest percentage of a further random scaling up.", _percentage)
     random_brightness: float = _flag(0, "Largest percentage of a random change in brightness.", _percentage)
     distorted_views: int = _flag(
-        8, "Views that are drawn of each training image if any of these flags is on.", _count
+        8, "Views that are drawn of each training image if any of these flags is on.", _view_count
     )
 
     def are_on(self) -> bool:
@@ -298,28 +333,48 @@ class OutputOptions:
 
     def check(self) -> None:
         """Raise BadRequest if these flags contradict each other or what is on disk."""
-        files = {
+        files = self._files()
+        for flag, path in files.items():
+            places.check_file(flag, path)
+        folders = self._folders()
+        for flag, path in folders.items():
+            places.check_folder(flag, path)
+        places.check_apart(files, folders)
+        if self.saved_model_dir is not None:
+            _check_saved_model_dir(self.saved_model_dir, files | folders)
+
+    def paths(self) -> tuple[Path, ...]:
+        """Return every file and folder that is written."""
+        return (*self._files().values(), *self._folders().values())
+
+    def _files(self) -> dict[str, Path]:
+        checkpoint = self.checkpoint_path
+        return {
             "--output_graph": self.output_graph,
             "--output_labels": self.output_labels,
+            "--checkpoint_path": checkpoint.with_name(f"{checkpoint.name}.index"),
+            "the data of --checkpoint_path": checkpoint.with_name(f"{checkpoint.name}.data-00000-of-00001"),
         }
-        for name, path in files.items():
-            if path.is_dir():
-                raise BadRequest(f"{name} must be a file, received the folder '{path}'.")
-        if self.output_graph == self.output_labels:
-            raise BadRequest(
-                f"--output_graph and --output_labels must differ, received '{self.output_graph}' twice."
-            )
-        self._check_saved_model_dir()
 
-    def _check_saved_model_dir(self) -> None:
-        folder = self.saved_model_dir
-        if folder is None or not folder.exists():
-            return
-        if not folder.is_dir() or any(folder.iterdir()):
-            raise BadRequest(
-                f"--saved_model_dir must be a new or empty folder, received '{folder}'. Name another, "
-                "or remove this one."
-            )
+    def _folders(self) -> dict[str, Path]:
+        folders = {
+            "--summaries_dir": self.summaries_dir,
+            "--intermediate_output_graphs_dir": self.intermediate_output_graphs_dir,
+        }
+        return (
+            folders if self.saved_model_dir is None else folders | {"--saved_model_dir": self.saved_model_dir}
+        )
+
+
+def _check_saved_model_dir(folder: Path, outputs: dict[str, Path]) -> None:
+    if folder.is_dir() and any(folder.iterdir()):
+        raise BadRequest(
+            f"--saved_model_dir must be a new or empty folder, received '{folder}'. Name another, "
+            "or remove this one."
+        )
+    for flag, path in outputs.items():
+        if flag != "--saved_model_dir" and places.is_within(path, folder):
+            raise BadRequest(f"{flag} must lie outside --saved_model_dir '{folder}', received '{path}'.")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -331,6 +386,27 @@ class RetrainOptions:
     distortions: DistortionOptions
     training: TrainingOptions
     output: OutputOptions
+
+    def check(self) -> None:
+        """Raise BadRequest if the flags contradict each other or what is on disk."""
+        self.data.check()
+        self.module.check()
+        self.output.check()
+        if places.is_same(self.output.summaries_dir, self.data.image_dir):
+            raise BadRequest(
+                "--summaries_dir must not be --image_dir, where its folders would become classes; received "
+                f"'{self.data.image_dir}' twice."
+            )
+        if places.is_within(self.output.output_graph, Path(self.module.tfhub_module)):
+            raise BadRequest(
+                f"--output_graph must not lie in the module that it is made of, received "
+                f"'{self.output.output_graph}'."
+            )
+
+    def outputs(self) -> tuple[Path, ...]:
+        """Return every file and folder that is written, the cache of vectors included."""
+        kept = () if self.module.model_dir is None else (self.module.model_dir,)
+        return (*self.output.paths(), self.module.bottleneck_dir, *kept)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -404,9 +480,7 @@ def parse_retrain(argv: Sequence[str] | None) -> RetrainOptions:
         training=_take(TrainingOptions, values),
         output=_take(OutputOptions, values),
     )
-    options.data.check()
-    options.module.check()
-    options.output.check()
+    options.check()
     return options
 
 

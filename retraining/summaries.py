@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import platform
+import time
+import uuid
 from pathlib import Path
 from types import TracebackType
 
 import numpy as np
 from numpy.typing import NDArray
+from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.plugins.histogram.summary_v2 import histogram_pb
 
 from retraining.classifier import Metrics, Report
 from retraining.errors import WorkFailed
+from retraining.files import reason
 from retraining.frozen_graph import GraphDef
 from retraining.quiet_tensorflow import tf
 
@@ -19,14 +25,14 @@ HISTOGRAM_BUCKETS = 30
 
 
 class SummaryWriter:
-    """Writes reports, and at the end the graph. Earlier runs' files stay; TensorBoard shows the latest."""
+    """Writes reports, and at the end the graph. Earlier runs' files stay; TensorBoard shows the latest.
+
+    Every method raises WorkFailed when the disk refuses.
+    """
 
     def __init__(self, folder: Path) -> None:
-        try:
-            self._training = _writer(folder / "train")
-            self._validation = _writer(folder / "validation")
-        except (tf.errors.OpError, OSError) as error:
-            raise WorkFailed(f"--summaries_dir '{folder}' cannot be written: {error}") from error
+        self._training = _EventFile(folder / "train")
+        self._validation = _EventFile(folder / "validation")
 
     def add_report(self, report: Report) -> None:
         """Write accuracy and cross entropy of both runs, and the new layer's weights and biases."""
@@ -34,10 +40,10 @@ class SummaryWriter:
         training = _metrics(report.training)
         training.MergeFrom(_distribution("weights", layer.weights))
         training.MergeFrom(_distribution("biases", layer.biases))
-        self._training.add_summary(training.SerializeToString(), report.step)
+        self._training.add(Event(summary=training, step=report.step))
         if report.validation is not None:
             validation = _metrics(report.validation)
-            self._validation.add_summary(validation.SerializeToString(), report.step)
+            self._validation.add(Event(summary=validation, step=report.step))
 
     def add_graph(self, graph_def: GraphDef) -> None:
         """Write the structure of the graph; its weights would make the log as large as the model."""
@@ -47,7 +53,7 @@ class SummaryWriter:
                 tensor = node.attr["value"].tensor
                 shape, dtype = tensor.tensor_shape, tensor.dtype
                 node.attr["value"].tensor.CopyFrom(type(tensor)(tensor_shape=shape, dtype=dtype))
-        self._training.add_graph(None, graph_def=structure)
+        self._training.add(Event(graph_def=structure.SerializeToString()))
 
     def __enter__(self) -> SummaryWriter:
         return self
@@ -62,13 +68,53 @@ class SummaryWriter:
         self._validation.close()
 
 
-def _writer(folder: Path) -> tf.compat.v1.summary.FileWriter:
-    with tf.Graph().as_default():  # the writer refuses eager mode, though it needs no graph
-        writer = tf.compat.v1.summary.FileWriter(str(folder))
-    # Tells TensorBoard that steps begin anew, so that it drops an earlier run's curves.
-    start = tf.compat.v1.SessionLog(status=tf.compat.v1.SessionLog.START)
-    writer.add_session_log(start, global_step=0)
-    return writer
+class _EventFile:
+    """One file of TensorBoard's: TFRecords of Event messages, the first of which names the version.
+
+    Written here, since TensorFlow's own writer passes over a full disk without a word.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._path = _new_path(folder)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            # O_EXCL: nobody can put a link under this name first.
+            os.close(os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+            self._records = tf.io.TFRecordWriter(str(self._path))
+        except (OSError, tf.errors.OpError) as error:
+            raise self._unwritten(error) from error
+        self.add(Event(file_version="brain.Event:2"))
+        # Tells TensorBoard that steps begin anew, so that it drops an earlier run's curves.
+        self.add(Event(session_log=SessionLog(status=SessionLog.START)))
+
+    def add(self, event: Event) -> None:
+        event.wall_time = time.time()
+        try:
+            self._records.write(event.SerializeToString())
+            self._records.flush()
+        except tf.errors.OpError as error:
+            raise self._unwritten(error) from error
+
+    def close(self) -> None:
+        try:
+            self._records.close()
+        except tf.errors.OpError as error:
+            raise self._unwritten(error) from error
+
+    def _unwritten(self, error: Exception) -> WorkFailed:
+        return WorkFailed(f"--summaries_dir '{self._path.parents[1]}' cannot be written: {reason(error)}.")
+
+
+def _new_path(folder: Path) -> Path:
+    """Return a name after those of all earlier runs, in whose order TensorBoard reads the files."""
+    seconds = int(time.time())
+    for path in folder.glob("events.out.tfevents.*"):
+        begun = path.name.split(".")[3]
+        if begun.isdecimal():
+            seconds = max(seconds, int(begun) + 1)  # after a clock that was set back, too
+    return (
+        folder / f"events.out.tfevents.{seconds:010d}.{platform.node()}.{os.getpid()}.{uuid.uuid4().hex[:8]}"
+    )
 
 
 def _metrics(metrics: Metrics) -> Summary:

@@ -29,6 +29,7 @@ def sets(training: list[int], validation: list[int], testing: list[int]) -> Bott
         validation=image_set(validation, seed=1),
         testing=image_set(testing, seed=2),
         dataset=Dataset(("a", "b", "c"), ()),
+        digests=(),
         skipped=(),
     )
 

@@ -119,15 +119,19 @@ def test_saved_model_serves_image_to_prediction(
 
 
 def test_graph_that_disagrees_with_the_classifier_is_not_left_as_if_good(
-    network: FeatureExtractor, layer: SoftmaxLayer, computed: Computed, tmp_path: Path
+    network: FeatureExtractor,
+    layer: SoftmaxLayer,
+    computed: Computed,
+    outputs: OutputOptions,
+    tmp_path: Path,
 ) -> None:
     path = tmp_path / "graph.pb"
     path.write_bytes(b"the earlier good one")
     wrong = SoftmaxLayer(layer.weights[:, ::-1].copy(), layer.biases)
     with pytest.raises(WorkFailed) as caught:
-        export.write_checked_graph(
+        export.write_all(
             export.build(network, wrong, "final_result"),
-            path,
+            dataclasses.replace(outputs, output_graph=path),
             layer=layer,
             bottlenecks=computed.bottlenecks,
             extractor=network,
@@ -139,17 +143,22 @@ def test_graph_that_disagrees_with_the_classifier_is_not_left_as_if_good(
         "it is a bug: please report it."
     )
     assert path.read_bytes() == b"the earlier good one"
-    assert list(tmp_path.iterdir()) == [path]
+    assert list(tmp_path.iterdir()) == [path, tmp_path / "out"]
+    assert list((tmp_path / "out").iterdir()) == []
 
 
 def test_image_edited_since_is_left_out_of_the_check(
-    graph: FrozenGraph, layer: SoftmaxLayer, computed: Computed, network: FeatureExtractor, tmp_path: Path
+    graph: FrozenGraph,
+    layer: SoftmaxLayer,
+    computed: Computed,
+    network: FeatureExtractor,
+    outputs: OutputOptions,
 ) -> None:
     testing = computed.bottlenecks.testing
     edited = dataclasses.replace(testing, keys=(b"edited", *testing.keys[1:]))
-    agreed = export.write_checked_graph(
+    agreed = export.write_all(
         graph,
-        tmp_path / "graph.pb",
+        outputs,
         layer=layer,
         bottlenecks=dataclasses.replace(computed.bottlenecks, testing=edited),
         extractor=network,
@@ -161,7 +170,7 @@ def test_intermediate_graphs_and_checkpoint_are_stored_at_their_steps(
     network: FeatureExtractor, computed: Computed, outputs: OutputOptions
 ) -> None:
     store = export.IntermediateGraphs(network, outputs)
-    classifier.train(computed.bottlenecks, TrainingOptions(how_many_training_steps=25), on_step=store)
+    classifier.train(computed.bottlenecks, TrainingOptions(how_many_training_steps=25), store=store)
     folder = outputs.intermediate_output_graphs_dir
     assert {path.name for path in folder.iterdir()} == {"intermediate_10.pb", "intermediate_20.pb"}
     early, late = (export.read_graph(folder / f"intermediate_{step}.pb") for step in (10, 20))

@@ -93,8 +93,10 @@ def test_shrinking_averages_over_the_whole_area() -> None:
     ("content", "reason"),
     [
         (b"", "is empty"),
+        (b"<html>404</html>", "is a web page, not an image"),
+        (b"\n <!DOCTYPE HTML>", "is a web page, not an image"),
         (
-            b"<html>404</html>",
+            b"one,two\n1,2\n",
             "is not an image of a known format (JPEG, PNG, GIF, BMP, WEBP, TIFF)",
         ),
     ],
@@ -105,11 +107,11 @@ def test_what_is_no_image_is_refused_with_the_reason(content: bytes, reason: str
     assert caught.value.reason == reason
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "BMP", "WEBP"])
-def test_file_that_was_cut_off_is_refused(kind: str) -> None:
+@pytest.mark.parametrize("kind", images.FORMATS)
+def test_file_that_was_cut_off_is_refused_as_such(kind: str) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (80, 80, 3), np.uint8)
     content = encoded(Image.fromarray(noise), kind)
-    with pytest.raises(BadImage, match=r"is damaged or cut short|is not an image"):
+    with pytest.raises(BadImage, match=r"^is cut short$"):
         images.decode(content[: len(content) // 2], SIZE)
 
 

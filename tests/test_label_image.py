@@ -98,7 +98,7 @@ def test_image_that_cannot_be_read_is_named_and_the_others_are_labelled(
     assert captured.out.splitlines()[0] == str(good)
     assert captured.out.splitlines()[1].startswith("cyan ")
     assert captured.err.splitlines() == [
-        f"warning: {broken}: is not an image of a known format (JPEG, PNG, GIF, BMP, WEBP, TIFF).",
+        f"warning: {broken}: is a web page, not an image.",
         f"warning: {missing}: cannot be read (No such file or directory).",
         "label_image: error: 2 of 3 images could not be labelled, see above.",
     ]
@@ -186,7 +186,7 @@ def test_labels_of_another_training_are_refused_with_both_counts(
 def test_missing_graph_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert label(tmp_path, "--image", "x.jpg") == 2
     assert capsys.readouterr().err == (
-        f"label_image: error: '{tmp_path / 'graph.pb'}' does not exist. retrain.py writes graph and labels.\n"
+        f"label_image: error: --graph '{tmp_path / 'graph.pb'}' does not exist. retrain.py writes graph and labels.\n"
     )
 
 

@@ -74,7 +74,7 @@ def test_switch_takes_true_and_false_after_it(words: list[str], value: bool) -> 
         ),
         (
             "--train_batch_size 0",
-            "--train_batch_size must be a whole number of at least 1, or -1 for the whole set, received '0'.",
+            "--train_batch_size must be a whole number from 1 to 1000000, or -1 for the whole set, received '0'.",
         ),
         (
             "--testing_percentage 101",

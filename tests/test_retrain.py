@@ -138,9 +138,8 @@ def test_broken_files_are_skipped_counted_and_do_not_end_the_run(
     (colour_photos / "cyan" / "page.jpg").write_bytes(b"<html>")
     assert retrain.main(words(colour_photos, tmp_path, module=tf2_module)) == 0
     assert capsys.readouterr().err.splitlines() == [
-        f"warning: skipped {colour_photos / 'cyan' / 'page.jpg'}: it is not an image of a known format "
-        "(JPEG, PNG, GIF, BMP, WEBP, TIFF).",
-        "warning: 1 files were skipped, listed above: they are no usable images.",
+        f"warning: skipped {colour_photos / 'cyan' / 'page.jpg'}: it is a web page, not an image.",
+        f"warning: 1 files were skipped; the reasons are above and in {tmp_path / 'logs' / 'skipped_images.csv'}.",
     ]
 
 

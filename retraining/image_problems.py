@@ -1,0 +1,121 @@
+"""Files that cannot be used, and images that are there twice: said once, and listed as CSV."""
+
+from __future__ import annotations
+
+import collections
+import csv
+import dataclasses
+import io
+import logging
+from pathlib import Path
+
+from retraining.bottlenecks import Bottlenecks, SkippedImage
+from retraining.console import shown
+from retraining.dataset import Dataset, LabelledImage
+from retraining.errors import WorkFailed
+from retraining.files import write_bytes
+
+SKIPPED_FILE = "skipped_images.csv"
+DUPLICATES_FILE = "duplicate_images.csv"
+
+NAMED_GROUPS = 20  # of duplicates, in warnings; the file lists all
+
+log = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True)
+class Duplicates:
+    """Groups of images whose files are the same to the byte, each group with two or more.
+
+    A group is a conflict if it lies in several classes, else a leak if it lies in several sets, else
+    a copy.
+    """
+
+    conflicts: tuple[tuple[LabelledImage, ...], ...]
+    leaks: tuple[tuple[LabelledImage, ...], ...]
+    copies: tuple[tuple[LabelledImage, ...], ...]
+
+
+def duplicates(dataset: Dataset, digests: tuple[bytes, ...]) -> Duplicates:
+    """Return the images that are there more than once, told by the SHA-256 of their files."""
+    by_digest: dict[bytes, list[LabelledImage]] = collections.defaultdict(list)
+    for image, digest in zip(dataset.images, digests, strict=True):
+        by_digest[digest].append(image)
+    conflicts, leaks, copies = [], [], []
+    for group in by_digest.values():
+        if len({image.label for image in group}) > 1:
+            conflicts.append(tuple(group))
+        elif len({image.split for image in group}) > 1:
+            leaks.append(tuple(group))
+        elif len(group) > 1:
+            copies.append(tuple(group))
+    return Duplicates(tuple(conflicts), tuple(leaks), tuple(copies))
+
+
+def report(bottlenecks: Bottlenecks, folder: Path, *, strict: bool) -> None:
+    """Warn of what is wrong with images and list it in `folder`.
+
+    Both files are written anew, so that none is left of an earlier run. Raises WorkFailed if
+    `strict` and a file cannot be used.
+    """
+    found = duplicates(bottlenecks.dataset, bottlenecks.digests)
+    _write_csv(folder / SKIPPED_FILE, ("path", "reason"), _skipped_rows(bottlenecks.skipped))
+    _write_csv(
+        folder / DUPLICATES_FILE,
+        ("group", "kind", "class", "set", "path"),
+        _duplicate_rows(found, bottlenecks.dataset.labels),
+    )
+    for image in bottlenecks.skipped:
+        log.warning("skipped %s: it %s.", image.path, image.reason)
+    _warn_of_duplicates(found, folder)
+    if strict and bottlenecks.skipped:
+        raise WorkFailed(
+            f"{len(bottlenecks.skipped):,} files cannot be used, listed above and in "
+            f"'{folder / SKIPPED_FILE}', and --strict is given. Mend or remove them, or leave --strict out."
+        )
+
+
+def _warn_of_duplicates(found: Duplicates, folder: Path) -> None:
+    for group in found.conflicts[:NAMED_GROUPS]:
+        log.warning("conflict: the same image is in several classes: %s. Keep it in one.", _named(group))
+    for group in found.leaks[:NAMED_GROUPS]:
+        sets = " and ".join(sorted({image.split.value for image in group}))
+        log.warning(
+            "leak: the same image is in several sets, %s: %s. Keep one, or the test flatters.",
+            sets,
+            _named(group),
+        )
+    unnamed = len(found.conflicts[NAMED_GROUPS:]) + len(found.leaks[NAMED_GROUPS:])
+    if unnamed:
+        log.warning("%s more conflicts and leaks: see '%s'.", f"{unnamed:,}", folder / DUPLICATES_FILE)
+    if found.copies:
+        log.warning(
+            "%s images are there more than once in their class: see '%s'.",
+            f"{len(found.copies):,}",
+            folder / DUPLICATES_FILE,
+        )
+
+
+def _named(group: tuple[LabelledImage, ...]) -> str:
+    names = " and ".join(f"'{image.file}'" for image in group[:3])
+    return names if len(group) <= 3 else f"{names} and {len(group) - 3} more"
+
+
+def _skipped_rows(skipped: tuple[SkippedImage, ...]) -> list[tuple[str, ...]]:
+    return [(shown(image.path), image.reason) for image in skipped]
+
+
+def _duplicate_rows(found: Duplicates, labels: tuple[str, ...]) -> list[tuple[str, ...]]:
+    kinds = [("conflict", found.conflicts), ("leak", found.leaks), ("copy", found.copies)]
+    groups = [(kind, group) for kind, groups in kinds for group in groups]
+    return [
+        (str(number), kind, shown(labels[image.label]), image.split.value, shown(image.file))
+        for number, (kind, group) in enumerate(groups, start=1)
+        for image in group
+    ]
+
+
+def _write_csv(path: Path, header: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([header, *rows])
+    write_bytes(path, text.getvalue().encode("utf-8"))
