@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Callable
 from typing import Protocol
 
@@ -19,8 +18,9 @@ Labels = NDArray[np.int64]
 
 INITIAL_STDDEV = 0.001  # the published script's
 
-# Times the cross entropy of guessing, at which weights have left for good: no rate that learns comes near.
-DIVERGED = 1000.0
+# Logits that lie further apart have in float32 no digit left below a hundredth, and no layer that learns
+# comes near: a rate far too high throws them there in one step, right or wrong.
+MAX_LOGIT_DISTANCE = 1e5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -135,51 +135,55 @@ def train(
     training is seen to diverge; a layer that has diverged is neither stored nor reported.
     """
     # One stream a purpose: more reports must not change the training.
-    initial, training, validation = np.random.default_rng(options.seed).spawn(3)
+    initial, training, held_out_rng = np.random.default_rng(options.seed).spawn(3)
     layer = _initial(bottlenecks, initial)
-    held_out = Sampler(bottlenecks.validation, validation)
+    held_out = Sampler(bottlenecks.validation, held_out_rng)
     sampler = Sampler(bottlenecks.training, training)
     last = options.how_many_training_steps - 1
     with np.errstate(over="ignore", invalid="ignore"):  # said in our words by _check_converges
         for step in range(options.how_many_training_steps):
             batch = sampler.batch(options.train_batch_size)
-            _check_converges(descend(layer, batch, options.learning_rate), step, layer, options)
+            # What is seen before this step's move was done by the step before.
+            _check_converges(descend(layer, batch, options.learning_rate), max(step - 1, 0), options)
             is_stored = store is not None and store.is_due(step)
             if not (is_stored or step % options.eval_step_interval == 0 or step == last):
                 continue
-            metrics = measure(layer, batch)
-            _check_converges(metrics.cross_entropy, step, layer, options)
+            _check_converges(_logit_distance(layer.log_probabilities(batch.vectors)), step, options)
             if store is not None and is_stored:
                 store(step, layer)
             if on_report is not None and (step % options.eval_step_interval == 0 or step == last):
-                on_report(Report(step, layer, metrics, validate(held_out, layer, options)))
+                validation = validate(held_out, layer, options)
+                on_report(Report(step, layer, measure(layer, batch), validation))
     return layer
 
 
 def descend(layer: SoftmaxLayer, batch: Batch, learning_rate: float) -> float:
     """Move `layer` one step against the gradient of the mean cross entropy of a batch.
 
-    Return that cross entropy, in nats, as it was before the step.
+    Return how far apart the batch's logits lay before the step.
     """
     count = len(batch.labels)
     rows = np.arange(count)
     log_probabilities = layer.log_probabilities(batch.vectors)
-    cross_entropy = -log_probabilities[rows, batch.labels].mean()
     gradient = np.exp(log_probabilities)
     gradient[rows, batch.labels] -= 1
     gradient *= np.float32(learning_rate / count)
     np.subtract(layer.weights, batch.vectors.T @ gradient, out=layer.weights)
     np.subtract(layer.biases, gradient.sum(axis=0), out=layer.biases)
-    return float(cross_entropy)
+    return _logit_distance(log_probabilities)
 
 
-def _check_converges(cross_entropy: float, step: int, layer: SoftmaxLayer, options: TrainingOptions) -> None:
-    guessing = math.log(len(layer.biases))
-    if not cross_entropy <= DIVERGED * guessing:  # so written, NaN is caught too
+def _logit_distance(log_probabilities: NDArray[np.float32]) -> float:
+    """Return about how far the highest logit of an image lies above its lowest, the most of a batch."""
+    return -float(log_probabilities.min())
+
+
+def _check_converges(logit_distance: float, step: int, options: TrainingOptions) -> None:
+    if not logit_distance <= MAX_LOGIT_DISTANCE:  # so written, NaN is caught too
         raise WorkFailed(
-            f"training diverged at step {step}: the cross entropy is {cross_entropy:.4g}, where guessing "
-            f"gives {guessing:.4g}. No graph was written. Lower --learning_rate, received "
-            f"{options.learning_rate:g}."
+            f"training diverged at step {step}: the logits lie {logit_distance:.3g} apart, where those of a "
+            f"layer that learns stay far below {MAX_LOGIT_DISTANCE:g}. No graph was written. Lower "
+            f"--learning_rate, received {options.learning_rate:g}."
         )
 
 

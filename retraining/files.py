@@ -69,11 +69,13 @@ def replacing_folder(path: Path) -> Iterator[Path]:
 
 
 def reason(error: Exception) -> str:
-    """Return why a file could not be written or read, without its path, of Python's or TensorFlow's error."""
+    """Return what went wrong, in a line without paths, of an error of Python's or TensorFlow's."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     # TensorFlow's read "/tmp/some.file; No space left on device [Op:SaveV2]".
-    first_line = (str(error).splitlines() or [type(error).__name__])[0]
+    text = str(error) or type(error).__name__
+    of_op = re.search(r"^Node: .*\n(.+)$", text, re.MULTILINE)  # after a list of the Python that made the op
+    first_line = of_op[1] if of_op else text.splitlines()[0]
     return re.sub(r" \[Op:\w+\].*", "", first_line.rpartition("; ")[2])
 
 

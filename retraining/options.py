@@ -542,7 +542,11 @@ class _Parser(argparse.ArgumentParser):
         return values
 
     def error(self, message: str) -> NoReturn:
-        raise BadRequest(re.sub(r"^argument (--\w+): ", r"\1 ", message) + ".")
+        message = re.sub(r"^argument (--\w+): ", r"\1 ", message)
+        lacking = re.fullmatch(r"(--\w+) expected one argument", message)
+        if lacking:
+            message += f"; one that begins with '-' is given as {lacking[1]}=VALUE"
+        raise BadRequest(f"{message}.")
 
     def _refuse(self, word: str) -> NoReturn:
         if not word.startswith("-"):

@@ -81,7 +81,7 @@ def _check_can_be_written(flag: str, path: Path, folder: Path) -> None:
             f"{flag} '{path}' is refused: '{planted}' is a link that another user has put into a shared "
             "folder. Name another place."
         )
-    if not os.access(nearest, os.W_OK | os.X_OK):
+    if not os.access(nearest, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
         raise BadRequest(
             f"{flag} '{path}' cannot be written: no permission to write into '{nearest}'. Name another place."
         )

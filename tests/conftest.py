@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -135,3 +136,20 @@ def computed(network: FeatureExtractor, tmp_path_factory: pytest.TempPathFactory
     folder = write_colour_photos(tmp_path_factory.mktemp("computed") / "photos")
     cache = BottleneckCache(tmp_path_factory.mktemp("cache"), network)
     return Computed(folder, bottlenecks.compute(dataset.scan(DataOptions(folder)), network, cache))
+
+
+@pytest.fixture
+def ordinary_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Be no superuser, whom no permission stops; yield a folder that is then one's own."""
+    folder = tmp_path_factory.mktemp("ordinary")
+    if os.geteuid() != 0:
+        yield folder
+        return
+    for parent in (folder, folder.parent, folder.parent.parent):
+        parent.chmod(0o755)
+    os.chown(folder, 65534, 65534)
+    os.seteuid(65534)
+    try:
+        yield folder
+    finally:
+        os.seteuid(0)

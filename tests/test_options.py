@@ -107,7 +107,7 @@ def test_switch_takes_true_and_false_after_it(words: list[str], value: bool) -> 
             "--output_graph same --output_labels same",
             "--output_graph and --output_labels must differ, received 'same' twice.",
         ),
-        ("--seed", "--seed expected one argument."),
+        ("--seed", "--seed expected one argument; one that begins with '-' is given as --seed=VALUE."),
         ("--image_dirr x", "--image_dirr is no flag of this program. Did you mean --image_dir?"),
         (
             "--train-batch-size=5",

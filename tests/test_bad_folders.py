@@ -1,0 +1,277 @@
+"""Folders of every name, size and shape that people have."""
+
+from __future__ import annotations
+
+import csv
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import label_image
+import retrain
+from retraining import bottlenecks, dataset, export
+from retraining.bottleneck_cache import BottleneckCache
+from retraining.dataset import Split
+from retraining.errors import BadRequest
+from retraining.extractor import FeatureExtractor
+from retraining.options import DataOptions
+from tests.conftest import COLOURS, write_colour_photos, write_photo
+from tests.test_dataset import many, touch
+from tests.test_retrain import PROJECT, words
+
+# Label and how a terminal is shown it.
+NAMES = {
+    "rosé": "rosé",
+    "薔薇": "薔薇",
+    "وردة": "وردة",
+    "роза": "роза",
+    "🌹": "🌹",
+    "👩‍🌾 family": "👩‍🌾 family",
+    " two  spaces ": " two  spaces ",
+    "line\nbreak": "line\\nbreak",
+    "ends with a break\n": "ends with a break\\n",
+    "carriage\rreturn\r": "carriage\\rreturn\\r",
+    "tab\there": "tab\\there",
+    'it\'s "quoted"': 'it\'s "quoted"',
+    "-leading-dash": "-leading-dash",
+    "--image_dir": "--image_dir",
+    "back\\slash\\n": "back\\slash\\n",
+    "a,comma;semicolon": "a,comma;semicolon",
+    "%s %d {} $HOME `id`": "%s %d {} $HOME `id`",
+    "=cmd()": "=cmd()",
+    "\x1b[31mred": "\\x1b[31mred",
+    "turned \u202e round": "turned \\u202e round",
+    os.fsdecode(b"caf\xe9"): "caf\\xe9",
+    os.fsdecode(b"\xff\xfe"): "\\xff\\xfe",
+    "x" * 255: "x" * 255,
+}
+
+
+@pytest.mark.parametrize("name", NAMES, ids=[f"name {number}" for number in range(len(NAMES))])
+def test_class_of_any_name_is_trained_exported_and_shown(
+    name: str, tf2_module: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photos = tmp_path / "photos"
+    for index in range(25):
+        write_photo(photos / name / f"{index}.jpg", COLOURS["cyan"], index)
+        write_photo(photos / "other" / f"{index}.jpg", COLOURS["yellow"], 100 + index)
+    assert retrain.main(words(photos, tmp_path, module=tf2_module)) == 0
+    assert set(export.read_labels(tmp_path / "labels.txt")) == {name, "other"}
+    capsys.readouterr()
+    files = ["--graph", tmp_path / "graph.pb", "--labels", tmp_path / "labels.txt"]
+    files += ["--image", photos / name / "0.jpg", "--num_top_predictions", "1"]
+    assert label_image.main([str(word) for word in files]) == 0
+    assert capsys.readouterr().out.rpartition(" ")[0] == NAMES[name]
+
+
+def test_two_thousand_classes_are_scanned_with_few_words(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    trained = [f"{index}.jpg" for index in range(40) if split(f"{index}.jpg") is Split.TRAINING][:3]
+    for number in range(2000):
+        touch(tmp_path / f"class {number:04}", *trained)
+    scanned = dataset.scan(DataOptions(tmp_path))
+    assert len(scanned.labels) == 2000
+    assert len(scanned.images) == 6000
+    messages = [record.getMessage() for record in caplog.records]
+    assert len(messages) == 33
+    assert messages[10] == "1,990 more classes have fewer than 20 images."
+    assert messages[21] == "1,990 more classes have no validation image."
+    assert messages[32] == "1,990 more classes have no testing image."
+
+
+@pytest.mark.soak
+def test_two_thousand_classes_are_trained_and_exported(
+    tf2_module: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photos = tmp_path / "photos"
+    for number in range(2000):
+        colour = (number * 37 % 256, number * 101 % 256, number * 197 % 256)
+        for index in range(3):
+            write_photo(photos / f"{number:04}" / f"{index}_{number}.jpg", colour, 3 * number + index)
+    more = ("--validation_percentage", "0", "--testing_percentage", "0")
+    assert retrain.main(words(photos, tmp_path, *more, module=tf2_module)) == 0
+    assert "Found 6000 images in 2000 classes (6000 training" in capsys.readouterr().out
+    assert len(export.read_labels(tmp_path / "labels.txt")) == 2000
+
+
+def split(name: str) -> Split:
+    return dataset.split_of(name, validation_percentage=10, testing_percentage=10)
+
+
+@pytest.mark.parametrize("count", [1, 2, 19])
+def test_class_of_few_images_is_trained_if_one_falls_to_training(
+    count: int, tf2_module: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photos = write_colour_photos(tmp_path / "photos")
+    names = [f"{index}.jpg" for index in range(200)]
+    in_training = next(name for name in names if split(name) is Split.TRAINING)
+    few = [in_training, *(name for name in names if name != in_training)][:count]
+    for index, name in enumerate(few):
+        write_photo(photos / "few" / name, (0, 0, 0), 9000 + index)
+    assert retrain.main(words(photos, tmp_path, module=tf2_module)) == 0
+    assert f"warning: class 'few' has only {count} images (" in capsys.readouterr().err
+
+
+def test_class_a_thousand_times_larger_does_not_drown_the_other(
+    tf2_module: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photos = tmp_path / "photos"
+    for index in range(5):
+        write_photo(photos / "large" / f"source_{index}.jpg", COLOURS["cyan"], index)
+        write_photo(photos / "small" / f"{index}.jpg", COLOURS["yellow"], 100 + index)
+    sources = [path.read_bytes() for path in (photos / "large").iterdir()]
+    for index in range(4995):  # told apart by what follows the image's end
+        content = sources[index % 5] + index.to_bytes(4, "big")
+        (photos / "large" / f"{index}.jpg").write_bytes(content)
+    assert retrain.main(words(photos, tmp_path, module=tf2_module)) == 0
+    write_photo(tmp_path / "new.jpg", COLOURS["yellow"], 7)
+    capsys.readouterr()
+    files = ["--graph", tmp_path / "graph.pb", "--labels", tmp_path / "labels.txt"]
+    assert label_image.main([str(word) for word in (*files, "--image", tmp_path / "new.jpg")]) == 0
+    assert capsys.readouterr().out.startswith("small ")
+
+
+def test_same_image_in_two_classes_in_two_sets_and_twice_in_one_are_told_apart(
+    tf2_module: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photos = write_colour_photos(tmp_path / "photos")
+    shutil.copy(photos / "cyan" / "cyan_001.jpg", photos / "yellow" / "cyan_001.jpg")
+    training = [path for path in sorted((photos / "magenta").iterdir()) if split(path.name) is Split.TRAINING]
+    held_out = next(f"{n}.jpg" for n in range(99) if split(f"{n}.jpg") is Split.TESTING)
+    shutil.copy(training[0], photos / "magenta" / held_out)
+    again = next(f"{n}.jpg" for n in range(99) if split(f"{n}.jpg") is Split.TRAINING)
+    shutil.copy(training[1], photos / "magenta" / again)
+    assert retrain.main(words(photos, tmp_path, module=tf2_module)) == 0
+    listing = tmp_path / "logs" / "duplicate_images.csv"
+    assert capsys.readouterr().err.splitlines() == [
+        f"warning: conflict: the same image is in several classes: '{photos}/cyan/cyan_001.jpg' and "
+        f"'{photos}/yellow/cyan_001.jpg'. Keep it in one.",
+        f"warning: leak: the same image is in several sets, testing and training: '{photos}/magenta/{held_out}' "
+        f"and '{training[0]}'. Keep one, or the test flatters.",
+        f"warning: 1 images are there more than once in their class: see '{listing}'.",
+    ]
+    with listing.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["group"], row["kind"], Path(row["path"]).name) for row in rows] == [
+        ("1", "conflict", "cyan_001.jpg"),
+        ("1", "conflict", "cyan_001.jpg"),
+        ("2", "leak", held_out),
+        ("2", "leak", training[0].name),
+        ("3", "copy", again),
+        ("3", "copy", training[1].name),
+    ]
+    assert {row["class"] for row in rows[:2]} == {"cyan", "yellow"}
+
+
+def test_names_that_only_a_computer_tells_apart_are_two_classes_and_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    many(tmp_path, "Roses", "roses", "caf\u00e9", "cafe\u0301")
+    assert dataset.scan(DataOptions(tmp_path)).labels == ("Roses", "cafe\u0301", "caf\u00e9", "roses")
+    assert [record.getMessage() for record in caplog.records] == [
+        "classes 'cafe\u0301' and 'caf\u00e9' differ only in case or in how a letter is stored. If they are one "
+        "class, put their images into one folder.",
+        "classes 'Roses' and 'roses' differ only in case or in how a letter is stored. If they are one class, put "
+        "their images into one folder.",
+    ]
+
+
+def test_read_only_image_folder_is_all_that_is_needed(ordinary_user: Path, network: FeatureExtractor) -> None:
+    photos = write_colour_photos(ordinary_user / "photos")
+    folders = [photos, *photos.iterdir()]
+    for folder in folders:
+        folder.chmod(0o555)
+    with pytest.raises(PermissionError):
+        (photos / "cyan" / "new").touch()
+    cache = BottleneckCache(ordinary_user / "cache", network)
+    computed = bottlenecks.compute(dataset.scan(DataOptions(photos)), network, cache)
+    for folder in folders:
+        folder.chmod(0o755)
+    assert len(computed.dataset.images) == 90
+
+
+@pytest.mark.parametrize("spelling", ["trailing slash", "relative", "through a link", "with dots"])
+def test_image_dir_may_be_spelt_in_any_way(
+    spelling: str, tf2_module: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photos = write_colour_photos(tmp_path / "photos")
+    assert retrain.main(words(photos, tmp_path / "plain", module=tf2_module)) == 0
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "link").symlink_to(photos)
+    spelt = {
+        "trailing slash": f"{photos}/",
+        "relative": "photos",
+        "through a link": "link",
+        "with dots": f"./photos/../{photos.name}/.",
+    }[spelling]
+    assert retrain.main(words(Path(spelt), tmp_path / "spelt", module=tf2_module)) == 0
+    assert (tmp_path / "plain" / "graph.pb").read_bytes() == (tmp_path / "spelt" / "graph.pb").read_bytes()
+
+
+def test_outputs_and_cache_inside_the_image_folder_are_no_classes_in_later_runs(
+    tf2_module: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photos = write_colour_photos(tmp_path / "photos")
+    inside = words(photos, photos / "results", module=tf2_module)
+    inside[inside.index("--bottleneck_dir") + 1] = str(photos / "cache")
+    inside[inside.index("--summaries_dir") + 1] = str(photos / "logs")
+    for _ in range(2):
+        assert retrain.main(inside) == 0
+        captured = capsys.readouterr()
+        assert "Found 90 images in 3 classes (69 training, 9 validation, 12 testing)." in captured.out
+        assert captured.err == ""
+    assert f"Folder '{photos / 'results'}' holds what runs write and is no class." in captured.out
+    # Nor is the cache one for a run that keeps its own elsewhere.
+    assert dataset.scan(DataOptions(photos), [photos / "logs", *(photos / "results").iterdir()]).labels == (
+        "cyan",
+        "magenta",
+        "yellow",
+    )
+
+
+def test_graph_that_is_written_into_a_class_is_none_of_its_images(
+    tf2_module: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photos = write_colour_photos(tmp_path / "photos")
+    into = words(photos, tmp_path, module=tf2_module)
+    into[into.index("--output_graph") + 1] = str(photos / "cyan" / "graph.pb")
+    for _ in range(2):
+        assert retrain.main(into) == 0
+        assert capsys.readouterr().err == ""
+
+
+def test_links_that_lead_nowhere_and_images_outside_of_classes_are_warned_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    many(tmp_path, "roses", "tulips")
+    touch(tmp_path, "LICENSE.txt", "loose.jpg", "loose.PNG")
+    (tmp_path / "lilies").symlink_to(tmp_path / "not mounted")
+    assert dataset.scan(DataOptions(tmp_path)).labels == ("roses", "tulips")
+    assert [record.getMessage() for record in caplog.records] == [
+        f"'{tmp_path / 'lilies'}' is a link that leads nowhere, so it is no class.",
+        f"2 images lie in '{tmp_path}' itself and belong to no class. Move them into a class's folder.",
+    ]
+
+
+def test_class_folder_that_cannot_be_read_is_named(ordinary_user: Path) -> None:
+    many(ordinary_user, "roses", "tulips")
+    (ordinary_user / "tulips").chmod(0)
+    with pytest.raises(BadRequest) as caught:
+        dataset.scan(DataOptions(ordinary_user))
+    assert str(caught.value) == f"folder '{ordinary_user / 'tulips'}' cannot be read: Permission denied."
+
+
+def test_terminal_that_shows_only_ascii_is_no_reason_to_stop(tf2_module: Path, tmp_path: Path) -> None:
+    photos = write_colour_photos(tmp_path / "photos")
+    (photos / "cyan").rename(photos / "🌹")
+    (photos / "🌹" / "página.jpg").write_bytes(b"")
+    command = [sys.executable, "retrain.py", *words(photos, tmp_path, module=tf2_module)]
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    run = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    assert "\\U0001f339/p\\xe1gina.jpg: it is empty." in run.stderr

@@ -1,0 +1,261 @@
+"""Every flag with every kind of wrong value: one line that names flag, value and rule; exit status 2."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import label_image
+import retrain
+from retraining import places
+from retraining.errors import BadRequest
+from retraining.options import (
+    DataOptions,
+    DistortionOptions,
+    LabelImageOptions,
+    ModuleOptions,
+    OutputOptions,
+    TrainingOptions,
+    parse_retrain,
+)
+
+NUMBERS = ("", "x", "nan", "-1", "1e999", "0x10", "1,5", " ", "9" * 5000)
+FLOATS = (*NUMBERS, "inf", "-inf", "-0.001")
+WHOLE = (*NUMBERS, "1.5", "1e3")
+
+# Of each flag the values that it must refuse; every flag is here, which a test sees to.
+REFUSED = {
+    "image_dir": ("",),
+    "testing_percentage": (*FLOATS, "100.1"),
+    "validation_percentage": (*FLOATS, "100.1"),
+    "strict": ("maybe", "2", "-"),
+    "tfhub_module": ("", "no_such_module", "mobilenet_v9_100_224"),
+    "architecture": ("alexnet", "mobilenet_1.0", "mobilenet_3.0_224"),
+    "model_dir": ("/dev/null", "/dev/null/below", "~no_such_user/x"),
+    "image_size": (*WHOLE, "0", "4097"),
+    "input_mean": ("", "x", "nan", "inf"),
+    "input_std": ("", "x", "nan", "inf", "0", "-1"),
+    "bottleneck_dir": ("", "/dev/null", "/dev/null/below", "~no_such_user/x"),
+    "flip_left_right": ("maybe", "2"),
+    "random_crop": (*FLOATS, "101"),
+    "random_scale": (*FLOATS, "101"),
+    "random_brightness": (*FLOATS, "101"),
+    "distorted_views": (*WHOLE, "0", "1001"),
+    "how_many_training_steps": (*WHOLE, "0", "-5", "1000000001"),
+    "learning_rate": (*FLOATS, "0", "1e-400"),
+    "eval_step_interval": (*WHOLE, "0"),
+    "train_batch_size": ("", "x", "nan", "0", "-2", "1.5", "1000001"),
+    "validation_batch_size": ("", "x", "nan", "0", "-2", "1.5", "1000001"),
+    "test_batch_size": ("", "x", "nan", "0", "-2", "1.5", "1000001"),
+    "seed": (*WHOLE, "-1"),
+    "output_graph": ("", "/", "/tmp", "/dev/null", "/dev/null/below", "x" * 300, "~no_such_user/x"),
+    "output_labels": ("", "/", "/tmp", "/dev/null", "/dev/null/below", "x" * 300),
+    "saved_model_dir": ("/dev/null", "/dev/null/below", "/usr"),
+    "final_tensor_name": (
+        "",
+        " ",
+        "a b",
+        "a:0",
+        "a/b",
+        "^a",
+        "-a",
+        "_a",
+        "é",
+        "a\nb",
+        "Placeholder",
+        "placeholder",
+        "module",
+        "Module",
+        "final_layer",
+        "FINAL_LAYER",
+    ),
+    "summaries_dir": ("", "/dev/null", "/dev/null/below", "x" * 300),
+    "intermediate_output_graphs_dir": ("", "/dev/null", "/dev/null/below"),
+    "intermediate_store_frequency": (*WHOLE, "-1"),
+    "checkpoint_path": ("", "/dev/null/below"),
+    "print_misclassified_test_images": ("maybe",),
+    "logging_verbosity": ("", "info", "LOUD"),
+}
+LABEL_IMAGE_REFUSED = {
+    "graph": ("", "/dev/null", "/nowhere/graph.pb", "/tmp"),
+    "labels": ("", "/dev/null", "/nowhere/labels.txt", "/tmp"),
+    "image": ("",),
+    "input_height": (*WHOLE, "0"),
+    "input_width": (*WHOLE, "0"),
+    "input_mean": ("", "x", "nan", "inf"),
+    "input_std": ("", "x", "nan", "inf", "0", "-1"),
+    "num_top_predictions": (*WHOLE, "0"),
+}
+
+
+def cases(refused: dict[str, tuple[str, ...]]) -> list[Any]:
+    return [
+        pytest.param(flag, value, id=f"{flag} {value[:20]!r}") for flag in refused for value in refused[flag]
+    ]
+
+
+def fields(*groups: type[Any]) -> set[str]:
+    return {field.name for group in groups for field in dataclasses.fields(group)}
+
+
+def test_every_flag_is_tried() -> None:
+    groups = (DataOptions, ModuleOptions, DistortionOptions, TrainingOptions, OutputOptions)
+    any_text = {"input_tensor_name", "bottleneck_tensor_name"}  # refused with the graph in hand
+    assert set(REFUSED) == fields(*groups) - any_text
+    assert set(LABEL_IMAGE_REFUSED) == fields(LabelImageOptions) - {"input_layer", "output_layer"}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working folder in which nothing may be left."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(("flag", "value"), cases(REFUSED))
+def test_retrain_refuses_a_wrong_value_in_one_line_before_any_work(
+    flag: str, value: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # If the images were looked at first, this folder would be complained of.
+    image_dir = [] if flag == "image_dir" else ["--image_dir", "nowhere"]
+    assert retrain.main([*image_dir, f"--{flag}={value}"]) == 2
+    assert_one_line_names(flag, value, capsys.readouterr().err)
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize(("flag", "value"), cases(LABEL_IMAGE_REFUSED))
+def test_label_image_refuses_a_wrong_value_in_one_line(
+    flag: str, value: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "graph.pb").touch()
+    (folder / "labels.txt").touch()
+    words = {"graph": "graph.pb", "labels": "labels.txt", "image": "x.jpg"} | {flag: value}
+    assert label_image.main([f"--{name}={word}" for name, word in words.items()]) == 2
+    assert_one_line_names(flag, value, capsys.readouterr().err)
+
+
+def assert_one_line_names(flag: str, value: str, errors: str) -> None:
+    assert errors.count("\n") == 1, errors
+    assert errors.split(": ")[1] == "error"
+    assert f"--{flag}" in errors or f"'{value}'" in errors
+    assert (value[:60] or "''").replace("\n", "\\n") in errors
+
+
+def test_value_that_begins_with_a_dash_is_asked_for_in_the_way_that_works(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert retrain.main(["--image_dir", "-photos"]) == 2
+    assert capsys.readouterr().err == (
+        "retrain: error: --image_dir expected one argument; one that begins with '-' is given as "
+        "--image_dir=VALUE.\n"
+    )
+
+
+CONTRADICTIONS = {
+    "output_graph=a output_labels=a": "--output_graph and --output_labels must differ, received 'a' twice.",
+    "output_graph=a output_labels=./b/../a": "--output_graph and --output_labels must differ, received 'a' twice.",
+    "output_graph=c.index checkpoint_path=c": (
+        "--output_graph and --checkpoint_path must differ, received 'c.index' twice."
+    ),
+    "output_graph=a summaries_dir=a": "--output_graph and --summaries_dir must differ, received 'a' twice.",
+    "output_graph=a summaries_dir=a/logs": (
+        "--output_graph must be a file, received 'a', the folder of --summaries_dir."
+    ),
+    "output_labels=a output_graph=a/graph.pb": (
+        "--output_labels must be a file, received 'a', the folder of --output_graph."
+    ),
+    "saved_model_dir=a output_graph=a/graph.pb": (
+        "--output_graph must lie outside --saved_model_dir 'a', received 'a/graph.pb'."
+    ),
+    "saved_model_dir=a summaries_dir=a/logs": (
+        "--summaries_dir must lie outside --saved_model_dir 'a', received 'a/logs'."
+    ),
+    "image_dir=photos summaries_dir=./photos": (
+        "--summaries_dir must not be --image_dir, where its folders would become classes; received 'photos' twice."
+    ),
+    "tfhub_module=net.pb output_graph=net.pb": (
+        "--output_graph must not lie in the module that it is made of, received 'net.pb'."
+    ),
+    "testing_percentage=50 validation_percentage=50": (
+        "--testing_percentage and --validation_percentage must leave a share for training, received "
+        "50 + 50 = 100. Lower one of them."
+    ),
+    "architecture=inception_v3 tfhub_module=builtin": (
+        "--architecture and --tfhub_module both name the network, received 'inception_v3' and 'builtin'. Keep one "
+        "of them."
+    ),
+}
+
+
+@pytest.mark.parametrize("flags", CONTRADICTIONS)
+def test_flags_that_contradict_each_other_are_refused(flags: str, folder: Path) -> None:
+    del folder
+    given = [f"--{flag}" for flag in flags.split()]
+    with pytest.raises(BadRequest) as caught:
+        parse_retrain(["--image_dir=elsewhere", *given])
+    assert str(caught.value) == CONTRADICTIONS[flags]
+
+
+@pytest.mark.parametrize(
+    "flag",
+    [
+        "output_graph",
+        "output_labels",
+        "checkpoint_path",
+        "summaries_dir",
+        "bottleneck_dir",
+        "saved_model_dir",
+        "intermediate_output_graphs_dir",
+        "model_dir",
+    ],
+)
+@pytest.mark.parametrize("below", ["locked/x", "locked/new/deep/x"])
+def test_place_that_may_not_be_written_is_refused(flag: str, below: str, ordinary_user: Path) -> None:
+    (ordinary_user / "locked").mkdir(mode=0o555)
+    place = ordinary_user / below
+    out = [
+        f"--{name}={ordinary_user / name}"
+        for name in (
+            "output_graph",
+            "output_labels",
+            "checkpoint_path",
+            "summaries_dir",
+            "bottleneck_dir",
+            "intermediate_output_graphs_dir",
+        )
+    ]
+    with pytest.raises(BadRequest) as caught:
+        parse_retrain(["--image_dir=photos", *out, f"--{flag}={place}"])
+    message = str(caught.value)
+    assert message.endswith(
+        f"cannot be written: no permission to write into '{ordinary_user / 'locked'}'. Name another place."
+    )
+    assert message.startswith(f"--{flag} '{place}")
+
+
+def test_file_of_another_user_in_a_shared_folder_is_refused_early(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared = tmp_path / "tmp"
+    shared.mkdir()
+    shared.chmod(0o1777)
+    (shared / "output_graph.pb").touch()
+    places.check_file("--output_graph", shared / "output_graph.pb")
+    monkeypatch.setattr(os, "geteuid", lambda: 12345)
+    with pytest.raises(BadRequest) as caught:
+        places.check_file("--output_graph", shared / "output_graph.pb")
+    assert str(caught.value) == (
+        f"--output_graph '{shared / 'output_graph.pb'}' belongs to another user. Name another place."
+    )
+
+
+@pytest.mark.parametrize("word", ["-x", "--", "---", "--=", "--image_dir", "\x1b[31m", "-", "photos"])
+def test_words_that_are_no_flags_are_refused(word: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert retrain.main([word]) == 2
+    errors = capsys.readouterr().err
+    assert errors.count("\n") == 1
+    assert "\x1b" not in errors

@@ -1,0 +1,438 @@
+"""Kills, signals, full disks, damaged caches, crowds and clocks: no computed work is lost."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import re
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import retrain
+from retraining import bottlenecks, dataset, export, summaries
+from retraining.bottleneck_cache import SHARD_SIZE, BottleneckCache
+from retraining.bottlenecks import Bottlenecks
+from retraining.classifier import SoftmaxLayer
+from retraining.errors import WorkFailed
+from retraining.extractor import FeatureExtractor
+from retraining.options import DataOptions
+from tests.conftest import MODULE_FEATURES, write_colour_photos
+from tests.test_bottleneck_cache import filled, key, shards, vector
+from tests.test_bottlenecks import Counting
+from tests.test_retrain import PROJECT, words
+from tests.test_summaries import report
+
+RECORD_BYTES = 8 + 4 + 32 + 4 * MODULE_FEATURES + 4  # length, its checksum, key, vector, checksum
+REGIONS = {
+    "length": 3,
+    "checksum of the length": 9,
+    "key": 20,
+    "vector": 100,
+    "checksum of the record": RECORD_BYTES - 2,
+}
+
+
+def command(photos: Path, out: Path, module: Path, *more: str) -> list[str]:
+    return [sys.executable, "retrain.py", *words(photos, out, *more, module=module)]
+
+
+def run(photos: Path, out: Path, module: Path) -> str:
+    """Run retrain.py and return its exit status and its standard error."""
+    done = subprocess.run(
+        command(photos, out, module), cwd=PROJECT, capture_output=True, text=True, check=False
+    )
+    return f"{done.returncode}: {done.stderr}"
+
+
+@pytest.fixture(scope="module")
+def many_photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """1,200 photographs: four shards and a part of one."""
+    return write_colour_photos(tmp_path_factory.mktemp("many") / "photos", per_class=400)
+
+
+def kept(out: Path) -> int:
+    """Return how many vectors are on disk, whole."""
+    return sum(int(path.stem[-5:]) for path in (out / "bottlenecks").glob("*/*.tfrecord"))
+
+
+def kill_at_random_moments(photos: Path, out: Path, module: Path, *, kills: int, longest: float) -> int:
+    """Start the run and kill it, `kills` times; return how many of them found it at work."""
+    rng = random.Random(0)
+    found = 0
+    for _ in range(kills):
+        with subprocess.Popen(
+            command(photos, out, module), cwd=PROJECT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        ) as process:
+            time.sleep(rng.uniform(0, longest))
+            found += process.poll() is None
+            before = kept(out)
+            process.kill()
+            process.wait()
+            assert kept(out) >= before
+    return found
+
+
+def check_kills(photos: Path, tmp_path: Path, module: Path, *, kills: int) -> None:
+    began = time.monotonic()
+    assert run(photos, tmp_path / "undisturbed", module) == "0: "
+    longest = time.monotonic() - began
+    assert (
+        kill_at_random_moments(photos, tmp_path / "killed", module, kills=kills, longest=longest) >= kills / 2
+    )
+    before = kept(tmp_path / "killed")
+    assert run(photos, tmp_path / "killed", module) == "0: "
+    # Nothing that was kept is computed again: the last run added what was missing and no more.
+    assert kept(tmp_path / "killed") - before == 1200 - before
+    for name in ("graph.pb", "labels.txt"):
+        assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "undisturbed" / name).read_bytes()
+
+
+def test_killed_run_equals_an_undisturbed_one_when_it_is_begun_again(
+    many_photos: Path, tf2_module: Path, tmp_path: Path
+) -> None:
+    check_kills(many_photos, tmp_path, tf2_module, kills=2)
+
+
+@pytest.mark.soak
+def test_run_killed_fifty_times_equals_an_undisturbed_one(
+    many_photos: Path, tf2_module: Path, tmp_path: Path
+) -> None:
+    check_kills(many_photos, tmp_path, tf2_module, kills=50)
+
+
+def test_kill_costs_at_most_one_shard(
+    tmp_path: Path, network: FeatureExtractor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photos = write_colour_photos(tmp_path / "photos", per_class=200)
+    scanned = dataset.scan(DataOptions(photos))
+    for limit in range(0, 600, 97):
+        counting = Counting(monkeypatch)
+        killed_after(limit, scanned, network, tmp_path / str(limit), monkeypatch)
+        done = counting.images
+        bottlenecks.compute(scanned, network, BottleneckCache(tmp_path / str(limit), network))
+        assert counting.images - 600 <= SHARD_SIZE, f"killed after {done}"
+        monkeypatch.undo()
+
+
+def killed_after(
+    limit: int,
+    scanned: dataset.Dataset,
+    network: FeatureExtractor,
+    cache_dir: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Compute until `limit` vectors are done, and then stop as kill -9 does: nothing more is written."""
+    cache, added = BottleneckCache(cache_dir, network), 0
+    add = cache.add
+
+    def counted(of: bytes, row: np.ndarray) -> None:
+        nonlocal added
+        added += 1
+        if added > limit:
+            monkeypatch.setattr(cache, "flush", lambda: None)
+            raise SystemExit
+        add(of, row)
+
+    monkeypatch.setattr(cache, "add", counted)
+    with pytest.raises(SystemExit):
+        bottlenecks.compute(scanned, network, cache)
+
+
+def check_signal(sent: signal.Signals, after: float, photos: Path, out: Path, module: Path) -> None:
+    ending = {
+        signal.SIGINT: (130, "\nretrain: interrupted; what was computed is kept\n"),
+        signal.SIGTERM: (143, "retrain: terminated; what was computed is kept\n"),
+    }[sent]
+    with subprocess.Popen(
+        command(photos, out, module, "--eval_step_interval", "1"),
+        cwd=PROJECT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()  # it has begun
+        time.sleep(after)
+        process.send_signal(sent)
+        _, errors = process.communicate()
+    assert (process.returncode, errors) in (ending, (0, "")), f"after {after} s"
+    left = [path for path in out.rglob("*") if path.name.startswith(".")]
+    assert left == []
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("after", [0.5])
+def test_signal_at_any_moment_ends_the_run_tidily(
+    sent: signal.Signals, after: float, many_photos: Path, tf2_module: Path, tmp_path: Path
+) -> None:
+    check_signal(sent, after, many_photos, tmp_path, tf2_module)
+
+
+@pytest.mark.soak
+def test_signals_at_fifty_moments_end_the_run_tidily(
+    many_photos: Path, tf2_module: Path, tmp_path: Path
+) -> None:
+    rng = random.Random(1)
+    for number in range(50):
+        sent = (signal.SIGINT, signal.SIGTERM)[number % 2]
+        check_signal(sent, rng.uniform(0, 3), many_photos, tmp_path / str(number % 10), tf2_module)
+
+
+@contextlib.contextmanager
+def full_disk(size: int) -> Iterator[None]:
+    """Let no file of this process grow beyond `size` bytes, as if the disk were full then."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+FULL = {  # bytes that a file may have, more flags, and how the error begins
+    "tag of the cache": (10, "", "{out}/bottlenecks/colour_grid-"),
+    "cache": (9_000, "", "vectors cannot be kept in '{out}/bottlenecks/colour_grid-"),
+    "listing": (5, "--bottleneck_dir {out}/full_cache", "{out}/logs/skipped_images.csv: cannot be written: "),
+    "summaries": (
+        40_000,
+        "--how_many_training_steps 900",
+        "--summaries_dir '{out}/logs' cannot be written: ",
+    ),
+    "graph": (500_000, "--tfhub_module builtin", "{out}/graph.pb: cannot be written: "),
+    "SavedModel": (
+        500_000,
+        "--tfhub_module builtin --saved_model_dir {out}/saved_model",
+        "--saved_model_dir '{out}/saved_model' cannot be written: ",
+    ),
+    "intermediate graph": (
+        500_000,
+        "--tfhub_module builtin --intermediate_store_frequency 5",
+        "{out}/intermediate/intermediate_5.pb: cannot be written: ",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", FULL)
+def test_full_disk_is_an_error_that_names_the_file_and_leaves_earlier_results_whole(
+    what: str, colour_photos: Path, tf2_module: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    size, more, begins = FULL[what]
+    flags = words(colour_photos, tmp_path, "--how_many_training_steps", "9", module=tf2_module)
+    flags += more.format(out=tmp_path).split()
+    if what == "listing":
+        assert retrain.main(flags) == 0
+    earlier = [tmp_path / "graph.pb", tmp_path / "labels.txt"]
+    for path in earlier:
+        path.write_bytes(b"of an earlier run")
+    with full_disk(size):
+        assert retrain.main(flags) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"retrain: error: {begins.format(out=tmp_path)}")
+    assert "File too large." in line or "File too large. Those of earlier shards are kept;" in line
+    assert [path.read_bytes() for path in earlier] == [b"of an earlier run"] * 2
+    assert [path for path in tmp_path.rglob(".*") if path.is_file()] == []
+
+
+def test_full_disk_leaves_an_earlier_checkpoint_and_labels_whole(tmp_path: Path) -> None:
+    layer = SoftmaxLayer(np.zeros((100, 3), np.float32), np.zeros(3, np.float32))
+    export.write_checkpoint(layer, tmp_path / "checkpoint")
+    export.write_labels(("a", "b"), tmp_path / "labels.txt")
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    with full_disk(500), pytest.raises(WorkFailed) as checkpoint:
+        export.write_checkpoint(layer, tmp_path / "checkpoint")
+    with full_disk(5), pytest.raises(WorkFailed) as labels:
+        export.write_labels(("daisy", "rose"), tmp_path / "labels.txt")
+    assert str(checkpoint.value) == (
+        f"--checkpoint_path '{tmp_path / 'checkpoint'}' cannot be written: File too large."
+    )
+    assert str(labels.value) == f"{tmp_path / 'labels.txt'}: cannot be written: File too large."
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_disk_that_fills_while_the_cache_is_written_keeps_the_shards_before(
+    many_photos: Path, tf2_module: Path, tmp_path: Path
+) -> None:
+    size = str(200 * 2**10)
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(tmp_path)],
+        capture_output=True,
+        check=False,
+    )
+    if mounted.returncode != 0:
+        pytest.skip("only the superuser mounts a small disk")
+    try:
+        done = run(many_photos, tmp_path, tf2_module)
+        assert re.fullmatch(
+            rf"1: retrain: error: vectors cannot be kept in '{tmp_path}/bottlenecks/colour_grid-\w+': No space left "
+            r"on device\. Those of earlier shards are kept; free some space, or name another place with "
+            r"--bottleneck_dir, and run again\.\n",
+            done,
+        ), done
+        assert 0 < kept(tmp_path) < 1200
+        assert kept(tmp_path) % SHARD_SIZE == 0
+    finally:
+        subprocess.run(["umount", "--lazy", str(tmp_path)], check=True)
+
+
+def test_output_that_nobody_can_take_is_an_error(
+    colour_photos: Path, tf2_module: Path, tmp_path: Path
+) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            command(colour_photos, tmp_path, tf2_module),
+            cwd=PROJECT,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (
+        1,
+        "retrain: error: the output cannot be written: No space left on device.\n",
+    )
+
+
+@pytest.mark.parametrize("record", [0, 4, 9])
+@pytest.mark.parametrize("region", REGIONS)
+def test_flipped_bit_anywhere_in_a_shard_is_noticed_and_costs_only_its_vectors(
+    region: str, record: int, tmp_path: Path, network: FeatureExtractor, caplog: pytest.LogCaptureFixture
+) -> None:
+    damaged = two_shards(tmp_path, network)
+    content = bytearray(damaged.read_bytes())
+    content[record * RECORD_BYTES + REGIONS[region]] ^= 1 << record % 8
+    damaged.write_bytes(content)
+    assert_only_this_shard_is_lost(damaged, tmp_path, network, caplog)
+
+
+@pytest.mark.parametrize("record", [0, 4, 9])
+@pytest.mark.parametrize("region", [*REGIONS, "start"])
+def test_shard_cut_anywhere_is_noticed_and_costs_only_its_vectors(
+    region: str, record: int, tmp_path: Path, network: FeatureExtractor, caplog: pytest.LogCaptureFixture
+) -> None:
+    damaged = two_shards(tmp_path, network)
+    damaged.write_bytes(damaged.read_bytes()[: record * RECORD_BYTES + REGIONS.get(region, 0)])
+    assert_only_this_shard_is_lost(damaged, tmp_path, network, caplog)
+
+
+@pytest.mark.parametrize("content", [b"\0" * 2000, b"\xff" * 2000, b"text" * 500])
+def test_shard_overwritten_with_anything_is_noticed(
+    content: bytes, tmp_path: Path, network: FeatureExtractor, caplog: pytest.LogCaptureFixture
+) -> None:
+    damaged = two_shards(tmp_path, network)
+    damaged.write_bytes(content)
+    assert_only_this_shard_is_lost(damaged, tmp_path, network, caplog)
+
+
+def two_shards(folder: Path, network: FeatureExtractor) -> Path:
+    """Write vectors 0 to 9 and 10 to 19 as two shards; return the first."""
+    filled(folder, network, range(10))
+    (first,) = shards(BottleneckCache(folder, network))
+    filled(folder, network, range(10, 20))
+    return first
+
+
+def assert_only_this_shard_is_lost(
+    damaged: Path, folder: Path, network: FeatureExtractor, caplog: pytest.LogCaptureFixture
+) -> None:
+    cache = BottleneckCache(folder, network)
+    (message,) = [record.getMessage() for record in caplog.records]
+    assert message.startswith(f"bottleneck shard {damaged} is damaged (")
+    assert [cache.get(key(number)) is not None for number in range(20)] == [False] * 10 + [True] * 10
+    for number in range(10, 20):
+        np.testing.assert_array_equal(cache.get(key(number)), vector(number))
+
+
+def test_shard_that_cannot_be_read_is_named_and_left_in_its_place(
+    tmp_path: Path, network: FeatureExtractor, caplog: pytest.LogCaptureFixture
+) -> None:
+    unreadable = two_shards(tmp_path, network)
+    unreadable.unlink()
+    unreadable.mkdir()
+    cache = BottleneckCache(tmp_path, network)
+    (message,) = [record.getMessage() for record in caplog.records]
+    assert message == (
+        f"bottleneck shard {unreadable} cannot be read (Is a directory); its vectors are computed again."
+    )
+    assert unreadable.is_dir()
+    assert cache.get(key(15)) is not None
+
+
+def test_cache_of_a_version_to_come_is_left_alone(tmp_path: Path, network: FeatureExtractor) -> None:
+    folder = filled(tmp_path, network, range(3)).folder
+    to_come = {
+        folder / f"v2-{'0' * 32}-00003.tfrecord": b"of another form",
+        folder / f"{'0' * 32}-00003.tfrecord": b"of no version",
+        folder / "index.v9": b"of a version far away",
+    }
+    for path, content in to_come.items():
+        path.write_bytes(content)
+    filled(tmp_path, network, range(3, 6))
+    assert {path: path.read_bytes() for path in to_come} == to_come
+    assert sum(BottleneckCache(tmp_path, network).get(key(number)) is not None for number in range(6)) == 6
+
+
+@pytest.mark.parametrize("crowd", [2, pytest.param(4, marks=pytest.mark.soak)])
+def test_runs_at_once_over_one_cache_and_one_folder_all_finish_right(
+    crowd: int, many_photos: Path, tf2_module: Path, tmp_path: Path
+) -> None:
+    runs = []
+    for number in range(crowd):
+        flags = command(many_photos, tmp_path / str(number), tf2_module)
+        flags[flags.index("--bottleneck_dir") + 1] = str(tmp_path / "bottlenecks")
+        runs.append(subprocess.Popen(flags, cwd=PROJECT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE))
+    for process in runs:
+        assert process.communicate()[1] == b""
+        assert process.returncode == 0
+    graphs = {(tmp_path / str(number) / "graph.pb").read_bytes() for number in range(crowd)}
+    assert len(graphs) == 1
+    assert run(many_photos, tmp_path, tf2_module) == "0: "
+    assert (tmp_path / "graph.pb").read_bytes() in graphs
+
+
+def test_runs_at_once_into_the_same_outputs_leave_one_whole_result(
+    colour_photos: Path, tf2_module: Path, tmp_path: Path
+) -> None:
+    flags = command(colour_photos, tmp_path, tf2_module)
+    runs = [subprocess.Popen(flags, cwd=PROJECT, stdout=subprocess.DEVNULL) for _ in range(2)]
+    assert [process.wait() for process in runs] == [0, 0]
+    assert export.read_graph(tmp_path / "graph.pb").node
+    assert export.read_labels(tmp_path / "labels.txt") == ("cyan", "magenta", "yellow")
+
+
+def test_clock_set_back_neither_spoils_the_cache_nor_the_curves(
+    colour_photos: Path,
+    network: FeatureExtractor,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    counting: Counting,
+) -> None:
+    def compute() -> Bottlenecks:
+        cache = BottleneckCache(tmp_path / "cache", network)
+        return bottlenecks.compute(dataset.scan(DataOptions(colour_photos)), network, cache)
+
+    compute()
+    with summaries.SummaryWriter(tmp_path / "logs") as writer:
+        writer.add_report(report(0, 0.25))
+    an_hour_ago = time.time() - 3600
+    monkeypatch.setattr(time, "time", lambda: an_hour_ago)
+    compute()
+    assert counting.images == 90
+    with summaries.SummaryWriter(tmp_path / "logs") as writer:
+        writer.add_report(report(0, 0.75))
+    monkeypatch.undo()
+    files = sorted((tmp_path / "logs" / "train").iterdir(), key=lambda path: path.name)
+    assert b"accuracy" in files[-1].read_bytes()
+    assert files[-1].stat().st_mtime_ns > files[0].stat().st_mtime_ns
+
+
+@pytest.fixture
+def counting(monkeypatch: pytest.MonkeyPatch) -> Counting:
+    return Counting(monkeypatch)
