@@ -224,22 +224,18 @@ def _folders(image_dir: Path) -> list[Path]:
             f"--image_dir must be a folder with one sub-folder of images per class; '{image_dir}' {found}."
         )
     try:
-        with os.scandir(image_dir) as scanned:
-            entries = sorted(
-                (entry for entry in scanned if entry.name[0] != "."), key=lambda entry: entry.name
-            )
-        folders = [Path(entry) for entry in entries if entry.is_dir()]
+        folders, names = _content(str(image_dir))
     except OSError as error:
         raise BadRequest(f"--image_dir '{image_dir}' cannot be read: {error.strerror}.") from error
-    _warn_of_strays(image_dir, [entry for entry in entries if not entry.is_dir()])
-    return folders
+    _warn_of_strays(image_dir, names)
+    return [image_dir / name for name in folders]
 
 
-def _warn_of_strays(image_dir: Path, entries: list[os.DirEntry[str]]) -> None:
-    for entry in entries:
-        if entry.is_symlink() and not Path(entry).exists():
-            log.warning("'%s' is a link that leads nowhere, so it is no class.", entry.path)
-    loose = sum(entry.name.lower().endswith(IMAGE_SUFFIXES) for entry in entries)
+def _warn_of_strays(image_dir: Path, names: list[str]) -> None:
+    for path in (image_dir / name for name in sorted(names)):
+        if path.is_symlink() and not os.path.exists(path):
+            log.warning("'%s' is a link that leads nowhere, so it is no class.", path)
+    loose = sum(name.lower().endswith(IMAGE_SUFFIXES) for name in names)
     if loose:
         log.warning(
             "%s images lie in '%s' itself and belong to no class. Move them into a class's folder.",
@@ -280,25 +276,29 @@ class _Walk:
     def folders_below(self, folder: Path) -> Iterator[tuple[str, list[str]]]:
         """Yield each folder, itself first, with the names in it that may be images.
 
-        Raises BadRequest if `folder` itself cannot be read.
+        A folder that cannot be read is such a name, to be listed among the files that cannot be
+        used. Raises BadRequest if it is `folder` itself.
         """
         seen = set()
-        unreadable: list[OSError] = []
-        for parent, folders, names in os.walk(folder, followlinks=True, onerror=unreadable.append):
+        waiting = [str(folder)]
+        while waiting:
+            parent = waiting.pop()
+            try:
+                folders, names = _content(parent)
+            except OSError as error:
+                if parent == str(folder):
+                    raise BadRequest(f"folder '{folder}' cannot be read: {error.strerror}.") from error
+                yield _as_name(parent)
+                continue
             identity = _identity(parent)
+            # Seen: a link back to a parent would be walked for ever.
             if self._is_passed_over(identity, names) or identity in seen:
-                folders.clear()  # seen, too: a link back to a parent would be walked for ever
-            else:
-                seen.add(identity)
-                folders[:] = sorted(name for name in folders if name[0] != ".")
-                yield parent, self._without_outputs(parent, [name for name in names if name[0] != "."])
-                if not folders and not names and parent.lower().endswith(IMAGE_SUFFIXES):
-                    yield os.path.split(parent)[0], [os.path.split(parent)[1]]
-        for error in unreadable:
-            if error.filename == str(folder):
-                raise BadRequest(f"folder '{folder}' cannot be read: {error.strerror}.") from error
-            parent, name = os.path.split(error.filename)
-            yield parent, [name]  # to be listed among the files that cannot be used
+                continue
+            seen.add(identity)
+            waiting += [f"{parent}{os.sep}{name}" for name in reversed(folders)]
+            yield parent, self._without_outputs(parent, names)
+            if not (folders or names) and parent.lower().endswith(IMAGE_SUFFIXES):
+                yield _as_name(parent)
 
     def _is_passed_over(self, identity: tuple[int, int] | None, names: list[str]) -> bool:
         is_output = identity in self._outputs or CACHE_TAG in names
@@ -310,6 +310,23 @@ class _Walk:
         written = {name for name in suspects if _identity(os.path.join(parent, name)) in self._outputs}
         self.passed_over += len(written)
         return [name for name in names if name not in written] if written else names
+
+
+def _content(folder: str) -> tuple[list[str], list[str]]:
+    """Return the names of visible folders, sorted, links to some included; and of all else visible."""
+    with os.scandir(folder) as scanned:
+        entries = [entry for entry in scanned if entry.name[0] != "."]
+    try:
+        folders = {entry.name for entry in entries if entry.is_dir()}
+    except OSError:  # a link that leads in a circle: os.path.isdir, though slower, does not mind
+        folders = {entry.name for entry in entries if os.path.isdir(entry.path)}
+    names = [entry.name for entry in entries]
+    return sorted(folders), [name for name in names if name not in folders] if folders else names
+
+
+def _as_name(folder: str) -> tuple[str, list[str]]:
+    parent, name = os.path.split(folder)
+    return parent, [name]
 
 
 def _identity(path: Path | str) -> tuple[int, int] | None:

@@ -138,7 +138,7 @@ def read_labels(path: Path) -> tuple[str, ...]:
         content = path.read_bytes()
     except OSError as error:
         raise BadRequest(f"labels '{path}' cannot be read: {error.strerror}.") from error
-    if not content.strip():
+    if not content.strip(b"\r\n"):
         raise BadRequest(f"labels '{path}' is empty. Give the file that retrain.py wrote with the graph.")
     lines = content.removesuffix(b"\n").split(b"\n")
     return tuple(_decoded_label(os.fsdecode(line.removesuffix(b"\r"))) for line in lines)

@@ -251,9 +251,11 @@ def test_links_that_lead_nowhere_and_images_outside_of_classes_are_warned_of(
     many(tmp_path, "roses", "tulips")
     touch(tmp_path, "LICENSE.txt", "loose.jpg", "loose.PNG")
     (tmp_path / "lilies").symlink_to(tmp_path / "not mounted")
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
     assert dataset.scan(DataOptions(tmp_path)).labels == ("roses", "tulips")
     assert [record.getMessage() for record in caplog.records] == [
         f"'{tmp_path / 'lilies'}' is a link that leads nowhere, so it is no class.",
+        f"'{tmp_path / 'loop'}' is a link that leads nowhere, so it is no class.",
         f"2 images lie in '{tmp_path}' itself and belong to no class. Move them into a class's folder.",
     ]
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import retrain
 from retraining import bottlenecks, dataset, images
@@ -59,7 +60,7 @@ def test_what_is_no_usable_image_is_refused_with_its_reason(name: str) -> None:
 @pytest.mark.parametrize("kind", images.FORMATS)
 @pytest.mark.parametrize("share", [0.05, 0.3, 0.8, 0.97])
 def test_cut_file_is_refused_wherever_it_is_cut(kind: str, share: float) -> None:
-    noise = image_files.Image.fromarray(np.random.default_rng(1).integers(0, 256, (90, 90, 3), np.uint8))
+    noise = Image.fromarray(np.random.default_rng(1).integers(0, 256, (90, 90, 3), np.uint8))
     content = image_files.encoded(noise, kind)
     with pytest.raises(BadImage, match="cut short"):
         images.decode(content[: int(share * len(content))], SIZE)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import retrain
 from retraining import classifier
@@ -98,8 +99,6 @@ def test_image_of_which_a_module_makes_no_numbers_is_skipped_and_never_cached(
 ) -> None:
     photos = write_colour_photos(tmp_path / "photos")
     plain = photos / "magenta" / "plain.bmp"
-    from PIL import Image
-
     Image.new("RGB", (64, 64), (0, 0, 0)).save(plain)
     module = save("standardizing", standardized)
     for _ in range(2):
@@ -125,4 +124,6 @@ def test_huge_features_diverge_in_our_words_and_not_in_numpys(
 def test_probabilities_stay_numbers_for_any_logits() -> None:
     layer = classifier.SoftmaxLayer(np.array([[1e38, -1e38, 0]], np.float32), np.zeros(3, np.float32))
     probabilities = layer.probabilities(np.array([[1.0], [-1.0], [0.0]], np.float32))
-    np.testing.assert_allclose(probabilities, [[1, 0, 0], [0, 1, 0], [1 / 3, 1 / 3, 1 / 3]], atol=1e-6)
+    np.testing.assert_allclose(
+        probabilities, np.array([[1, 0, 0], [0, 1, 0], [1 / 3] * 3], np.float32), atol=1e-6
+    )
