@@ -87,7 +87,7 @@ def _image_size(text: str) -> int:
 
 
 def _view_count(text: str) -> int:
-    return _whole(text, 1, MAX_VIEWS)
+    return _whole(text, 0, MAX_VIEWS)
 
 
 def _batch_size(text: str) -> int:
@@ -264,12 +264,19 @@ class DistortionOptions:
     random_scale: float = _flag(0, "Largest percentage of a further random scaling up.", _percentage)
     random_brightness: float = _flag(0, "Largest percentage of a random change in brightness.", _percentage)
     distorted_views: int = _flag(
-        8, "Views that are drawn of each training image if any of these flags is on.", _view_count
+        8,
+        "Views that are drawn of each training image, once, if any of these flags is on; 0 for fresh ones at "
+        "every step.",
+        _view_count,
     )
 
     def are_on(self) -> bool:
         """Return whether views are drawn at all."""
         return self.flip_left_right or any((self.random_crop, self.random_scale, self.random_brightness))
+
+    def are_fresh(self) -> bool:
+        """Return whether views are drawn anew at every step, as the older script did, and never kept."""
+        return self.are_on() and self.distorted_views == 0
 
     def setting(self) -> str:
         """Return what a view depends on beside its image and its number."""
