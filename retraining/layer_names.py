@@ -1,0 +1,64 @@
+"""A Keras network -> a frozen graph, its ops named after the layers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from retraining.freezing import freeze
+from retraining.frozen_graph import FrozenGraph, GraphDef, op_of
+from retraining.quiet_tensorflow import tf
+
+INPUT_OP = "images"
+
+
+def freeze_network(network: Any) -> FrozenGraph:
+    """Return what a keras.Model computes when it is not training, as a graph.
+
+    What a layer gives has the layer's name, the ops before it theirs below: `conv2d0_pre_relu` is
+    the sum with the biases, `conv2d0_pre_relu/convolution` the one without. Keras's own scopes are
+    numbered through everything that a process builds. The graph ends with the network's outputs,
+    the first of which is the graph's. Input float32 [n, height, width, 3].
+    """
+    layers = [layer for layer in network.layers if not isinstance(layer, tf.keras.layers.InputLayer)]
+    probe = tf.keras.Model(network.inputs, [layer.output for layer in layers], name=network.name)
+
+    def results(images: tf.Tensor) -> list[tf.Tensor]:
+        given = probe(images, training=False)
+        return [tf.identity(result, layer.name) for result, layer in zip(given, layers, strict=True)]
+
+    _, height, width, _ = network.inputs[0].shape
+    signature = tf.TensorSpec([None, height, width, 3], tf.float32, INPUT_OP)
+    graph = freeze(tf.function(results).get_concrete_function(signature))
+    graph_def = _renamed(graph.graph_def, [layer.name for layer in layers])
+    needed = tf.compat.v1.graph_util.extract_sub_graph(graph_def, network.output_names)
+    return FrozenGraph(needed, graph.input_name, f"{network.output_names[0]}:0")
+
+
+def _renamed(graph_def: GraphDef, layers: list[str]) -> GraphDef:
+    """Return the graph with the name of each identity `layer` given to the op that it passes on."""
+    nodes = {node.name: node for node in graph_def.node}
+    results: dict[str, str] = {}
+    for layer in layers:
+        # A layer that does nothing, such as a dropout, passes on what another gives: that keeps its name.
+        results.setdefault(op_of(nodes[layer].input[0]), layer)
+    scopes = {_scope(op): layer for op, layer in results.items()}
+
+    def name(op: str) -> str:
+        if op in results:
+            return results[op]
+        layer = scopes.get(_scope(op))
+        return f"{layer}/{op.split('/', 2)[2]}" if layer else op
+
+    renamed = GraphDef(versions=graph_def.versions)
+    for node in graph_def.node:
+        if results.get(op_of(node.input[0]) if node.input else "") != node.name:
+            copy = renamed.node.add()
+            copy.CopyFrom(node)
+            copy.name = name(node.name)
+            copy.input[:] = [source.replace(op_of(source), name(op_of(source)), 1) for source in node.input]
+    return renamed
+
+
+def _scope(op: str) -> str:
+    """Return the first two parts of `network/layer/...`, or the whole of a shorter name."""
+    return "/".join(op.split("/", 2)[:2])

@@ -1,0 +1,117 @@
+"""A trained network in one file: its weights by name, and a description to build it by.
+
+The file is NumPy's .npz: nothing in it is ever executed, and every part carries a checksum.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retraining import architectures
+from retraining.errors import BadRequest
+from retraining.files import replacing
+
+SUFFIX = ".npz"
+
+_DESCRIPTION = "description.json"
+
+Arrays = Mapping[str, NDArray[Any]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Description:
+    """What a network is built by: a name of `architectures`, classes, pixels, and share of the filters."""
+
+    name: str
+    labels: tuple[str, ...]
+    image_size: int
+    width: float
+
+
+@dataclasses.dataclass(frozen=True)
+class StoredNetwork:
+    """What is in a file: the description, and the weights by their path in the network."""
+
+    path: Path
+    description: Description
+    weights: Arrays = dataclasses.field(repr=False)
+
+
+def write(network: Any, path: Path, description: Description) -> None:
+    """Write a keras.Model that `networks.build` made, whole or not at all. Raises WorkFailed."""
+    text = json.dumps(dataclasses.asdict(description), ensure_ascii=False)
+    arrays = {variable.path: variable.numpy() for variable in network.weights}
+    write_arrays(path, arrays, description=text)
+
+
+def write_arrays(path: Path, arrays: Arrays, *, description: str) -> None:
+    """Write arrays by name, with a text beside them, whole or not at all. Raises WorkFailed."""
+    with replacing(path) as beside, zipfile.ZipFile(beside, "w") as archive:
+        archive.writestr(_DESCRIPTION, description)
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, np.asarray(array), allow_pickle=False)
+
+
+def read_arrays(path: Path) -> tuple[dict[str, NDArray[Any]], str]:
+    """Return what `write_arrays` wrote: the arrays by name, and the text. Raises ValueError, OSError."""
+    arrays = {}
+    with zipfile.ZipFile(path) as archive:
+        try:
+            for member in archive.namelist():
+                if member != _DESCRIPTION:
+                    with archive.open(member) as content:
+                        array = np.lib.format.read_array(content, allow_pickle=False)
+                    arrays[member.removesuffix(".npy")] = array
+            return arrays, archive.read(_DESCRIPTION).decode()
+        except (KeyError, EOFError, zipfile.BadZipFile) as error:
+            raise ValueError(str(error)) from error
+
+
+def read(path: Path, *, name: str | None = None) -> StoredNetwork:
+    """Return what `write` wrote. Raises BadRequest if it is none, or of another network than `name`."""
+    try:
+        weights, text = read_arrays(path)
+        description = _description(text)
+    except FileNotFoundError as error:
+        raise BadRequest(f"weights '{path}' do not exist.") from error
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise BadRequest(
+            f"weights '{path}' are no file that compare wrote, or are cut short ({error}). Give one of the "
+            f"{SUFFIX} files in the folder that compare names."
+        ) from error
+    if name not in (None, description.name):
+        raise BadRequest(f"weights '{path}' are of {description.name}, and the network asked for is {name}.")
+    return StoredNetwork(path, description, weights)
+
+
+def fill(network: Any, stored: StoredNetwork) -> None:
+    """Give a network its stored weights. Raises BadRequest if they are not of its shapes."""
+    for variable in network.weights:
+        value = stored.weights.get(variable.path)
+        if value is None or value.shape != tuple(variable.shape):
+            found = "none" if value is None else f"one of {list(value.shape)}"
+            raise BadRequest(
+                f"weights '{stored.path}' do not fit {stored.description.name}: {variable.path} takes an "
+                f"array of {list(variable.shape)}, and the file has {found}. Train it anew with compare."
+            )
+        variable.assign(value)
+
+
+def _description(text: str) -> Description:
+    try:
+        values = json.loads(text)
+        description = Description(**{**values, "labels": tuple(map(str, values["labels"]))})
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"its description lacks {error}") from error
+    if description.name not in architectures.NAMES:
+        raise ValueError(f"'{description.name}' is no network")
+    return description
