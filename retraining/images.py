@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from retraining.errors import BadImage
+from retraining.errors import BadImage, BadRequest
 
 Pixels = NDArray[np.float32]
 
@@ -73,6 +73,14 @@ def upright(content: bytes) -> Image.Image:
     except (OSError, SyntaxError, ValueError, ArithmeticError, LookupError, MemoryError) as error:
         # The families of errors that Pillow's decoders raise on damaged bytes.
         raise BadImage(f"is damaged or cut short ({error})") from error
+
+
+def photograph(path: Path) -> Image.Image:
+    """Return the image that --image names, as `upright` does. Raises BadRequest."""
+    try:
+        return upright(read(path))
+    except BadImage as error:
+        raise BadRequest(f"--image '{path}' {error.reason}. Give a photograph.") from error
 
 
 def resized(
