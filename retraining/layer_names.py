@@ -29,18 +29,15 @@ def freeze_network(network: Any) -> FrozenGraph:
     _, height, width, _ = network.inputs[0].shape
     signature = tf.TensorSpec([None, height, width, 3], tf.float32, INPUT_OP)
     graph = freeze(tf.function(results).get_concrete_function(signature))
-    graph_def = _renamed(graph.graph_def, [layer.name for layer in layers])
-    needed = tf.compat.v1.graph_util.extract_sub_graph(graph_def, network.output_names)
-    return FrozenGraph(needed, graph.input_name, f"{network.output_names[0]}:0")
+    return _renamed(graph, [layer.name for layer in layers], outputs=network.output_names)
 
 
-def _renamed(graph_def: GraphDef, layers: list[str]) -> GraphDef:
+def _renamed(graph: FrozenGraph, layers: list[str], *, outputs: list[str]) -> FrozenGraph:
     """Return the graph with the name of each identity `layer` given to the op that it passes on."""
-    nodes = {node.name: node for node in graph_def.node}
-    results: dict[str, str] = {}
-    for layer in layers:
-        # A layer that does nothing, such as a dropout, passes on what another gives: that keeps its name.
-        results.setdefault(op_of(nodes[layer].input[0]), layer)
+    nodes = {node.name: node for node in graph.graph_def.node}
+    # A layer that does nothing, such as a dropout, passes on what another gives: that keeps its name.
+    given_by = {layer: op_of(nodes[layer].input[0]) for layer in layers}
+    results = {op: layer for layer, op in reversed(given_by.items())}
     scopes = {_scope(op): layer for op, layer in results.items()}
 
     def name(op: str) -> str:
@@ -49,14 +46,16 @@ def _renamed(graph_def: GraphDef, layers: list[str]) -> GraphDef:
         layer = scopes.get(_scope(op))
         return f"{layer}/{op.split('/', 2)[2]}" if layer else op
 
-    renamed = GraphDef(versions=graph_def.versions)
-    for node in graph_def.node:
-        if results.get(op_of(node.input[0]) if node.input else "") != node.name:
+    renamed = GraphDef(versions=graph.graph_def.versions)
+    for node in graph.graph_def.node:
+        if node.name not in given_by:
             copy = renamed.node.add()
             copy.CopyFrom(node)
             copy.name = name(node.name)
             copy.input[:] = [source.replace(op_of(source), name(op_of(source)), 1) for source in node.input]
-    return renamed
+    ends = [results[given_by[layer]] for layer in outputs]
+    needed = tf.compat.v1.graph_util.extract_sub_graph(renamed, ends)
+    return FrozenGraph(needed, graph.input_name, f"{ends[0]}:0")
 
 
 def _scope(op: str) -> str:

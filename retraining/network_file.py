@@ -38,49 +38,37 @@ class Description:
 
 @dataclasses.dataclass(frozen=True)
 class StoredNetwork:
-    """What is in a file: the description, and the weights by their path in the network."""
+    """What is in a file: the description, the weights by their path in the network, and what else."""
 
     path: Path
     description: Description
     weights: Arrays = dataclasses.field(repr=False)
+    further: dict[str, Any] = dataclasses.field(repr=False)
 
 
-def write(network: Any, path: Path, description: Description) -> None:
-    """Write a keras.Model that `networks.build` made, whole or not at all. Raises WorkFailed."""
-    text = json.dumps(dataclasses.asdict(description), ensure_ascii=False)
-    arrays = {variable.path: variable.numpy() for variable in network.weights}
-    write_arrays(path, arrays, description=text)
+def write(
+    network: Any,
+    path: Path,
+    description: Description,
+    *,
+    arrays: Arrays | None = None,
+    further: Mapping[str, Any] | None = None,
+) -> None:
+    """Write a keras.Model that `networks.build` made, whole or not at all. Raises WorkFailed.
 
-
-def write_arrays(path: Path, arrays: Arrays, *, description: str) -> None:
-    """Write arrays by name, with a text beside them, whole or not at all. Raises WorkFailed."""
-    with replacing(path) as beside, zipfile.ZipFile(beside, "w") as archive:
-        archive.writestr(_DESCRIPTION, description)
-        for name, array in arrays.items():
-            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-                np.lib.format.write_array(member, np.asarray(array), allow_pickle=False)
-
-
-def read_arrays(path: Path) -> tuple[dict[str, NDArray[Any]], str]:
-    """Return what `write_arrays` wrote: the arrays by name, and the text. Raises ValueError, OSError."""
-    arrays = {}
-    with zipfile.ZipFile(path) as archive:
-        try:
-            for member in archive.namelist():
-                if member != _DESCRIPTION:
-                    with archive.open(member) as content:
-                        array = np.lib.format.read_array(content, allow_pickle=False)
-                    arrays[member.removesuffix(".npy")] = array
-            return arrays, archive.read(_DESCRIPTION).decode()
-        except (KeyError, EOFError, zipfile.BadZipFile) as error:
-            raise ValueError(str(error)) from error
+    `arrays` and `further`, of JSON, are kept beside its weights.
+    """
+    text = json.dumps(dataclasses.asdict(description) | dict(further or {}), ensure_ascii=False)
+    weights = {weight.path: weight.numpy() for weight in network.weights}
+    _write(path, weights | dict(arrays or {}), text)
 
 
 def read(path: Path, *, name: str | None = None) -> StoredNetwork:
     """Return what `write` wrote. Raises BadRequest if it is none, or of another network than `name`."""
     try:
-        weights, text = read_arrays(path)
-        description = _description(text)
+        weights, text = _read(path)
+        values = json.loads(text)
+        description = _description(values)
     except FileNotFoundError as error:
         raise BadRequest(f"weights '{path}' do not exist.") from error
     except (OSError, ValueError, zipfile.BadZipFile) as error:
@@ -90,7 +78,7 @@ def read(path: Path, *, name: str | None = None) -> StoredNetwork:
         ) from error
     if name not in (None, description.name):
         raise BadRequest(f"weights '{path}' are of {description.name}, and the network asked for is {name}.")
-    return StoredNetwork(path, description, weights)
+    return StoredNetwork(path, description, weights, values)
 
 
 def fill(network: Any, stored: StoredNetwork) -> None:
@@ -106,12 +94,35 @@ def fill(network: Any, stored: StoredNetwork) -> None:
         variable.assign(value)
 
 
-def _description(text: str) -> Description:
+def _description(values: dict[str, Any]) -> Description:
     try:
-        values = json.loads(text)
-        description = Description(**{**values, "labels": tuple(map(str, values["labels"]))})
+        given = {field.name: values[field.name] for field in dataclasses.fields(Description)}
+        description = Description(**{**given, "labels": tuple(map(str, given["labels"]))})
     except (KeyError, TypeError) as error:
         raise ValueError(f"its description lacks {error}") from error
     if description.name not in architectures.NAMES:
         raise ValueError(f"'{description.name}' is no network")
     return description
+
+
+def _write(path: Path, arrays: Arrays, text: str) -> None:
+    with replacing(path) as beside, zipfile.ZipFile(beside, "w") as archive:
+        archive.writestr(_DESCRIPTION, text)
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, np.asarray(array), allow_pickle=False)
+
+
+def _read(path: Path) -> tuple[dict[str, NDArray[Any]], str]:
+    """Return what `_write` wrote. Raises ValueError or OSError if it is none."""
+    arrays = {}
+    with zipfile.ZipFile(path) as archive:
+        try:
+            for member in archive.namelist():
+                if member != _DESCRIPTION:
+                    with archive.open(member) as content:
+                        array = np.lib.format.read_array(content, allow_pickle=False)
+                    arrays[member.removesuffix(".npy")] = array
+            return arrays, archive.read(_DESCRIPTION).decode()
+        except (KeyError, EOFError, zipfile.BadZipFile) as error:
+            raise ValueError(str(error)) from error

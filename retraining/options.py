@@ -759,7 +759,7 @@ def parse_compare(argv: Sequence[str] | None) -> CompareOptions:
     """Return compare's options from command-line words. Raises BadRequest."""
     parser = _Parser(
         prog="compare",
-        description="Train several models on the same split of a folder of photographs, and say which to use.",
+        description="Train several models on the same photographs and say which to use.",
         epilog="Example: python -m retraining.compare --image_dir ~/flower_photos --models builtin,googlenet",
     )
     for group in (DataOptions, ComparisonOptions, DistortionOptions):

@@ -67,14 +67,14 @@ def _numbered(source: Path) -> list[Path]:
     missing = [path.name for path in paths if not path.is_file()]
     if missing:
         raise BadRequest(
-            f"SRC must hold image_0001.jpg to image_{COUNT}.jpg; '{source}' lacks {len(missing)} of them, the "
-            f"first {missing[0]}. Unpack 17flowers.tgz anew and give its folder 'jpg'."
+            f"SRC must hold image_0001.jpg to image_{COUNT}.jpg; '{source}' lacks {len(missing)} of them, "
+            f"the first {missing[0]}. Unpack 17flowers.tgz anew and give its folder 'jpg'."
         )
     beyond = sum(1 for path in source.glob("image_*.jpg")) - COUNT
     if beyond > 0:
         raise BadRequest(
-            f"SRC must hold {COUNT} photographs, {PER_CLASS} of each flower; '{source}' has {beyond} more. Is it "
-            "the set of 102 flowers?"
+            f"SRC must hold {COUNT} photographs, {PER_CLASS} of each flower; '{source}' has {beyond} more. "
+            "Is it the set of 102 flowers?"
         )
     return paths
 

@@ -21,10 +21,11 @@ HISTOGRAM_BUCKETS = 30
 class SummaryWriter:
     """Writes reports, and at the end the graph. Earlier runs' files stay; TensorBoard shows the latest."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, first_step: int = 0) -> None:
+        """Begin at `first_step`: what an earlier run wrote from there on is no longer shown."""
         try:
-            self._training = _writer(folder / "train")
-            self._validation = _writer(folder / "validation")
+            self._training = _writer(folder / "train", first_step)
+            self._validation = _writer(folder / "validation", first_step)
         except (tf.errors.OpError, OSError) as error:
             raise WorkFailed(f"--summaries_dir '{folder}' cannot be written: {error}") from error
 
@@ -62,12 +63,12 @@ class SummaryWriter:
         self._validation.close()
 
 
-def _writer(folder: Path) -> tf.compat.v1.summary.FileWriter:
+def _writer(folder: Path, first_step: int) -> tf.compat.v1.summary.FileWriter:
     with tf.Graph().as_default():  # the writer refuses eager mode, though it needs no graph
         writer = tf.compat.v1.summary.FileWriter(str(folder))
     # Tells TensorBoard that steps begin anew, so that it drops an earlier run's curves.
     start = tf.compat.v1.SessionLog(status=tf.compat.v1.SessionLog.START)
-    writer.add_session_log(start, global_step=0)
+    writer.add_session_log(start, global_step=first_step)
     return writer
 
 
