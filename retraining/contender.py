@@ -129,7 +129,7 @@ def train(name: str, optimizer: str, images: TrainingImages, options: CompareOpt
 def _features(network: Any, recipe: Recipe) -> FeatureExtractor:
     """Return all of a network but its last layer."""
     last = network.get_layer(network.output_names[0])
-    graph = layer_names.freeze_network(tf.keras.Model(network.inputs, last.input, name=network.name))
+    graph = layer_names.freeze_network(tf.keras.Model(network.input, last.input, name=network.name))
     digest = hashlib.sha256(graph.graph_def.SerializeToString(deterministic=True))
     digest.update(PREPROCESSING.encode())
     return FeatureExtractor(

@@ -20,7 +20,7 @@ def freeze_network(network: Any) -> FrozenGraph:
     the first of which is the graph's. Input float32 [n, height, width, 3].
     """
     layers = [layer for layer in network.layers if not isinstance(layer, tf.keras.layers.InputLayer)]
-    probe = tf.keras.Model(network.inputs, [layer.output for layer in layers], name=network.name)
+    probe = tf.keras.Model(network.input, [layer.output for layer in layers], name=network.name)
 
     def results(images: tf.Tensor) -> list[tf.Tensor]:
         given = probe(images, training=False)

@@ -69,7 +69,7 @@ def build(
 
 def main_path(network: Network) -> Network:
     """Return the part of a network that gives its first output; the weights are shared."""
-    return tf.keras.Model(network.inputs, network.outputs[0], name=network.name)
+    return tf.keras.Model(network.input, network.outputs[0], name=network.name)
 
 
 def frozen(
