@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import math
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -71,6 +72,11 @@ def write(image: Image.Image, path: Path) -> None:
     content = io.BytesIO()
     image.save(content, "PNG")
     files.write_bytes(path, content.getvalue())
+
+
+def file_stem(name: str) -> str:
+    """Return the name of a layer or class as one that a file can have."""
+    return re.sub(r"[^\w.-]+", "_", name).strip("._") or "layer"
 
 
 def _columns(count: int, image: Image.Image) -> int:

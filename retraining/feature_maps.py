@@ -9,7 +9,6 @@ maps for each of the chosen layers, one map for each of its channels.
 from __future__ import annotations
 
 import logging
-import re
 import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -93,12 +92,7 @@ def _map_pages(layers: Sequence[Layer], maps: Sequence[Maps]) -> Iterator[tuple[
         pictures = [Picture(contact_sheet.grey(channel)) for channel in np.moveaxis(values, -1, 0)]
         size = f"{layer.channels} maps of {layer.height}x{layer.width}"
         page = contact_sheet.page(pictures, title=f"{layer.name}   {size}")
-        yield f"{number:02}_{file_stem(layer.name)}.png", f"{layer.name}, {size}", page
-
-
-def file_stem(name: str) -> str:
-    """Return the name of a layer or class as one that a file can have."""
-    return re.sub(r"[^\w.-]+", "_", name).strip("._") or "layer"
+        yield f"{number:02}_{contact_sheet.file_stem(layer.name)}.png", f"{layer.name}, {size}", page
 
 
 def main(argv: list[str] | None = None) -> int:
