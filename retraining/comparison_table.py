@@ -63,7 +63,7 @@ def _cells(row: Row) -> list[str]:
         f"{row.parameters:,}",
         f"{row.file_bytes / 1e6:,.1f} MB",
         f"{row.training_seconds:,.0f} s",
-        f"{row.images_per_second:,.0f}",
+        f"{row.images_per_second:,.3g}" if row.images_per_second < 10 else f"{row.images_per_second:,.0f}",
     ]
 
 

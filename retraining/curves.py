@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -27,20 +28,21 @@ _DASHES = ("-", "--", ":")
 
 def write(curves: Mapping[str, LearningCurve], folder: Path) -> list[Path]:
     """Draw the curves, by model, as PNG and SVG; return the files in `folder`. Raises WorkFailed."""
+    import matplotlib as mpl
+
     figure = _figure(curves)
     paths = [folder / f"curves.{suffix}" for suffix in FORMATS]
     for path, suffix in zip(paths, FORMATS, strict=True):
-        with replacing(path) as beside:
+        # The salt: the same curves, the same file.
+        with replacing(path) as beside, mpl.rc_context({"svg.hashsalt": "curves"}):
             figure.savefig(beside, format=suffix, dpi=_DOTS_PER_INCH, metadata=_undated(suffix))
     return paths
 
 
 def _figure(curves: Mapping[str, LearningCurve]) -> Any:
-    import matplotlib as mpl
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    mpl.rcParams["svg.hashsalt"] = "curves"  # the same file for the same curves
     width, height = _PANEL_INCHES
     figure = Figure(figsize=(width * len(_PANELS), height + 0.3 * (1 + len(curves) // _LEGEND_COLUMNS)))
     FigureCanvasAgg(figure)
@@ -66,7 +68,8 @@ def _draw(panel: Any, title: str, lines: Mapping[str, list[float]]) -> None:
         panel.yaxis.set_major_formatter(lambda value, _position: f"{value:.0%}")
     else:
         lowest, share = _LOSS_RANGE
-        panel.set_ylim(lowest, share * max(values[0] for values in lines.values()))
+        firsts = [values[0] for values in lines.values() if math.isfinite(values[0])]
+        panel.set_ylim(lowest, share * max(firsts, default=1.0))
 
 
 def _undated(suffix: str) -> dict[str, str | None]:

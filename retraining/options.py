@@ -536,7 +536,7 @@ class DreamOptions:
     )
     steps: int = _flag(20, "Steps of gradient ascent in each octave.", _count)
     step_size: float = _flag(
-        1.5, "Change of a pixel value of 0 to 255 in a step, on average.", _positive_number
+        2.5, "Change of a pixel value of 0 to 255 in a step, on average.", _positive_number
     )
     octaves: int = _flag(4, "Sizes of the picture, one after the other.", _count)
     octave_scale: float = _flag(1.4, "How much larger the next one is.", _scale)
@@ -631,12 +631,19 @@ class ComparisonOptions:
                     f"--optimizer must be of {', '.join(LEARNING_RATES)}, received '{optimizer}'."
                 )
         for model in self.models:
-            if model in architectures.NAMES:
-                architectures.image_size_of(model, self.image_size)
-            else:
-                self.module(model).check()
+            self._check_model(model)
         if self.output_dir.exists() and not self.output_dir.is_dir():
             raise BadRequest(f"--output_dir must be a folder, received the file '{self.output_dir}'.")
+
+    def _check_model(self, model: str) -> None:
+        if model in architectures.NAMES:
+            architectures.image_size_of(model, self.image_size)
+            return
+        nearest = difflib.get_close_matches(model, architectures.NAMES, n=1, cutoff=0.8)
+        is_module = Path(model).exists() or any(model == known.name for known in catalogue.KNOWN)
+        if nearest and not is_module:
+            raise BadRequest(f"'{model}' is no network that can be trained. Did you mean {nearest[0]}?")
+        self.module(model).check()
 
     def module(self, handle: str) -> ModuleOptions:
         """Return the options of the module that one of `models` names."""

@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import math
+
+from retraining import verdict
+from retraining.comparison_table import Row
+
+
+def row(model: str, validation: float, test: float = 0.5, speed: float = 100) -> Row:
+    return Row(model, "from scratch", validation, test, test, 10, 10, 1.0, speed)
+
+
+def test_best_on_validation_wins_whatever_the_test_says() -> None:
+    rows = [row("a", 0.6, test=0.9), row("b", 0.8, test=0.7)]
+    found = verdict.of(rows, validation_images=100)
+    assert found.winner.model == "b"
+    assert found.close == ()
+
+
+def test_quicker_one_of_equals_wins() -> None:
+    rows = [row("slow", 0.8, speed=10), row("quick", 0.8, speed=20)]
+    found = verdict.of(rows, validation_images=100)
+    assert found.winner.model == "quick"
+    assert [other.model for other in found.close] == ["slow"]
+
+
+def test_what_few_images_cannot_tell_apart_is_said() -> None:
+    rows = [row("a", 0.80), row("b", 0.77), row("c", 0.75)]
+    assert [other.model for other in verdict.of(rows, validation_images=100).close] == ["b"]
+    assert verdict.of(rows, validation_images=10_000).close == ()
+
+
+def test_without_validation_images_the_test_decides() -> None:
+    rows = [row("a", math.nan, test=0.7), row("b", math.nan, test=0.9)]
+    assert verdict.of(rows, validation_images=0).winner.model == "b"
+
+
+def test_without_any_images_one_is_chosen_all_the_same() -> None:
+    rows = [row("a", math.nan, test=math.nan, speed=5), row("b", math.nan, test=math.nan, speed=9)]
+    assert verdict.of(rows, validation_images=0).winner.model == "b"
