@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from retraining import ascent, canvas, console, contact_sheet, export, images, objective
-from retraining.ascent import OF_CLASSES, OF_LAYERS
+from retraining.ascent import OF_CLASSES, OF_LAYERS, Manner
 from retraining.canvas import Canvas
 from retraining.errors import BadRequest
 from retraining.images import ImageSize
@@ -75,7 +75,7 @@ def draw(
 ) -> Iterator[Dream]:
     """Yield the picture of each target, written into the options' folder. Raises WorkFailed."""
     manner = OF_CLASSES if options.class_label else OF_LAYERS
-    start = _start(network, options, photograph)
+    start = _start(network, options, photograph, manner)
     steps = range(len(targets) * options.octaves * options.steps)
     ticks = console.progress(steps, total=len(steps), task="Dreaming", unit="step")
     for target in targets:
@@ -100,12 +100,14 @@ def contact_page(dreams: Sequence[Dream], title: str) -> Image.Image:
     return contact_sheet.page(pictures, title=title)
 
 
-def _start(network: InspectedNetwork, options: DreamOptions, photograph: Image.Image | None) -> Canvas:
+def _start(
+    network: InspectedNetwork, options: DreamOptions, photograph: Image.Image | None, manner: Manner
+) -> Canvas:
+    shape = network.image_size if photograph is None else ImageSize(photograph.height, photograph.width)
+    size = ascent.last_size(network.image_size, shape, manner=manner, options=options)
     if photograph is None:
-        size = ascent.last_size(network.image_size, network.image_size, options)
         return canvas.blank(size, np.random.default_rng([options.seed, 0]))
-    given = ImageSize(photograph.height, photograph.width)
-    return images.resized(photograph, ascent.last_size(network.image_size, given, options))
+    return images.resized(photograph, size)
 
 
 def _as_image(picture: Canvas) -> Image.Image:
