@@ -56,35 +56,43 @@ def retrain(handle: str, images: TrainingImages, options: CompareOptions) -> Con
 
     Raises BadModule or WorkFailed.
     """
-    started = time.monotonic()
-    network = extractor.load(options.comparison.module(handle))
-    cache = BottleneckCache(options.comparison.bottleneck_dir, network)
-    views = bottlenecks.Views(options.distortions, options.comparison.seed)
+    started, settings = time.monotonic(), options.comparison
+    network = extractor.load(settings.module(handle))
+    cache = BottleneckCache(settings.bottleneck_dir, network)
+    views = bottlenecks.Views(options.distortions, settings.seed)
     vectors = bottlenecks.compute(images.dataset, network, cache, views)
     title = _title(handle, network)
-    epochs: list[Epoch] = []
-    clock = [time.monotonic()]
-
     with SummaryWriter(_logs(options, title)) as tensorboard:
-
-        def report(state: Report) -> None:
-            if state.step == 0:
-                return  # an epoch is what ends here, and nothing has been learnt yet
-            tensorboard.add_report(dataclasses.replace(state, step=len(epochs)))
-            seconds = time.monotonic() - clock[0]
-            epochs.append(Epoch(state.training, state.validation, _tested(state.layer, vectors), seconds))
-            clock[0] = time.monotonic()
-
-        layer = classifier.train(vectors, _layer_options(options), on_report=report)
+        record = _EpochRecord(vectors, tensorboard)
+        layer = classifier.train(vectors, _layer_options(options), on_report=record)
     return Contender(
         title=title,
         kind=RETRAINED,
         extractor=network,
         layer=layer,
         bottlenecks=vectors,
-        curve=LearningCurve(tuple(epochs)),
+        curve=LearningCurve(tuple(record.epochs)),
         seconds=time.monotonic() - started,
     )
+
+
+class _EpochRecord:
+    """Takes the reports on a new layer: an epoch ends with each but the first."""
+
+    def __init__(self, vectors: Bottlenecks, tensorboard: SummaryWriter) -> None:
+        self.epochs: list[Epoch] = []
+        self._vectors = vectors
+        self._tensorboard = tensorboard
+        self._began = time.monotonic()
+
+    def __call__(self, state: Report) -> None:
+        if state.step == 0:
+            return  # nothing has been learnt yet
+        seconds = time.monotonic() - self._began
+        self._tensorboard.add_report(dataclasses.replace(state, step=len(self.epochs)))
+        tested = _tested(state.layer, self._vectors)
+        self.epochs.append(Epoch(state.training, state.validation, tested, seconds))
+        self._began = time.monotonic()
 
 
 def train(name: str, optimizer: str, images: TrainingImages, options: CompareOptions) -> Contender:
@@ -92,24 +100,14 @@ def train(name: str, optimizer: str, images: TrainingImages, options: CompareOpt
 
     Raises WorkFailed.
     """
-    settings = options.comparison
-    recipe = Recipe(
-        name=name,
-        optimizer=optimizer,
-        learning_rate=settings.learning_rate,
-        epochs=settings.epochs,
-        batch_size=settings.batch_size,
-        image_size=architectures.image_size_of(name, settings.image_size),
-        width=settings.width,
-        seed=settings.seed,
-        distortions=options.distortions,
-    )
+    settings, recipe = options.comparison, _recipe(name, optimizer, options)
     training = network_training.Training(recipe, images, settings.output_dir / "networks")
     with SummaryWriter(_logs(options, recipe.title), first_step=len(training.epochs)) as tensorboard:
 
         def record(number: int, epoch: Epoch, network: Any) -> None:
             log_lines.epoch_done(recipe.title, number, settings.epochs, epoch)
-            tensorboard.add_report(Report(number, _last_layer(network), epoch.training, epoch.validation))
+            layer = _last_layer(network)
+            tensorboard.add_report(Report(number, layer, epoch.training, epoch.validation))
 
         curve = training.run(record)
     features = _features(training.network, recipe)
@@ -123,6 +121,21 @@ def train(name: str, optimizer: str, images: TrainingImages, options: CompareOpt
         curve=curve,
         seconds=curve.seconds,
         weights=training.path,
+    )
+
+
+def _recipe(name: str, optimizer: str, options: CompareOptions) -> Recipe:
+    settings = options.comparison
+    return Recipe(
+        name=name,
+        optimizer=optimizer,
+        learning_rate=settings.learning_rate,
+        epochs=settings.epochs,
+        batch_size=settings.batch_size,
+        image_size=architectures.image_size_of(name, settings.image_size),
+        width=settings.width,
+        seed=settings.seed,
+        distortions=options.distortions,
     )
 
 

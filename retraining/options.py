@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 from retraining import architectures, catalogue
-from retraining.catalogue import BUILTIN, DEFAULT_MODULE, module_of_architecture
+from retraining.catalogue import DEFAULT_MODULE, module_of_architecture
 from retraining.console import LEVELS
 from retraining.errors import BadRequest
 
@@ -65,6 +65,10 @@ def _finite_number(text: str) -> float:
 
 def _count(text: str) -> int:
     return _number(text, int, "a whole number of at least 1", lambda value: value >= 1)
+
+
+def _several(text: str) -> int:
+    return _number(text, int, "a whole number of at least 2", lambda value: value >= 2)
 
 
 def _count_or_none(text: str) -> int:
@@ -451,18 +455,21 @@ class NetworkOptions:
             self._check_network()
         elif self.weights is not None:
             raise BadRequest("--weights are those of a --network. Name it, or leave the weights out.")
-        if self.graph is None:
+        if self.tfhub_module:
             self.module().check()
 
     def _check_network(self) -> None:
         architectures.image_size_of(self.network, self.image_size)
+        for flag in ("input_tensor_name", "bottleneck_tensor_name", "input_mean", "input_std"):
+            if getattr(self, flag) is not None:
+                raise BadRequest(f"--{flag} is for a frozen graph (.pb). Leave it out with --network.")
         if self.weights is not None and not self.weights.is_file():
             raise BadRequest(f"--weights '{self.weights}' does not exist. compare writes weights.")
 
     def module(self) -> ModuleOptions:
         """Return these flags as those of a module that retrain.py takes."""
         return ModuleOptions(
-            tfhub_module=str(self.graph or self.tfhub_module or BUILTIN),
+            tfhub_module=str(self.graph or self.tfhub_module),
             image_size=self.image_size,
             input_tensor_name=self.input_tensor_name,
             bottleneck_tensor_name=self.bottleneck_tensor_name,
@@ -604,7 +611,9 @@ class ComparisonOptions:
         1.0, "Share of the networks' filters that are kept: 0.25 for a thin version.", _share
     )
     how_many_training_steps: int = _flag(
-        TrainingOptions.how_many_training_steps, "Training steps of a module's new layer.", _count
+        TrainingOptions.how_many_training_steps,
+        "Training steps of a module's new layer, shared out over the epochs.",
+        _several,
     )
     seed: int = _flag(0, "Seed of all that is drawn: same images and seed, same weights.", _count_or_none)
     bottleneck_dir: Path = _flag(

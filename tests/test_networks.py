@@ -12,7 +12,7 @@ from retraining.frozen_graph import forward, static_shapes
 from retraining.network_file import Description
 from retraining.quiet_tensorflow import tf
 
-THIN = {"width": 0.125, "image_size": 80}
+THIN: dict[str, Any] = {"width": 0.125, "image_size": 80}
 
 # At 1,000 classes: parameters, and the shapes that the papers give.
 PUBLISHED: dict[str, tuple[int, dict[str, tuple[int, int, int]]]] = {
@@ -127,7 +127,10 @@ def test_layer_before_a_dropout_keeps_its_name() -> None:
 def test_unknown_network_is_refused_with_the_nearest() -> None:
     with pytest.raises(BadRequest) as caught:
         networks.build("gogglenet", classes=3)
-    assert str(caught.value) == "'gogglenet' is no network of this program. Nearest: googlenet, alexnet, resnet50."
+    assert (
+        str(caught.value)
+        == "'gogglenet' is no network of this program. Nearest: googlenet, alexnet, resnet50."
+    )
 
 
 def test_size_too_small_for_a_network_is_refused() -> None:

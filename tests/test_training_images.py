@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ def found(colour_photos: Path) -> TrainingImages:
     return training_images.usable(dataset.scan(DataOptions(colour_photos)))
 
 
-def epoch(found: TrainingImages, number: int, **views: float) -> list[ImageBatch]:
+def epoch(found: TrainingImages, number: int, **views: Any) -> list[ImageBatch]:
     drawn = training_images.shuffled(
         found.of(Split.TRAINING), SIZE, 20, views=DistortionOptions(**views), seed=(0, number)
     )
