@@ -58,7 +58,7 @@ def write(
 
     `arrays` and `further`, of JSON, are kept beside its weights.
     """
-    text = json.dumps(dataclasses.asdict(description) | dict(further or {}), ensure_ascii=False)
+    text = json.dumps(dataclasses.asdict(description) | dict(further or {}))
     weights = {weight.path: weight.numpy() for weight in network.weights}
     _write(path, weights | dict(arrays or {}), text)
 
@@ -102,6 +102,8 @@ def _description(values: dict[str, Any]) -> Description:
         raise ValueError(f"its description lacks {error}") from error
     if description.name not in architectures.NAMES:
         raise ValueError(f"'{description.name}' is no network")
+    if not isinstance(description.image_size, int) or not 0 < description.width <= 1:
+        raise ValueError(f"it describes {description.image_size} pixels at width {description.width}")
     return description
 
 
@@ -124,5 +126,5 @@ def _read(path: Path) -> tuple[dict[str, NDArray[Any]], str]:
                         array = np.lib.format.read_array(content, allow_pickle=False)
                     arrays[member.removesuffix(".npy")] = array
             return arrays, archive.read(_DESCRIPTION).decode()
-        except (KeyError, EOFError, zipfile.BadZipFile) as error:
+        except (KeyError, EOFError, RuntimeError, zipfile.BadZipFile) as error:
             raise ValueError(str(error)) from error

@@ -20,8 +20,8 @@ KINDS = ("sunflower", "tulip")
 VIEWS = DistortionOptions(flip_left_right=True, random_crop=10)
 
 
-def thin(name: str, *, image_size: int, width: float, epochs: int) -> Recipe:
-    return Recipe(name, "adam", None, epochs, 32, image_size, width, seed=0, distortions=VIEWS)
+def thin(name: str, *, image_size: int, width: float, epochs: int, batch_size: int = 32) -> Recipe:
+    return Recipe(name, "adam", None, epochs, batch_size, image_size, width, seed=0, distortions=VIEWS)
 
 
 RECIPES = {
@@ -30,8 +30,8 @@ RECIPES = {
         thin("alexnet", image_size=67, width=0.25, epochs=20),
         thin("googlenet", image_size=80, width=0.25, epochs=15),
         thin("vgg16", image_size=64, width=0.125, epochs=12),
-        thin("resnet50", image_size=80, width=0.25, epochs=25),
-        thin("inception_v3", image_size=80, width=0.25, epochs=20),
+        thin("resnet50", image_size=80, width=0.25, epochs=20, batch_size=16),
+        thin("inception_v3", image_size=80, width=0.25, epochs=20, batch_size=16),
         thin("xception", image_size=80, width=0.125, epochs=15),
     )
 }

@@ -152,7 +152,7 @@ def test_smallest_size_is_one_that_works(name: str) -> None:
 def stored(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Path]:
     network = networks.build("alexnet", classes=2, **THIN, seed=4)
     path = tmp_path_factory.mktemp("stored") / "alexnet.npz"
-    network_file.write(network, path, Description("alexnet", ("ä", "b"), 80, 0.125))
+    network_file.write(network, path, Description("alexnet", ("ä", "b\udcff"), 80, 0.125))
     return network, path
 
 
@@ -162,7 +162,7 @@ def test_network_that_is_read_is_the_one_that_was_written(stored: tuple[Any, Pat
     np.testing.assert_array_equal(networks.read(path)(photos(80), training=False).numpy(), expected)
     graph = networks.frozen("alexnet", weights=path)
     np.testing.assert_allclose(forward(graph)(photos(80)), expected, rtol=1e-4)
-    assert network_file.read(path).description == Description("alexnet", ("ä", "b"), 80, 0.125)
+    assert network_file.read(path).description == Description("alexnet", ("ä", "b\udcff"), 80, 0.125)
 
 
 def reading(path: Path, name: str | None = None) -> str:
@@ -200,6 +200,14 @@ def test_changed_byte_is_noticed(stored: tuple[Any, Path], tmp_path: Path) -> No
 def test_pickled_objects_are_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "pickled.npz", conv=np.array([{"a": 1}], object))
     assert "allow_pickle=False" in reading(tmp_path / "pickled.npz")
+
+
+def test_description_that_makes_no_sense_is_refused(stored: tuple[Any, Path], tmp_path: Path) -> None:
+    network, path = stored[0], tmp_path / "odd.npz"
+    network_file.write(network, path, Description("alexnet", ("a", "b"), 80, 4.0))
+    assert "it describes 80 pixels at width 4.0" in reading(path)
+    network_file.write(network, path, Description("lenet", ("a", "b"), 80, 1.0))
+    assert "'lenet' is no network" in reading(path)
 
 
 def test_weights_of_another_width_are_refused(tmp_path: Path) -> None:
