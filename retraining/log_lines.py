@@ -107,8 +107,8 @@ def compared_all(result: Verdict, table: str) -> None:
     for row in result.close:
         times = row.images_per_second / result.winner.images_per_second
         log.info(
-            "So few validation images cannot tell %s from it (%s); it classifies %.1f times as many images a "
-            "second.",
+            "With %d validation images, %s may be as good: %s; %.1f times as many images a second.",
+            result.validation_images,
             row.model,
             _reason(row),
             times,

@@ -11,10 +11,11 @@ from retraining.comparison_table import Row
 
 @dataclasses.dataclass(frozen=True)
 class Verdict:
-    """The row of the model to use, and those that the validation images cannot tell from it."""
+    """The row of the model to use, and those that so many validation images cannot tell from it."""
 
     winner: Row
     close: tuple[Row, ...]
+    validation_images: int
 
 
 def of(rows: Sequence[Row], *, validation_images: int) -> Verdict:
@@ -27,7 +28,7 @@ def of(rows: Sequence[Row], *, validation_images: int) -> Verdict:
     winner = max(rows, key=lambda row: (_score(row), row.images_per_second))
     least = _score(winner) - _uncertainty(_score(winner), validation_images)
     close = tuple(row for row in rows if row is not winner and _score(row) >= least)
-    return Verdict(winner, close)
+    return Verdict(winner, close, validation_images)
 
 
 def _score(row: Row) -> float:

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import logging
 import math
 
-from retraining import verdict
+import pytest
+
+from retraining import log_lines, verdict
 from retraining.comparison_table import Row
 
 
@@ -38,3 +41,16 @@ def test_without_validation_images_the_test_decides() -> None:
 def test_without_any_images_one_is_chosen_all_the_same() -> None:
     rows = [row("a", math.nan, test=math.nan, speed=5), row("b", math.nan, test=math.nan, speed=9)]
     assert verdict.of(rows, validation_images=0).winner.model == "b"
+
+
+def test_verdict_is_said_in_words(caplog: pytest.LogCaptureFixture) -> None:
+    rows = [row("slow", 0.80, test=0.75, speed=10), row("quick", 0.78, test=0.7, speed=25)]
+    with caplog.at_level(logging.INFO):
+        log_lines.compared_all(verdict.of(rows, validation_images=50), "the table")
+    assert caplog.messages == [
+        "",
+        "the table",
+        "Use slow: 80.0% on the validation images, 75.0% on the test images.",
+        "With 50 validation images, quick may be as good: 78.0% on the validation images, 70.0% on the test images; "
+        "2.5 times as many images a second.",
+    ]
