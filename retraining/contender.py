@@ -10,6 +10,7 @@ import dataclasses
 import hashlib
 import re
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +62,7 @@ def retrain(handle: str, images: TrainingImages, options: CompareOptions) -> Con
     cache = BottleneckCache(settings.bottleneck_dir, network)
     views = bottlenecks.Views(options.distortions, settings.seed)
     vectors = bottlenecks.compute(images.dataset, network, cache, views)
-    title = _title(handle, network)
+    title = _title(handle, network, settings.models)
     with SummaryWriter(_logs(options, title)) as tensorboard:
         record = _EpochRecord(vectors, tensorboard)
         layer = classifier.train(vectors, _layer_options(options), on_report=record)
@@ -176,10 +177,15 @@ def _tested(layer: SoftmaxLayer, vectors: Bottlenecks) -> Metrics | None:
     return classifier.measure(layer, Batch(testing.vectors, testing.labels)) if len(testing) else None
 
 
-def _title(handle: str, network: FeatureExtractor) -> str:
-    """Return the handle if it is a plain name that can be a folder's, else the module's own name."""
-    is_plain = re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*", handle)
-    return handle if is_plain else network.name
+def _title(handle: str, network: FeatureExtractor, models: Sequence[str]) -> str:
+    """Return the handle if it is a plain name that can be a folder's, else the module's own name.
+
+    Modules of the same name among `models` are told apart by their contents.
+    """
+    if re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*", handle):
+        return handle
+    namesakes = [model for model in models if Path(model).name == Path(handle).name]
+    return network.name if len(namesakes) == 1 else f"{network.name}-{network.fingerprint[:8]}"
 
 
 def _logs(options: CompareOptions, title: str) -> Path:

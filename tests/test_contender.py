@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -70,6 +71,15 @@ def test_module_has_as_many_epochs_as_networks_have(
     losses = [epoch.training.cross_entropy for epoch in model.curve.epochs]
     assert losses == sorted(losses, reverse=True)
     assert comparison.parameters(graph_of(model)) == 48 * 3 + 3 + 48
+
+
+def test_modules_of_one_name_are_told_apart(images: TrainingImages, tf2_module: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy" / tf2_module.name
+    shutil.copytree(tf2_module, copy)
+    both = options(tmp_path, str(tf2_module), str(copy))
+    model = contender.retrain(str(copy), images, both)
+    assert model.title == f"colour_grid-{model.extractor.fingerprint[:8]}"
+    assert (tmp_path / "logs" / model.title / "train").is_dir()
 
 
 def test_weights_of_half_precision_count_too() -> None:
