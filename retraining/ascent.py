@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
 from collections.abc import Callable, Iterator
 
 import numpy as np
 
 from retraining import canvas
 from retraining.canvas import Canvas, View
-from retraining.images import ImageSize
+from retraining.images import ImageSize, Pixels
 from retraining.objective import Objective
 from retraining.options import DreamOptions
 
@@ -30,7 +29,7 @@ class Manner:
 
 
 # A layer is excited everywhere, so each tile counts alone; a class by the picture as a whole, which
-# begins with the coarse shapes. Chosen by eye, on retrained MobileNet and ResNet.
+# begins with coarse shapes. The numbers were chosen by eye, on retrained MobileNet and ResNet.
 OF_LAYERS = Manner(canvas.tiles, power=1.0, diffusion=0.0, first=1.0)
 OF_CLASSES = Manner(canvas.crops, power=1.4, diffusion=0.04, first=0.65)
 
@@ -52,15 +51,51 @@ def climb(
     picture, added = start, np.zeros_like(start)
     for size in octaves(ImageSize(*start.shape[:2]), options):
         ground = canvas.resized(start, size)
-        picture = ground + canvas.resized(added, size)
-        for _ in itertools.islice(ticks, options.steps):
-            views = manner.views(size, objective.size, rng)
-            step = canvas.smoothed(_gradient(objective, picture, views), manner.power)
-            # Normalised: layers differ by orders of magnitude, and no step size would suit them all.
-            step *= options.step_size / 255 / (np.abs(step).mean() + 1e-12)
-            picture = np.clip(canvas.diffused(picture + step, manner.diffusion), 0, 1)
+        enlarged = np.clip(ground + canvas.resized(added, size), 0, 1)
+        walk = _Walk(objective, manner, [ground, enlarged])
+        for number, _ in zip(range(options.steps), ticks, strict=False):
+            # They shrink: a long step goes past what is near, short ones alone never get far.
+            walk.step(options.step_size / 255 * (1 - number / options.steps), rng)
+        picture = walk.picture
         added = picture - ground
     return picture
+
+
+class _Walk:
+    """The way uphill in one octave. A step that leads down is not taken, and the next is half as long."""
+
+    def __init__(self, objective: Objective, manner: Manner, starts: list[Canvas]) -> None:
+        self._objective = objective
+        self._manner = manner
+        self._pace = 1.0
+        # What excites in one size need not in the next: begin where it is highest.
+        heights = [self._height(start) for start in starts]
+        self._reached = max(heights)
+        self.picture = starts[heights.index(self._reached)]
+
+    def step(self, length: float, rng: np.random.Generator) -> None:
+        """Change the pixels by `length` on average, or by less after steps that led down."""
+        step = canvas.smoothed(self._gradient(rng), self._manner.power)
+        # Normalised: layers differ by orders of magnitude, and no length would suit them all.
+        step *= length * self._pace / (np.abs(step).mean() + 1e-12)
+        picture = np.clip(canvas.diffused(self.picture + step, self._manner.diffusion), 0, 1)
+        height = self._height(picture)
+        if height > self._reached:
+            self.picture, self._reached = picture, height
+            self._pace = min(1.0, 1.5 * self._pace)
+        else:
+            self._pace /= 2
+
+    def _height(self, picture: Canvas) -> float:
+        return float(self._objective.heights(_all_of(picture, self._objective, self._manner)).mean())
+
+    def _gradient(self, rng: np.random.Generator) -> Canvas:
+        views = self._manner.views(ImageSize(*self.picture.shape[:2]), self._objective.size, rng)
+        total = np.zeros_like(self.picture)
+        gradients = self._objective.gradients(_seen(self.picture, views))
+        for view, gradient in zip(views, gradients, strict=True):
+            view.add_back(gradient, total)
+        return total
 
 
 def octaves(last: ImageSize, options: DreamOptions) -> list[ImageSize]:
@@ -69,9 +104,7 @@ def octaves(last: ImageSize, options: DreamOptions) -> list[ImageSize]:
     return [ImageSize(round(last.height * scale), round(last.width * scale)) for scale in scales]
 
 
-def last_size(
-    network: ImageSize, picture: ImageSize, *, manner: Manner, options: DreamOptions
-) -> ImageSize:
+def last_size(network: ImageSize, picture: ImageSize, *, manner: Manner, options: DreamOptions) -> ImageSize:
     """Return the size of the last octave of a picture, of which the first covers the network's input.
 
     With `manner.first` below 1 it covers that share of it; the sides' proportion stays.
@@ -82,14 +115,14 @@ def last_size(
 
 
 def value(objective: Objective, picture: Canvas, manner: Manner) -> float:
-    """Return the objective's mean over all of the picture."""
-    views = manner.views(ImageSize(*picture.shape[:2]), objective.size, None)
-    return float(objective.values(np.stack([view.of(picture) for view in views])).mean())
+    """Return the mean of what the objective's target is for all of the picture."""
+    return float(objective.values(_all_of(picture, objective, manner)).mean())
 
 
-def _gradient(objective: Objective, picture: Canvas, views: list[View]) -> Canvas:
-    total = np.zeros_like(picture)
-    gradients = objective.gradients(np.stack([view.of(picture) for view in views]))
-    for view, gradient in zip(views, gradients, strict=True):
-        view.add_back(gradient, total)
-    return total
+def _all_of(picture: Canvas, objective: Objective, manner: Manner) -> Pixels:
+    """Return the views that show all of the picture."""
+    return _seen(picture, manner.views(ImageSize(*picture.shape[:2]), objective.size, None))
+
+
+def _seen(picture: Canvas, views: list[View]) -> Pixels:
+    return np.stack([view.of(picture) for view in views])

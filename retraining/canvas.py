@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Iterator
 from typing import Protocol
 
 import numpy as np
@@ -20,6 +21,10 @@ NOISE = 0.02
 
 CROPS = 4  # views of one step: the whole canvas, and random parts of it
 SMALLEST_CROP = 0.6  # of the canvas's sides
+
+# The mean of a gradient counts as a wave that fits the canvas so many times: as a longer one it would
+# run away with brightness and tint, and without it no picture could have a colour.
+WAVES_OF_TINT = 8
 
 Canvas = NDArray[np.float32]
 Matrix = NDArray[np.float32]
@@ -92,10 +97,7 @@ def crops(canvas: ImageSize, crop: ImageSize, rng: np.random.Generator | None = 
 
     What is to be seen in all of them at once cannot be a pattern that only fits one grid of pixels.
     """
-    boxes = [(0.0, 0.0, 1.0)]
-    for _ in range(CROPS - 1 if rng else 0):
-        share = rng.uniform(SMALLEST_CROP, 1)
-        boxes.append((rng.uniform(0, 1 - share), rng.uniform(0, 1 - share), share))
+    boxes = [(0.0, 0.0, 1.0), *(_random_boxes(rng) if rng else ())]
     return [
         Crop(
             _resampling(canvas.height, crop.height, top, share),
@@ -103,6 +105,13 @@ def crops(canvas: ImageSize, crop: ImageSize, rng: np.random.Generator | None = 
         )
         for top, left, share in boxes
     ]
+
+
+def _random_boxes(rng: np.random.Generator) -> Iterator[tuple[float, float, float]]:
+    """Yield top, left and side of squares in the unit square."""
+    for share in rng.uniform(SMALLEST_CROP, 1, CROPS - 1):
+        top, left = rng.uniform(0, 1 - share, 2)
+        yield top, left, share
 
 
 def blank(size: ImageSize, rng: np.random.Generator) -> Canvas:
@@ -123,7 +132,7 @@ def resized(canvas: Canvas, size: ImageSize) -> Canvas:
 
 
 def smoothed(gradient: Canvas, power: float) -> Canvas:
-    """Return the gradient with its waves divided by their frequency to some power, without its mean.
+    """Return the gradient with its waves divided by their frequency to some power.
 
     Photographs hold far more of long waves than of short ones (Field 1987, J. Opt. Soc. Am. A 4),
     whereas a network's gradient holds mostly short ones, which look like noise.
@@ -131,7 +140,7 @@ def smoothed(gradient: Canvas, power: float) -> Canvas:
     height, width, _ = gradient.shape
     down, right = np.fft.fftfreq(height)[:, np.newaxis], np.fft.rfftfreq(width)
     frequency = np.hypot(down, right)
-    frequency[0, 0] = np.inf  # the mean: brightness and tint are not to run away
+    frequency[0, 0] = WAVES_OF_TINT / max(height, width)
     waves = np.fft.rfft2(gradient, axes=(0, 1)) / frequency[..., np.newaxis] ** power
     smooth: Canvas = np.fft.irfft2(waves, (height, width), axes=(0, 1)).astype(np.float32)
     return smooth
@@ -162,10 +171,12 @@ def _resampling(whole: int, part: int, start: float, share: float) -> Matrix:
     centres = start * whole + (np.arange(part) + 0.5) * scale
     distances = np.abs(np.arange(whole) + 0.5 - centres[:, np.newaxis]) / max(scale, 1)
     weights = np.maximum(0, 1 - distances)
-    return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+    matrix: Matrix = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+    return matrix
 
 
 def _transformed(pixels: Pixels, rows: Matrix, columns: Matrix) -> Pixels:
     height, width, channels = pixels.shape
     tall = (rows @ pixels.reshape(height, -1)).reshape(-1, width, channels)
-    return np.matmul(columns, tall)
+    small: Pixels = np.matmul(columns, tall)
+    return small

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import io
 import math
 import re
@@ -101,12 +102,14 @@ def _resized(image: Image.Image, columns: int) -> Image.Image:
 def _fitting(caption: str, width: int) -> str:
     """Return the caption, or its end where it is too long: there names of layers differ."""
     font = _font(_CAPTION_SIZE)
-    if font.getlength(caption) <= width:
+    if font.getlength(caption[:width]) <= width:
         return caption
-    while caption and font.getlength(f"…{caption}") > width:
-        caption = caption[1:]
-    return f"…{caption}"
+    end = caption[-width:]  # no letter is narrower than a pixel
+    while end and font.getlength(f"…{end}") > width:
+        end = end[1:]
+    return f"…{end}"
 
 
+@functools.cache
 def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     return ImageFont.load_default(size)

@@ -22,6 +22,8 @@ log = logging.getLogger("retraining")
 def deep_dream(options: DeepDreamOptions) -> None:
     """Do all that the command line asks for."""
     console.configure_logging("INFO")
+    options.network.check_files()
+    options.dream.check_files()
     dream = options.dream
     photograph = images.photograph(dream.image) if dream.image else None
 

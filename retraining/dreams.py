@@ -45,7 +45,8 @@ def labels(options: DreamOptions) -> tuple[str, ...]:
     if options.class_label not in known:
         nearest = difflib.get_close_matches(options.class_label, known, n=3, cutoff=0.4) or known[:5]
         raise BadRequest(
-            f"--class '{options.class_label}' is no label of '{options.labels}'. Nearest: {', '.join(nearest)}."
+            f"--class '{options.class_label}' is no label of '{options.labels}'. Nearest: "
+            f"{', '.join(nearest)}."
         )
     return known
 

@@ -29,6 +29,7 @@ log = logging.getLogger("retraining")
 def feature_maps(options: FeatureMapsOptions) -> None:
     """Do all that the command line asks for."""
     console.configure_logging("INFO")
+    options.network.check_files()
     photograph = images.photograph(options.maps.image) if options.maps.image else None
 
     # Only now, since TensorFlow takes seconds to import: a mistake above is answered at once.
@@ -67,7 +68,7 @@ def one_at_each_size(layers: Sequence[Layer]) -> list[Layer]:
     spread = [layer for layer in layers if layer.height * layer.width > 1] or list(layers)
     found = [spread[0]]
     for layer in spread:
-        if layer.height <= (found[-1].height + 1) // 2:
+        if layer.height <= (found[-1].height + 1) // 2 < found[-1].height:
             found.append(layer)
     is_at_last_size = len(found) > 1 and found[-1].height == spread[-1].height
     return [*found[: -1 if is_at_last_size else None], *([spread[-1]] if len(spread) > 1 else [])]

@@ -25,11 +25,15 @@ Values = NDArray[np.float32]
 
 @dataclasses.dataclass(frozen=True)
 class Target:
-    """What is raised: the mean of `tensor_name` over all but the batch, of one `channel` if given."""
+    """What is raised: the mean of `tensor_name` over all but the batch, of one `channel` if given.
+
+    `is_class` says that the tensor holds logits and the channel is a class.
+    """
 
     name: str
     tensor_name: str
     channel: int | None = None
+    is_class: bool = False
 
 
 def of_layer(layer: Layer, channel: int | None) -> Target:
@@ -47,12 +51,14 @@ def of_class(network: InspectedNetwork, labels: Sequence[str], label: str) -> Ta
     """Return the target of a class's logit, `labels` being all of them, in order. Raises BadRequest."""
     tensor_name = _logits(network)
     scores = static_shapes(network.graph.graph_def)[tensor_name][-1]
+    if len(labels) < 2:
+        raise BadRequest(f"--labels names {len(labels)} class; a class is told from others, so name two.")
     if scores != len(labels):
         raise BadRequest(
             f"the graph gives {scores} scores and --labels names {len(labels)}; they must be of the same "
             "training."
         )
-    return Target(label, tensor_name, labels.index(label))
+    return Target(label, tensor_name, labels.index(label), is_class=True)
 
 
 class Objective:
@@ -65,21 +71,28 @@ class Objective:
         self.size: ImageSize = network.image_size
         graph = tf.Graph()
         with graph.as_default():
-            pixels, value = _value(network, target)
-            (gradient,) = tf.gradients(value, pixels)
+            pixels, result = _imported(network, target.tensor_name)
+            value = _value(result, target)
+            height = _height(result, value, target)
+            (gradient,) = tf.gradients(height, pixels)
         if gradient is None:
             raise BadRequest(f"{target.name} of {network.name} does not depend on the image.")
         self._session = tf.compat.v1.Session(graph=graph)
         self._measure: Callable[[Pixels], Values] = self._session.make_callable(value, [pixels])
-        self._climb: Callable[[Pixels], Values] = self._session.make_callable(gradient, [pixels])
+        self._height: Callable[[Pixels], Values] = self._session.make_callable(height, [pixels])
+        self._gradient: Callable[[Pixels], Values] = self._session.make_callable(gradient, [pixels])
 
     def values(self, pixels: Pixels) -> Values:
         """Return the target's value, float32 [n], for float32 [n, height, width, 3] in [0, 1]."""
         return np.concatenate([self._measure(batch) for batch in _batches(pixels)])
 
+    def heights(self, pixels: Pixels) -> Values:
+        """Return what is climbed, float32 [n]: the target's value, and with a class what secures it."""
+        return np.concatenate([self._height(batch) for batch in _batches(pixels)])
+
     def gradients(self, pixels: Pixels) -> Values:
-        """Return the gradient of each picture's value by its pixels, of the shape of `pixels`."""
-        return np.concatenate([self._climb(batch) for batch in _batches(pixels)])
+        """Return the gradient of each picture's height by its pixels, of the shape of `pixels`."""
+        return np.concatenate([self._gradient(batch) for batch in _batches(pixels)])
 
     def __enter__(self) -> Objective:
         return self
@@ -97,15 +110,32 @@ def _batches(pixels: Pixels) -> list[Pixels]:
     return [pixels[start : start + LARGEST_BATCH] for start in range(0, len(pixels), LARGEST_BATCH)]
 
 
-def _value(network: InspectedNetwork, target: Target) -> tuple[tf.Tensor, tf.Tensor]:
-    """Return the input and the target's value, float32 [n], in the default graph."""
-    needed = tf.compat.v1.graph_util.extract_sub_graph(network.graph.graph_def, [op_of(target.tensor_name)])
+def _imported(network: InspectedNetwork, tensor_name: str) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return the network's input and the tensor, in the default graph."""
+    needed = tf.compat.v1.graph_util.extract_sub_graph(network.graph.graph_def, [op_of(tensor_name)])
     pixels, result = tf.graph_util.import_graph_def(
-        needed, return_elements=[network.graph.input_name, target.tensor_name], name=""
+        needed, return_elements=[network.graph.input_name, tensor_name], name=""
     )
+    return pixels, result
+
+
+def _value(result: tf.Tensor, target: Target) -> tf.Tensor:
+    """Return the target's value, float32 [n]."""
     if target.channel is not None:
         result = result[..., target.channel]
-    return pixels, tf.reduce_mean(result, range(1, result.shape.rank))
+    return tf.reduce_mean(result, range(1, result.shape.rank))
+
+
+def _height(result: tf.Tensor, value: tf.Tensor, target: Target) -> tf.Tensor:
+    """Return what is climbed, float32 [n]: of a class its logit, and its lead over all others with it.
+
+    What excites one class may excite another more, and the picture would then be of that one.
+    """
+    chosen = target.channel
+    if chosen is None or not target.is_class:
+        return value
+    others = tf.concat([result[:, :chosen], result[:, chosen + 1 :]], axis=1)
+    return value + value - tf.reduce_logsumexp(others, axis=1)
 
 
 def _logits(network: InspectedNetwork) -> str:

@@ -449,8 +449,6 @@ class NetworkOptions:
                 f"one of --graph, --tfhub_module and --network names the network, received "
                 f"{' and '.join(given) or 'none'}. Give one, such as --tfhub_module builtin."
             )
-        if self.graph is not None and not self.graph.is_file():
-            raise BadRequest(f"--graph '{self.graph}' does not exist. retrain.py writes one.")
         if self.network:
             self._check_network()
         elif self.weights is not None:
@@ -463,6 +461,11 @@ class NetworkOptions:
         for flag in ("input_tensor_name", "bottleneck_tensor_name", "input_mean", "input_std"):
             if getattr(self, flag) is not None:
                 raise BadRequest(f"--{flag} is for a frozen graph (.pb). Leave it out with --network.")
+
+    def check_files(self) -> None:
+        """Raise BadRequest if a file that these flags name is not there."""
+        if self.graph is not None and not self.graph.is_file():
+            raise BadRequest(f"--graph '{self.graph}' does not exist. retrain.py writes one.")
         if self.weights is not None and not self.weights.is_file():
             raise BadRequest(f"--weights '{self.weights}' does not exist. compare writes weights.")
 
@@ -499,7 +502,6 @@ class MapsOptions:
         """Raise BadRequest if these flags contradict each other or what is on disk."""
         if self.image is None and not self.list_layers:
             raise BadRequest("--image is required: the photograph that the network is shown.")
-        _check_image(self.image)
         _check_output_dir(self.output_dir)
 
 
@@ -543,7 +545,9 @@ class DreamOptions:
     )
     steps: int = _flag(20, "Steps of gradient ascent in each octave.", _count)
     step_size: float = _flag(
-        2.5, "Change of a pixel value of 0 to 255 in a step, on average.", _positive_number
+        4.0,
+        "Change of a pixel value of 0 to 255, on average, in the first step of an octave; later ones shrink.",
+        _positive_number,
     )
     octaves: int = _flag(4, "Sizes of the picture, one after the other.", _count)
     octave_scale: float = _flag(1.4, "How much larger the next one is.", _scale)
@@ -556,12 +560,14 @@ class DreamOptions:
             raise BadRequest(
                 "--class raises a logit, --layers and --channel an activation. Give one of them."
             )
-        if self.class_label and not self.labels.is_file():
-            raise BadRequest(f"--labels '{self.labels}' does not exist. retrain.py writes graph and labels.")
         if self.channel is not None and self.layers in ("", ALL_LAYERS):
             raise BadRequest("--channel is one of a named layer. Name it with --layers.")
-        _check_image(self.image)
         _check_output_dir(self.output_dir)
+
+    def check_files(self) -> None:
+        """Raise BadRequest if the labels that these flags need are not there."""
+        if self.class_label and not self.labels.is_file():
+            raise BadRequest(f"--labels '{self.labels}' does not exist. retrain.py writes graph and labels.")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -570,11 +576,6 @@ class DeepDreamOptions:
 
     network: NetworkOptions
     dream: DreamOptions
-
-
-def _check_image(path: Path | None) -> None:
-    if path is not None and not path.is_file():
-        raise BadRequest(f"--image '{path}' is no file. Give a photograph.")
 
 
 def _check_output_dir(path: Path) -> None:
