@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -52,39 +53,42 @@ def climb(
     for size in octaves(ImageSize(*start.shape[:2]), options):
         ground = canvas.resized(start, size)
         enlarged = np.clip(ground + canvas.resized(added, size), 0, 1)
-        walk = _Walk(objective, manner, [ground, enlarged])
-        for number, _ in zip(range(options.steps), ticks, strict=False):
-            # They shrink: a long step goes past what is near, short ones alone never get far.
-            walk.step(options.step_size / 255 * (1 - number / options.steps), rng)
+        walk = _Walk(objective, manner, options, [ground, enlarged])
+        for _ in itertools.islice(ticks, options.steps):
+            walk.step(rng)
         picture = walk.picture
         added = picture - ground
     return picture
 
 
 class _Walk:
-    """The way uphill in one octave. A step that leads down is not taken, and the next is half as long."""
+    """The way up in one octave.
 
-    def __init__(self, objective: Objective, manner: Manner, starts: list[Canvas]) -> None:
+    A step that would lead below its start is not taken, and the next one is half as long.
+    """
+
+    def __init__(
+        self, objective: Objective, manner: Manner, options: DreamOptions, starts: list[Canvas]
+    ) -> None:
         self._objective = objective
         self._manner = manner
-        self._pace = 1.0
+        self._longest = self._length = options.step_size / 255
         # What excites in one size need not in the next: begin where it is highest.
         heights = [self._height(start) for start in starts]
-        self._reached = max(heights)
-        self.picture = starts[heights.index(self._reached)]
+        self._start_height = max(heights)
+        self.picture = starts[heights.index(self._start_height)]
 
-    def step(self, length: float, rng: np.random.Generator) -> None:
-        """Change the pixels by `length` on average, or by less after steps that led down."""
+    def step(self, rng: np.random.Generator) -> None:
+        """Change the pixels by the step size on average, or by less after steps that led down."""
         step = canvas.smoothed(self._gradient(rng), self._manner.power)
         # Normalised: layers differ by orders of magnitude, and no length would suit them all.
-        step *= length * self._pace / (np.abs(step).mean() + 1e-12)
+        step *= self._length / (np.abs(step).mean() + 1e-12)
         picture = np.clip(canvas.diffused(self.picture + step, self._manner.diffusion), 0, 1)
-        height = self._height(picture)
-        if height > self._reached:
-            self.picture, self._reached = picture, height
-            self._pace = min(1.0, 1.5 * self._pace)
+        if self._height(picture) > self._start_height:
+            self.picture = picture
+            self._length = min(self._longest, 1.5 * self._length)
         else:
-            self._pace /= 2
+            self._length /= 2
 
     def _height(self, picture: Canvas) -> float:
         return float(self._objective.heights(_all_of(picture, self._objective, self._manner)).mean())

@@ -86,6 +86,7 @@ def draw(
             contact_sheet.write(_as_image(picture), path)
             before, after = (ascent.value(goal, shown, manner) for shown in (start, _read_back(path)))
             yield Dream(target, path, before, after)
+    next(ticks, None)  # the bar is then full
 
 
 def probability(network: InspectedNetwork, dream: Dream, labels: Sequence[str]) -> float:

@@ -545,9 +545,7 @@ class DreamOptions:
     )
     steps: int = _flag(20, "Steps of gradient ascent in each octave.", _count)
     step_size: float = _flag(
-        4.0,
-        "Change of a pixel value of 0 to 255, on average, in the first step of an octave; later ones shrink.",
-        _positive_number,
+        2.5, "Change of a pixel value of 0 to 255 in a step, on average.", _positive_number
     )
     octaves: int = _flag(4, "Sizes of the picture, one after the other.", _count)
     octave_scale: float = _flag(1.4, "How much larger the next one is.", _scale)

@@ -16,6 +16,7 @@ from retraining.ascent import OF_CLASSES, OF_LAYERS
 from retraining.errors import BadRequest
 from retraining.images import ImageSize
 from retraining.options import DreamOptions, parse_deep_dream
+from retraining.quiet_tensorflow import tf
 from tests.conftest import COLOURS, write_photo
 from tests.test_inspected_network import (
     LISTED,
@@ -135,6 +136,22 @@ def test_picture_of_a_class_is_labelled_as_that_class_with_over_90_percent(
         told = re.fullmatch(rf"The network takes it for {label}: ([\d.]+)%", output.splitlines()[-1])
         assert told is not None
         assert float(told[1]) == pytest.approx(100 * float(score), abs=0.06)
+
+
+def test_layer_that_nothing_excites_is_not_left_lower_than_it_was(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    graph = tf.Graph()
+    with graph.as_default():
+        images = tf.compat.v1.placeholder(tf.float32, [None, 16, 16, 3], "Placeholder")
+        edges = tf.constant([[1.0, -1.0]])[..., tf.newaxis, tf.newaxis] * tf.ones([1, 2, 3, 1])
+        maps = tf.negative(tf.square(tf.nn.conv2d(images, edges, 1, "VALID")), name="flatness")
+        tf.reduce_mean(maps, [1, 2], name="features")
+    (tmp_path / "graph.pb").write_bytes(graph.as_graph_def().SerializeToString())
+    words = ("--graph", tmp_path / "graph.pb", "--layers", "network/flatness", "--step_size", "50")
+    assert dream(*words, "--steps", "8", "--octaves", "2", "--output_dir", tmp_path) == 0
+    ((before, after),) = rises(capsys.readouterr().out).values()
+    assert before < after < 0
 
 
 def test_same_seed_gives_the_same_bytes_and_another_seed_others(graph: Path, tmp_path: Path) -> None:
