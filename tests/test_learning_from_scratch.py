@@ -31,7 +31,7 @@ RECIPES = {
         thin("googlenet", image_size=80, width=0.25, epochs=15),
         thin("vgg16", image_size=64, width=0.125, epochs=12),
         thin("resnet50", image_size=80, width=0.25, epochs=20, batch_size=16),
-        thin("inception_v3", image_size=80, width=0.25, epochs=20, batch_size=16),
+        thin("inception_v3", image_size=112, width=0.25, epochs=24, batch_size=16),
         thin("xception", image_size=80, width=0.125, epochs=15),
     )
 }
