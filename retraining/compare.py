@@ -13,6 +13,8 @@ from __future__ import annotations
 import sys
 
 from retraining import console, dataset, requirement
+from retraining.dataset import Dataset, Split
+from retraining.errors import BadRequest
 from retraining.options import CompareOptions, parse_compare
 
 
@@ -21,6 +23,7 @@ def compare(options: CompareOptions) -> None:
     console.configure_logging("INFO")
     requirement.check("matplotlib", purpose="the curves are drawn", extra="compare")
     found = dataset.scan(options.data)
+    _check_held_out(found)
 
     # Only now, since TensorFlow takes seconds to import: a mistake above is answered at once.
     from retraining import comparison, log_lines, training_images
@@ -29,6 +32,14 @@ def compare(options: CompareOptions) -> None:
     images = training_images.usable(found)
     result = comparison.run(images, options)
     comparison.write(result, options.comparison.output_dir)
+
+
+def _check_held_out(found: Dataset) -> None:
+    if all(image.split is Split.TRAINING for image in found.images):
+        raise BadRequest(
+            "a comparison needs images that no model is trained on, and none is held out. Raise "
+            "--validation_percentage and --testing_percentage, or add images."
+        )
 
 
 def main(argv: list[str] | None = None) -> int:

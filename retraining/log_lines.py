@@ -107,7 +107,7 @@ def compared_all(result: Verdict, table: str) -> None:
     for row in result.close:
         times = row.images_per_second / result.winner.images_per_second
         log.info(
-            "With %d validation images, %s may be as good: %s; %.1f times as many images a second.",
+            "With %d validation images, %s may be as good: %s; %.2g times as many images a second.",
             result.validation_images,
             row.model,
             _reason(row),
@@ -117,5 +117,5 @@ def compared_all(result: Verdict, table: str) -> None:
 
 def _reason(row: Row) -> str:
     shares = {"validation": row.validation_accuracy, "test": row.test_accuracy}
-    shown = [f"{share:.1%} on the {name} images" for name, share in shares.items() if not math.isnan(share)]
-    return ", ".join(shown) or "nothing was held out to tell them apart"
+    shown = (f"{share:.1%} on the {name} images" for name, share in shares.items() if not math.isnan(share))
+    return ", ".join(shown)

@@ -26,19 +26,18 @@ def of(rows: Sequence[Row], *, validation_images: int) -> Verdict:
     test has to do.
     """
     winner = max(rows, key=lambda row: (_score(row), row.images_per_second))
+    if not validation_images:
+        return Verdict(winner, (), validation_images)
     least = _score(winner) - _uncertainty(_score(winner), validation_images)
     close = tuple(row for row in rows if row is not winner and _score(row) >= least)
     return Verdict(winner, close, validation_images)
 
 
 def _score(row: Row) -> float:
-    """Return the accuracy that a model is chosen by; a training that came to NaN loses."""
-    for accuracy in (row.validation_accuracy, row.test_accuracy):
-        if not math.isnan(accuracy):
-            return accuracy
-    return -1.0
+    """Return the accuracy that a model is chosen by."""
+    return row.test_accuracy if math.isnan(row.validation_accuracy) else row.validation_accuracy
 
 
 def _uncertainty(accuracy: float, images: int) -> float:
     """Return the standard error of an accuracy over so many images."""
-    return math.sqrt(accuracy * (1 - accuracy) / images) if images and accuracy > 0 else 0.0
+    return math.sqrt(accuracy * (1 - accuracy) / images)

@@ -181,6 +181,18 @@ def test_output_dir_that_is_a_file_is_refused(tmp_path: Path) -> None:
     )
 
 
+def test_images_that_no_model_is_trained_on_are_asked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photos = write_colour_photos(tmp_path / "photos", per_class=30)
+    none = ("--validation_percentage", "0", "--testing_percentage", "0")
+    assert compare.main(words(photos, tmp_path, "alexnet", *none)) == 2
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        "compare: error: a comparison needs images that no model is trained on, and none is held out. Raise "
+        "--validation_percentage and --testing_percentage, or add images."
+    )
+
+
 def test_matplotlib_is_asked_for_before_any_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

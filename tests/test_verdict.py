@@ -38,11 +38,6 @@ def test_without_validation_images_the_test_decides() -> None:
     assert verdict.of(rows, validation_images=0).winner.model == "b"
 
 
-def test_without_any_images_one_is_chosen_all_the_same() -> None:
-    rows = [row("a", math.nan, test=math.nan, speed=5), row("b", math.nan, test=math.nan, speed=9)]
-    assert verdict.of(rows, validation_images=0).winner.model == "b"
-
-
 def test_verdict_is_said_in_words(caplog: pytest.LogCaptureFixture) -> None:
     rows = [row("slow", 0.80, test=0.75, speed=10), row("quick", 0.78, test=0.7, speed=25)]
     with caplog.at_level(logging.INFO):
