@@ -48,55 +48,62 @@ def climb(
     Each octave is a size of the picture; what the one before has added to `start` is enlarged and
     gone on with. One of `ticks` is taken for each step.
     """
-    rng = np.random.default_rng([options.seed, 1])
+    walk = _Walk(objective, manner, options)
     picture, added = start, np.zeros_like(start)
     for size in octaves(ImageSize(*start.shape[:2]), options):
         ground = canvas.resized(start, size)
         enlarged = np.clip(ground + canvas.resized(added, size), 0, 1)
-        walk = _Walk(objective, manner, options, [ground, enlarged])
-        for _ in itertools.islice(ticks, options.steps):
-            walk.step(rng)
-        picture = walk.picture
+        picture = walk.up_from(ground, enlarged, ticks)
         added = picture - ground
     return picture
 
 
 class _Walk:
-    """The way up in one octave.
+    """The way up: boldly, with steps of one length, or with care, where those lead down in the end."""
 
-    A step that would lead below its start is not taken, and the next one is half as long.
-    """
-
-    def __init__(
-        self, objective: Objective, manner: Manner, options: DreamOptions, starts: list[Canvas]
-    ) -> None:
+    def __init__(self, objective: Objective, manner: Manner, options: DreamOptions) -> None:
         self._objective = objective
         self._manner = manner
-        self._longest = self._length = options.step_size / 255
-        # What excites in one size need not in the next: begin where it is highest.
-        heights = [self._height(start) for start in starts]
-        self._start_height = max(heights)
-        self.picture = starts[heights.index(self._start_height)]
+        self._steps = options.steps
+        self._length = options.step_size / 255
+        self._rng = np.random.default_rng([options.seed, 1])
 
-    def step(self, rng: np.random.Generator) -> None:
-        """Change the pixels by the step size on average, or by less after steps that led down."""
-        step = canvas.smoothed(self._gradient(rng), self._manner.power)
+    def up_from(self, ground: Canvas, enlarged: Canvas, ticks: Iterator[object]) -> Canvas:
+        """Return a picture that is higher than `ground`, the start, in the same size as `enlarged`."""
+        picture = enlarged
+        for _ in itertools.islice(ticks, self._steps):
+            picture = self._stepped(picture, self._length)
+        if self._height(picture) > self._height(ground):
+            return picture
+        # Of a layer that hardly anything excites more than grey does.
+        return self._up_with_care(max(ground, enlarged, key=self._height))
+
+    def _up_with_care(self, picture: Canvas) -> Canvas:
+        """Return the picture after steps that all led up: after one that did not the next is half as long."""
+        height, length = self._height(picture), self._length
+        for _ in range(self._steps):
+            stepped = self._stepped(picture, length)
+            reached = self._height(stepped)
+            if reached > height:
+                picture, height = stepped, reached
+            else:
+                length /= 2
+        return picture
+
+    def _stepped(self, picture: Canvas, length: float) -> Canvas:
+        """Return the picture, its pixels changed by `length` on average."""
+        step = canvas.smoothed(self._gradient(picture), self._manner.power)
         # Normalised: layers differ by orders of magnitude, and no length would suit them all.
-        step *= self._length / (np.abs(step).mean() + 1e-12)
-        picture = np.clip(canvas.diffused(self.picture + step, self._manner.diffusion), 0, 1)
-        if self._height(picture) > self._start_height:
-            self.picture = picture
-            self._length = min(self._longest, 1.5 * self._length)
-        else:
-            self._length /= 2
+        step *= length / (np.abs(step).mean() + 1e-12)
+        return np.clip(canvas.diffused(picture + step, self._manner.diffusion), 0, 1)
 
     def _height(self, picture: Canvas) -> float:
         return float(self._objective.heights(_all_of(picture, self._objective, self._manner)).mean())
 
-    def _gradient(self, rng: np.random.Generator) -> Canvas:
-        views = self._manner.views(ImageSize(*self.picture.shape[:2]), self._objective.size, rng)
-        total = np.zeros_like(self.picture)
-        gradients = self._objective.gradients(_seen(self.picture, views))
+    def _gradient(self, picture: Canvas) -> Canvas:
+        views = self._manner.views(ImageSize(*picture.shape[:2]), self._objective.size, self._rng)
+        total = np.zeros_like(picture)
+        gradients = self._objective.gradients(_seen(picture, views))
         for view, gradient in zip(views, gradients, strict=True):
             view.add_back(gradient, total)
         return total
