@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from retraining.errors import BadImage
+from retraining.errors import BadImage, BadRequest
 
 Pixels = NDArray[np.float32]
 
@@ -91,10 +91,10 @@ def decode(content: bytes, size: ImageSize) -> Pixels:
     return resized(upright(content, size), size)
 
 
-def upright(content: bytes, least: ImageSize) -> Image.Image:
+def upright(content: bytes, least: ImageSize | None = None) -> Image.Image:
     """Return the image of a file's bytes in 8-bit RGB, in its own size or, of a JPEG, a smaller one.
 
-    A JPEG is decoded at 1/2, 1/4 or 1/8 where that is no smaller than `least` either way: its blocks
+    With `least`, a JPEG is decoded at 1/2, 1/4 or 1/8 where that is no smaller either way: its blocks
     of 8x8 pixels are frequencies, of which the high ones, that resizing would take away, are then
     never computed. The camera's orientation (EXIF) is applied, transparency goes over white. Of an
     animation the first frame is taken. Raises BadImage with the reason.
@@ -103,9 +103,10 @@ def upright(content: bytes, least: ImageSize) -> Image.Image:
         raise BadImage("is empty")
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
-            lies = image.getexif().get(_ORIENTATION, 1) in _LYING
-            stored = (least.height, least.width) if lies else (least.width, least.height)
-            image.draft(None, stored)  # of any other format, does nothing
+            if least is not None:
+                lies = image.getexif().get(_ORIENTATION, 1) in _LYING
+                stored = (least.height, least.width) if lies else (least.width, least.height)
+                image.draft(None, stored)  # of any other format, does nothing
             ImageOps.exif_transpose(image, in_place=True)
             return _rgb(image)
     except UnidentifiedImageError as error:
@@ -137,6 +138,14 @@ def _is_cut_short(content: bytes, error: Exception) -> bool:
         return len(content) < int.from_bytes(content[4:8], "little") + 8
     # An end marker of JPEG after its last scan began.
     return content.startswith(b"\xff\xd8") and b"\xff\xd9" not in content[content.rfind(b"\xff\xda") :]
+
+
+def photograph(path: Path) -> Image.Image:
+    """Return the image that --image names, as `upright` does. Raises BadRequest."""
+    try:
+        return upright(read(path))
+    except BadImage as error:
+        raise BadRequest(f"--image '{path}' {error.reason}. Give a photograph.") from error
 
 
 def resized(
