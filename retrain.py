@@ -53,14 +53,8 @@ def retrain(options: RetrainOptions) -> None:
             tensorboard.add_report(state)
 
         store = export.IntermediateGraphs(network, options.output)
-        batches = None
-        if options.distortions.are_fresh():
-            batches = FreshViews(
-                vectors.training,
-                network,
-                options=options.distortions,
-                training_options=options.training,
-            ).batches()
+        fresh = FreshViews(vectors.training, network, options=options.distortions, settings=options.training)
+        batches = fresh.batches() if options.distortions.are_fresh() else None
         layer = classifier.train(vectors, options.training, batches=batches, store=store, on_report=report)
         result = evaluation.evaluate(layer, vectors, options.training)
         log_lines.evaluated(result, list_misclassified=options.output.print_misclassified_test_images)

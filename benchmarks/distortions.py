@@ -60,7 +60,7 @@ def fresh_views(training: BottleneckSet, network: FeatureExtractor) -> list[Roun
     network.extract(pixels[:BATCH_SIZE])  # its session: starting one is no part of a step
     rounds = []
     for _ in range(ROUNDS):
-        views = FreshViews(training, network, options=DISTORTIONS, training_options=options)
+        views = FreshViews(training, network, options=DISTORTIONS, settings=options)
         rounds.append(
             Round(
                 draw=rate(count, lambda: list(map(len, pipeline.ahead(paths, draw, lookahead=64)))),

@@ -37,14 +37,14 @@ class FreshViews:
         extractor: FeatureExtractor,
         *,
         options: DistortionOptions,
-        training_options: TrainingOptions,
+        settings: TrainingOptions,
     ) -> None:
         self._training = training
         self._extractor = extractor
         self._options = options
-        self._steps = training_options.how_many_training_steps
-        self._count = training_options.train_batch_size
-        self._seed = training_options.seed
+        self._steps = settings.how_many_training_steps
+        self._count = settings.train_batch_size
+        self._seed = settings.seed
         self._least = distortions.least_size(extractor.image_size, options)
         self._gone: set[int] = set()
 

@@ -22,7 +22,7 @@ TRAINING = TrainingOptions(how_many_training_steps=7, train_batch_size=25, seed=
 def batches(
     computed: Computed, network: FeatureExtractor, training: TrainingOptions = TRAINING
 ) -> list[classifier.Batch]:
-    views = FreshViews(computed.bottlenecks.training, network, options=FLIPPED, training_options=training)
+    views = FreshViews(computed.bottlenecks.training, network, options=FLIPPED, settings=training)
     return list(views.batches())
 
 
@@ -82,7 +82,7 @@ def test_photograph_that_vanishes_during_the_training_is_trained_on_undistorted(
     training = computed.bottlenecks.training
     gone = dataclasses.replace(training, paths=(tmp_path / "gone.jpg", *training.paths[1:]))
     everything = dataclasses.replace(TRAINING, train_batch_size=-1, how_many_training_steps=3)
-    views = FreshViews(gone, network, options=FLIPPED, training_options=everything)
+    views = FreshViews(gone, network, options=FLIPPED, settings=everything)
     for batch in views.batches():
         np.testing.assert_array_equal(batch.vectors[0], training.vectors[0])
     assert [record.getMessage() for record in caplog.records] == [
