@@ -33,6 +33,7 @@ def retrain(options: RetrainOptions) -> None:
         summaries,
     )
     from retraining.bottleneck_cache import BottleneckCache
+    from retraining.fresh_views import FreshViews
 
     log_lines.found(images)
     network = extractor.load(options.module)
@@ -52,7 +53,15 @@ def retrain(options: RetrainOptions) -> None:
             tensorboard.add_report(state)
 
         store = export.IntermediateGraphs(network, options.output)
-        layer = classifier.train(vectors, options.training, store=store, on_report=report)
+        batches = None
+        if options.distortions.are_fresh():
+            batches = FreshViews(
+                vectors.training,
+                network,
+                options=options.distortions,
+                training_options=options.training,
+            ).batches()
+        layer = classifier.train(vectors, options.training, batches=batches, store=store, on_report=report)
         result = evaluation.evaluate(layer, vectors, options.training)
         log_lines.evaluated(result, list_misclassified=options.output.print_misclassified_test_images)
 

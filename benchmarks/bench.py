@@ -64,7 +64,7 @@ def _measured(options: BenchOptions, scratch: Path) -> str:
     stage = bottleneck_stage.measure(images, network, repeat=options.repeat)
     vectors = bottlenecks.compute(images, network, BottleneckCache(paths.bottleneck_dir, network))
     steps = training.measure(vectors, network, repeat=options.repeat)
-    rows = [*table.stage_rows(stage), *table.training_rows(steps), *table.command_rows(times)]
+    rows = [*table.stage_rows(stage), *table.training_rows(steps), *table.command_rows(times, stage)]
     if peaks is not None:
         rows += table.memory_rows(peaks)
     subject = f"{len(files):,} images; module {network.name}; median of {options.repeat} rounds"

@@ -9,11 +9,13 @@ changed again. What another version has written is left alone.
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -50,18 +52,28 @@ class BottleneckCache:
         # 64 bits of the fingerprint keep modules apart as well as 256 and leave the path legible.
         self.folder = bottleneck_dir / f"{extractor.name}-{extractor.fingerprint[:16]}"
         self._feature_size = extractor.feature_size
-        self._vectors: dict[bytes, Vectors] = {}
+        self._places: dict[bytes, _Place] = {}
         self._unwritten: dict[bytes, Vectors] = {}
         for path in self._shards():
             self._load(path)
 
     def get(self, key: bytes) -> Vectors | None:
-        """Return float32 [feature_size] for a key, or None."""
-        return self._vectors.get(key)
+        """Return float32 [feature_size] for a key, or None. Threads may call it at once."""
+        unwritten = self._unwritten.get(key)
+        place = self._places.get(key)
+        if unwritten is not None or place is None:
+            return unwritten
+        try:
+            vectors = _vectors(place.shard, self._feature_size)
+        except (OSError, ValueError):  # gone or cut since it was read: another run set it aside
+            return None
+        vector: Vectors = vectors[place.record]
+        return vector
 
     def add(self, key: bytes, vector: Vectors) -> None:
         """Keep float32 [feature_size] under a key of KEY_BYTES; a full shard is written at once."""
-        self._vectors[key] = self._unwritten[key] = vector
+        # A copy: a row of a batch would keep the whole batch in memory.
+        self._unwritten[key] = vector.copy()
         if len(self._unwritten) == SHARD_SIZE:
             self.flush()
 
@@ -81,7 +93,11 @@ class BottleneckCache:
                 f"vectors cannot be kept in '{self.folder}': {reason(error)}. Those of earlier shards are "
                 "kept; free some space, or name another place with --bottleneck_dir, and run again."
             ) from error
+        self._note(path, self._unwritten)
         self._unwritten = {}
+
+    def _note(self, shard: Path, keys: Iterable[bytes]) -> None:
+        self._places.update({key: _Place(shard, record) for record, key in enumerate(keys)})
 
     def _shards(self) -> Iterator[Path]:
         try:
@@ -94,7 +110,7 @@ class BottleneckCache:
 
     def _load(self, path: Path) -> None:
         try:
-            self._vectors.update(read_shard(path, self._feature_size))
+            self._note(path, read_keys(path, self._feature_size))
         except tf.errors.NotFoundError:
             pass  # another run has just set it aside
         except DamagedShard as error:
@@ -108,23 +124,39 @@ class BottleneckCache:
             )
 
 
-def read_shard(path: Path, feature_size: int) -> dict[bytes, Vectors]:
-    """Return the vectors of a shard by key. Raises DamagedShard."""
-    records: list[bytes] = []
+class _Place(NamedTuple):
+    """Where a vector lies: so much is kept in memory of each, and no more."""
+
+    shard: Path
+    record: int
+
+
+def read_keys(path: Path, feature_size: int) -> list[bytes]:
+    """Return the keys in a shard, all of whose bytes are checked. Raises DamagedShard."""
+    keys = []
+    record_size = KEY_BYTES + feature_size * _FLOAT.itemsize
     try:
-        for batch in tf.data.TFRecordDataset(str(path)).batch(SHARD_SIZE).as_numpy_iterator():
-            records.extend(batch)
+        for record in tf.compat.v1.io.tf_record_iterator(str(path)):
+            if len(record) != record_size:
+                raise DamagedShard("a record of another length")
+            keys.append(record[:KEY_BYTES])
     except (tf.errors.DataLossError, tf.errors.OutOfRangeError) as error:
         raise DamagedShard(str(error).split("{{node")[0].strip() or "checksum") from error
     match = _SHARD_NAME.fullmatch(path.name)
-    if match is None or len(records) != int(match[1]):
-        raise DamagedShard(f"{len(records)} records where its name promises another number")
-    if any(len(record) != KEY_BYTES + feature_size * _FLOAT.itemsize for record in records):
-        raise DamagedShard("a record of another length")
-    return {
-        record[:KEY_BYTES]: np.frombuffer(record, _FLOAT, offset=KEY_BYTES).astype(np.float32)
-        for record in records
-    }
+    if match is None or len(keys) != int(match[1]):
+        raise DamagedShard(f"{len(keys)} records where its name promises another number")
+    return keys
+
+
+@functools.lru_cache(maxsize=16)  # images are asked for in about the order in which they were written
+def _vectors(path: Path, feature_size: int) -> Vectors:
+    """Return float32 [n, feature_size], the vectors of a shard that has been checked."""
+    # The form of TFRecord: length (8 bytes) and its checksum (4), the record, its checksum (4).
+    record = np.dtype(
+        [("head", "V12"), ("key", f"V{KEY_BYTES}"), ("vector", _FLOAT, feature_size), ("checksum", "V4")]
+    )
+    vectors: Vectors = np.fromfile(path, record)["vector"].astype(np.float32)
+    return vectors
 
 
 def _set_aside(path: Path) -> None:

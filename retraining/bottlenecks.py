@@ -11,13 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from retraining import console, distortions, images, pipeline
+from retraining import console, distortions, images, matrix, pipeline
 from retraining.bottleneck_cache import BottleneckCache
 from retraining.dataset import Dataset, LabelledImage, Split
 from retraining.errors import BadImage, WorkFailed
 from retraining.extractor import BATCH_SIZE, FeatureExtractor, Vectors
 from retraining.images import Pixels
 from retraining.options import DistortionOptions
+
+_SPLITS = tuple(Split)
+_ROWS_AT_ONCE = 4096
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,15 +64,18 @@ class Bottlenecks:
 
 @dataclasses.dataclass(frozen=True)
 class Views:
-    """Which views are drawn of a training image; without distortions, the image itself is the one."""
+    """Which views are kept of a training image; without distortions, the image itself is the one."""
 
     distortions: DistortionOptions = DistortionOptions()
     seed: int = 0
 
+    def distorts(self, split: Split) -> bool:
+        """Return whether distorted views are kept of a set's images: only ever of training images."""
+        return split is Split.TRAINING and self.distortions.are_on() and not self.distortions.are_fresh()
+
     def of(self, split: Split) -> int:
-        """Return how many views an image of a set has. Only training images are ever distorted."""
-        distorted = split is Split.TRAINING and self.distortions.are_on()
-        return self.distortions.distorted_views if distorted else 1
+        """Return how many views are kept of an image of a set."""
+        return self.distortions.distorted_views if self.distorts(split) else 1
 
     def key(self, digest: bytes, view: int) -> bytes:
         """Return the key of a distorted view of the file with the SHA-256 `digest`."""
@@ -114,7 +120,7 @@ def compute(
 
 
 class _Run:
-    """The matrix of vectors while it fills: a row for each view of each image."""
+    """The matrix of vectors while it fills: a row for each view of each image, set after set."""
 
     def __init__(
         self,
@@ -124,14 +130,24 @@ class _Run:
         views: Views,
     ) -> None:
         self.items = items
-        counts = [views.of(item.split) for item in items]
-        self.item_of_row = np.repeat(np.arange(len(items)), counts)
-        self.vectors = np.empty((len(self.item_of_row), extractor.feature_size), np.float32)
+        counts = np.array([views.of(item.split) for item in items])
+        # By set, so that each set's matrix is a part of this one, and no copy of it.
+        order = np.argsort([_SPLITS.index(item.split) for item in items], kind="stable")
+        self.item_of_row = np.repeat(order, counts[order])
+        self.vectors = matrix.allocate(len(self.item_of_row), extractor.feature_size, cache.folder)
         self.keys: list[bytes] = [b""] * len(self.item_of_row)
         self.digests: list[bytes] = [b""] * len(items)
         self.reasons: dict[int, str] = {}  # by the number of an image that cannot be used
-        self._first_row = np.cumsum([0, *counts])
-        self._lookahead = max(4, 2 * BATCH_SIZE // max(counts))
+        self._first_row = np.empty(len(items), np.int64)
+        self._first_row[order] = np.cumsum(counts[order]) - counts[order]
+        self._counts = counts
+        self._least = {
+            split: distortions.least_size(extractor.image_size, views.distortions)
+            if views.distorts(split)
+            else extractor.image_size
+            for split in Split
+        }
+        self._lookahead = max(4, 2 * BATCH_SIZE // int(counts.max()))
         self._extractor = extractor
         self._cache = cache
         self._views = views
@@ -168,13 +184,15 @@ class _Run:
             digest = images.digest(content)
             views = self._cached(number, digest)
             if any(view.vector is None for view in views):
-                views = self._drawn(number, views, images.upright(content))
+                image = images.upright(content, self._least[self.items[number].split])
+                views = self._drawn(number, views, image)
             return _Prepared(number, tuple(views), digest)
         except BadImage as error:
             return _Prepared(number, reason=error.reason)
 
     def _cached(self, number: int, digest: bytes) -> list[_View]:
-        rows = range(self._first_row[number], self._first_row[number + 1])
+        first = int(self._first_row[number])
+        rows = range(first, first + int(self._counts[number]))
         keys = [digest]
         if self._is_distorted(number):
             keys = [self._views.key(digest, view) for view in range(len(rows))]
@@ -197,7 +215,7 @@ class _Run:
         return distortions.draw(image, self._extractor.image_size, self._views.distortions, rng)
 
     def _is_distorted(self, number: int) -> bool:
-        return self.items[number].split is Split.TRAINING and self._views.distortions.are_on()
+        return self._views.distorts(self.items[number].split)
 
     def _extract(self, batch: list[_View]) -> None:
         pixels = np.stack([view.pixels for view in batch if view.pixels is not None])
@@ -213,8 +231,7 @@ class _Run:
         for view, vector, is_usable in zip(batch, vectors, are_numbers, strict=True):
             self.vectors[view.row] = vector
             if is_usable:
-                # A copy: a row of the batch would keep the whole batch in memory.
-                self._cache.add(view.key, vector.copy())
+                self._cache.add(view.key, vector)
             else:
                 reason = f"makes module {self._extractor.name} give values that are not numbers"
                 self.reasons[int(self.item_of_row[view.row])] = reason
@@ -223,18 +240,17 @@ class _Run:
 def _by_split(dataset: Dataset, run: _Run) -> Bottlenecks:
     items, skipped = run.items, run.reasons
     used = [number for number in range(len(items)) if number not in skipped]
+    split_of_row = np.array([_SPLITS.index(item.split) for item in items])[run.item_of_row]
+    is_used = np.isin(run.item_of_row, list(skipped), invert=True)
+    paths = {number: items[number].path for number in used}  # one for all views of an image
 
     def of(split: Split) -> BottleneckSet:
-        rows = [
-            row
-            for row, number in enumerate(run.item_of_row)
-            if items[number].split is split and number not in skipped
-        ]
-        numbers = run.item_of_row[rows]
+        (rows,) = np.nonzero((split_of_row == _SPLITS.index(split)) & is_used)
+        numbers = run.item_of_row[rows].tolist()
         return BottleneckSet(
-            vectors=run.vectors[rows],
+            vectors=_together(run.vectors, rows),
             labels=np.array([items[number].label for number in numbers], np.int64),
-            paths=tuple(items[number].path for number in numbers),
+            paths=tuple(paths[number] for number in numbers),
             keys=tuple(run.keys[row] for row in rows),
         )
 
@@ -246,3 +262,15 @@ def _by_split(dataset: Dataset, run: _Run) -> Bottlenecks:
         digests=tuple(run.digests[number] for number in used),
         skipped=tuple(SkippedImage(items[number].path, skipped[number]) for number in sorted(skipped)),
     )
+
+
+def _together(vectors: Vectors, rows: NDArray[np.int64]) -> Vectors:
+    """Return these ascending rows as one part of the matrix, in which they move up over those left out."""
+    if len(rows) == 0:
+        return vectors[:0]
+    first = int(rows[0])
+    if rows[-1] - first + 1 != len(rows):
+        for start in range(0, len(rows), _ROWS_AT_ONCE):
+            moved = vectors[rows[start : start + _ROWS_AT_ONCE]]
+            vectors[first + start : first + start + len(moved)] = moved
+    return vectors[first : first + len(rows)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
 import numpy as np
@@ -90,6 +90,11 @@ class Sampler:
         rows: NDArray[np.int64] = self._rows[self._starts[classes] + within]
         return rows
 
+    def batches(self, options: TrainingOptions) -> Iterator[Batch]:
+        """Yield a batch for each step of the training."""
+        for _ in range(options.how_many_training_steps):
+            yield self.batch(options.train_batch_size)
+
     def batch(self, count: int) -> Batch:
         """Return the vectors and labels of a draw."""
         rows = self.draw(count)
@@ -125,24 +130,26 @@ def train(
     bottlenecks: Bottlenecks,
     options: TrainingOptions,
     *,
+    batches: Iterable[Batch] | None = None,
     store: Store | None = None,
     on_report: Callable[[Report], None] | None = None,
 ) -> SoftmaxLayer:
     """Return the layer after `options.how_many_training_steps` steps.
 
-    `on_report` is called every `options.eval_step_interval` steps and after the last. It and `store`
-    get the live layer, to be read before they return. Raises WorkFailed at the step at which the
-    training is seen to diverge; a layer that has diverged is neither stored nor reported.
+    `batches` has one for each step; without it they are drawn from the training set. `on_report` is
+    called every `options.eval_step_interval` steps and after the last. It and `store` get the live
+    layer, to be read before they return. Raises WorkFailed at the step at which the training is seen
+    to diverge; a layer that has diverged is neither stored nor reported.
     """
     # One stream a purpose: more reports must not change the training.
     initial, training, held_out_rng = np.random.default_rng(options.seed).spawn(3)
     layer = _initial(bottlenecks, initial)
     held_out = Sampler(bottlenecks.validation, held_out_rng)
-    sampler = Sampler(bottlenecks.training, training)
+    if batches is None:
+        batches = Sampler(bottlenecks.training, training).batches(options)
     last = options.how_many_training_steps - 1
     with np.errstate(over="ignore", invalid="ignore"):  # said in our words by _check_converges
-        for step in range(options.how_many_training_steps):
-            batch = sampler.batch(options.train_batch_size)
+        for step, batch in enumerate(batches):
             # What is seen before this step's move was done by the step before.
             _check_converges(descend(layer, batch, options.learning_rate), max(step - 1, 0), options)
             is_stored = store is not None and store.is_due(step)

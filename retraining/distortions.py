@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from PIL import Image
 
 from retraining import images
 from retraining.images import ImageSize, Pixels
 from retraining.options import DistortionOptions
+
+
+def least_size(size: ImageSize, options: DistortionOptions) -> ImageSize:
+    """Return the size at which an image must be decoded at least for no view to have too few pixels."""
+    zoom = (1 + options.random_crop / 100) * (1 + options.random_scale / 100)
+    return ImageSize(math.ceil(size.height * zoom), math.ceil(size.width * zoom))
 
 
 def draw(image: Image.Image, size: ImageSize, options: DistortionOptions, rng: np.random.Generator) -> Pixels:

@@ -78,9 +78,7 @@ def _read(path: Path) -> bytes:
 
 def _reading(graph_def: GraphDef, path: Path, options: ModuleOptions) -> Reading:
     """Return the known reading, changed by what the options say, or the options' own."""
-    nodes = {node.name for node in graph_def.node}
-    known = next((reading for reading in KNOWN if _fits(reading, nodes)), None)
-    reading = known or _guess(graph_def, path, options)
+    reading = known(graph_def) or _guess(graph_def, path, options)
     if options.input_tensor_name:
         reading = dataclasses.replace(reading, input_name=_tensor(options.input_tensor_name), size=None)
     if options.bottleneck_tensor_name:
@@ -91,6 +89,12 @@ def _reading(graph_def: GraphDef, path: Path, options: ModuleOptions) -> Reading
         reading = dataclasses.replace(reading, std=options.input_std)
     _check_ops(reading, graph_def, path)
     return reading
+
+
+def known(graph_def: GraphDef) -> Reading | None:
+    """Return how one of the KNOWN graphs is used, or None for any other graph."""
+    nodes = {node.name for node in graph_def.node}
+    return next((reading for reading in KNOWN if _fits(reading, nodes)), None)
 
 
 def _fits(reading: Reading, nodes: set[str]) -> bool:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import logging
+import math
 import shlex
 
 from retraining.bottlenecks import Bottlenecks
 from retraining.classifier import Report
+from retraining.comparison_table import Row
 from retraining.dataset import Dataset, Split
 from retraining.evaluation import Evaluation
 from retraining.extractor import FeatureExtractor
 from retraining.image_problems import SKIPPED_FILE
+from retraining.learning_curve import Epoch
 from retraining.options import OutputOptions
 from retraining.precision import FLOAT32
+from retraining.verdict import Verdict
 
 log = logging.getLogger(__name__)
 
@@ -75,3 +79,49 @@ def finished(options: OutputOptions, bottlenecks: Bottlenecks, *, checked_images
     log.info("  python label_image.py --graph %s --labels %s --image photo.jpg", graph, labels)
     log.info("Look at the training:")
     log.info("  tensorboard --logdir %s", shlex.quote(str(options.summaries_dir)))
+
+
+def epoch_done(title: str, number: int, epochs: int, epoch: Epoch) -> None:
+    """Print how a network that is trained from scratch did after an epoch; `number` is from 0."""
+    sets = {"validation": epoch.validation, "test": epoch.testing}
+    held_out = [
+        f", {name} accuracy {metrics.accuracy:.1%}" for name, metrics in sets.items() if metrics is not None
+    ]
+    training = epoch.training
+    log.info(
+        "%s: epoch %d of %d: loss %.4f, training accuracy %.1f%%%s",
+        title,
+        number + 1,
+        epochs,
+        training.cross_entropy,
+        training.accuracy * 100,
+        "".join(held_out),
+    )
+
+
+def compared(row: Row, count: int) -> None:
+    """Print how one of several models did; `count` is the number of test images."""
+    if not math.isnan(row.test_accuracy):
+        log.info("%s: final test accuracy = %.1f%% (N=%d)", row.model, row.test_accuracy * 100, count)
+
+
+def compared_all(result: Verdict, table: str) -> None:
+    """Print the table of all models, and which to use."""
+    log.info("")
+    log.info("%s", table)
+    log.info("Use %s: %s.", result.winner.model, _reason(result.winner))
+    for row in result.close:
+        times = row.images_per_second / result.winner.images_per_second
+        log.info(
+            "With %d validation images, %s may be as good: %s; %.2g times as many images a second.",
+            result.validation_images,
+            row.model,
+            _reason(row),
+            times,
+        )
+
+
+def _reason(row: Row) -> str:
+    shares = {"validation": row.validation_accuracy, "test": row.test_accuracy}
+    shown = (f"{share:.1%} on the {name} images" for name, share in shares.items() if not math.isnan(share))
+    return ", ".join(shown)

@@ -15,22 +15,30 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
-from retraining import catalogue, places
+from retraining import architectures, catalogue, places
 from retraining.catalogue import DEFAULT_MODULE, module_of_architecture
 from retraining.console import LEVELS
 from retraining.errors import BadRequest
 from retraining.precision import FLOAT32, PRECISIONS
 
 ALL = -1  # as a batch size: the whole set
+ALL_LAYERS = "all"
 
 Options = TypeVar("Options")
 Number = TypeVar("Number", int, float)
 
 
-def _flag(default: Any, meaning: str, parse: Callable[[str], Any], **argparse_settings: Any) -> Any:
-    """Return a dataclass field that is also a command-line flag."""
-    metadata = {"help": meaning, "parse": parse, "argparse": argparse_settings}
+def _flag(
+    default: Any, meaning: str, parse: Callable[[str], Any], *, flag: str = "", **argparse_settings: Any
+) -> Any:
+    """Return a dataclass field that is also a command-line flag, called `flag` if not as the field."""
+    metadata = {"help": meaning, "parse": parse, "flag": flag, "argparse": argparse_settings}
     return dataclasses.field(default=default, metadata=metadata)
+
+
+def flag_name(field: dataclasses.Field[Any]) -> str:
+    """Return the flag, with its dashes, of a field of one of the options below."""
+    return str(field.metadata["flag"] or f"--{field.name}")
 
 
 # Far above all that anyone means, and below what fills the memory or runs for ever.
@@ -79,6 +87,10 @@ def _count(text: str) -> int:
     return _whole(text, 1, MAX_COUNT)
 
 
+def _several(text: str) -> int:
+    return _number(text, int, "a whole number of at least 2", lambda value: value >= 2)
+
+
 def _count_or_none(text: str) -> int:
     return _whole(text, 0, MAX_COUNT)
 
@@ -88,7 +100,11 @@ def _image_size(text: str) -> int:
 
 
 def _view_count(text: str) -> int:
-    return _whole(text, 1, MAX_VIEWS)
+    return _whole(text, 0, MAX_VIEWS)
+
+
+def _scale(text: str) -> float:
+    return _number(text, float, "a number greater than 1", lambda value: 1 < value < math.inf)
 
 
 def _batch_size(text: str) -> int:
@@ -106,6 +122,17 @@ def _boolean(text: str) -> bool:
         return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}[text.lower()]
     except KeyError:
         raise _refused(text, "True or False") from None
+
+
+def _share(text: str) -> float:
+    return _number(text, float, "a number above 0, and 1 at most", lambda value: 0 < value <= 1)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in text.split(","))
+    if not all(names):
+        raise argparse.ArgumentTypeError(f"must be names with commas between them, received '{text}'")
+    return names
 
 
 def _path(text: str) -> Path:
@@ -139,13 +166,16 @@ def _one_of(*names: str) -> Callable[[str], str]:
     return parse
 
 
+# The optimizers of networks that are trained from scratch, and what each learns well with.
+LEARNING_RATES = {"adagrad": 0.01, "adam": 0.001, "rmsprop": 0.001, "sgd": 0.01}
+
 # The exported graph's own names beside the result: its input, the module's scope, the new layer's.
 RESERVED_OP_NAMES = ("Placeholder", "module", "final_layer")
 
 # What a frozen graph may come in; only there is it for the user to say how it is read.
 GRAPH_FILE_SUFFIXES = (".pb", ".tar.gz", ".tgz", ".tar")
 
-_SWITCH = {"nargs": "?", "const": True, "metavar": "True|False"}
+_SWITCH: dict[str, Any] = {"nargs": "?", "const": True, "metavar": "True|False"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -272,12 +302,19 @@ class DistortionOptions:
     random_scale: float = _flag(0, "Largest percentage of a further random scaling up.", _percentage)
     random_brightness: float = _flag(0, "Largest percentage of a random change in brightness.", _percentage)
     distorted_views: int = _flag(
-        8, "Views that are drawn of each training image if any of these flags is on.", _view_count
+        8,
+        "Views that are drawn of each training image, once, if any of these flags is on; 0 for fresh ones at "
+        "every step.",
+        _view_count,
     )
 
     def are_on(self) -> bool:
         """Return whether views are drawn at all."""
         return self.flip_left_right or any((self.random_crop, self.random_scale, self.random_brightness))
+
+    def are_fresh(self) -> bool:
+        """Return whether views are drawn anew at every step, as the older script did, and never kept."""
+        return self.are_on() and self.distorted_views == 0
 
     def setting(self) -> str:
         """Return what a view depends on beside its image and its number."""
@@ -457,6 +494,293 @@ class LabelImageOptions:
 
 
 @dataclasses.dataclass(frozen=True)
+class NetworkOptions:
+    """The network to look into: one of the first three flags."""
+
+    graph: Path | None = _flag(
+        None, "A frozen graph: what retrain.py writes, or any other (.pb).", _path, metavar="FILE"
+    )
+    tfhub_module: str = _flag(
+        "", "A module: any handle that retrain.py's --tfhub_module takes.", str, metavar="HANDLE"
+    )
+    network: str = _flag("", f"A network by name: {', '.join(architectures.NAMES)}.", str, metavar="NAME")
+    weights: Path | None = _flag(
+        None,
+        "Weights of --network, as compare writes them; without, they are drawn.",
+        _optional_path,
+        metavar="FILE",
+    )
+    image_size: int | None = _flag(
+        None, "Height and width in pixels, for a network that takes any; others record their own.", _count
+    )
+    input_tensor_name: str | None = _flag(
+        None, "Input of a frozen graph; found in the graph if not given.", str, metavar="NAME"
+    )
+    bottleneck_tensor_name: str | None = _flag(
+        None,
+        "Result of a frozen graph; found in the graph if not given. Only layers that it needs are seen.",
+        str,
+        metavar="NAME",
+    )
+    input_mean: float | None = _flag(
+        None,
+        "Taken from each pixel value of 0 to 255 for a frozen graph; without, as for label_image.py.",
+        _finite_number,
+    )
+    input_std: float | None = _flag(
+        None, "Each pixel value is then divided by this for a frozen graph.", _positive_number
+    )
+
+    def check(self) -> None:
+        """Raise BadRequest if these flags contradict each other or what is on disk."""
+        sources = {"--graph": self.graph, "--tfhub_module": self.tfhub_module, "--network": self.network}
+        given = [flag for flag, value in sources.items() if value]
+        if len(given) != 1:
+            raise BadRequest(
+                f"one of --graph, --tfhub_module and --network names the network, received "
+                f"{' and '.join(given) or 'none'}. Give one, such as --tfhub_module builtin."
+            )
+        if self.network:
+            self._check_network()
+        elif self.weights is not None:
+            raise BadRequest("--weights are those of a --network. Name it, or leave the weights out.")
+        if self.tfhub_module:
+            self.module().check()
+
+    def _check_network(self) -> None:
+        architectures.image_size_of(self.network, self.image_size)
+        for flag in ("input_tensor_name", "bottleneck_tensor_name", "input_mean", "input_std"):
+            if getattr(self, flag) is not None:
+                raise BadRequest(f"--{flag} is for a frozen graph (.pb). Leave it out with --network.")
+
+    def check_files(self) -> None:
+        """Raise BadRequest if a file that these flags name is not there."""
+        if self.graph is not None and not self.graph.is_file():
+            raise BadRequest(f"--graph '{self.graph}' does not exist. retrain.py writes one.")
+        if self.weights is not None and not self.weights.is_file():
+            raise BadRequest(f"--weights '{self.weights}' does not exist. compare writes weights.")
+
+    def module(self) -> ModuleOptions:
+        """Return these flags as those of a module that retrain.py takes."""
+        return ModuleOptions(
+            tfhub_module=str(self.graph or self.tfhub_module),
+            image_size=self.image_size,
+            input_tensor_name=self.input_tensor_name,
+            bottleneck_tensor_name=self.bottleneck_tensor_name,
+            input_mean=self.input_mean,
+            input_std=self.input_std,
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class MapsOptions:
+    """What is shown of the network, and where."""
+
+    image: Path | None = _flag(None, "The photograph that the network is shown.", _path, metavar="FILE")
+    layers: str = _flag(
+        "",
+        "Layers to show, with commas between them; without, the first convolution, one at each new size of "
+        "the maps, and the last.",
+        str,
+        metavar="NAMES",
+    )
+    list_layers: bool = _flag(
+        False, "Print name, operation and shape of every convolution, and exit.", _boolean, **_SWITCH
+    )
+    output_dir: Path = _flag(Path("/tmp/feature_maps"), "Folder of the pictures.", _path, metavar="DIR")
+
+    def check(self) -> None:
+        """Raise BadRequest if these flags contradict each other or what is on disk."""
+        if self.image is None and not self.list_layers:
+            raise BadRequest("--image is required: the photograph that the network is shown.")
+        places.check_folder("--output_dir", self.output_dir)
+
+
+@dataclasses.dataclass(frozen=True)
+class FeatureMapsOptions:
+    """All of feature_maps' flags, by group."""
+
+    network: NetworkOptions
+    maps: MapsOptions
+
+
+@dataclasses.dataclass(frozen=True)
+class DreamOptions:
+    """What the network dreams of, and how."""
+
+    layers: str = _flag(
+        "",
+        "Layers whose mean activation is raised, each for a picture of its own, with commas between them; "
+        f"'{ALL_LAYERS}' for every convolution, deepest first; without, one two thirds of the way in.",
+        str,
+        metavar="NAMES",
+    )
+    channel: int | None = _flag(
+        None, "Raise only this channel of the layers; the first is 0.", _count_or_none
+    )
+    class_label: str = _flag(
+        "",
+        "Raise a class's logit instead: what the network thinks a tulip is.",
+        str,
+        flag="--class",
+        metavar="LABEL",
+    )
+    labels: Path = _flag(
+        OutputOptions.output_labels, "Labels of --graph, one per line, for --class.", _path, metavar="FILE"
+    )
+    list_layers: bool = _flag(
+        False, "Print name, operation and shape of every convolution, and exit.", _boolean, **_SWITCH
+    )
+    image: Path | None = _flag(
+        None, "A photograph to begin with; without, grey with noise.", _path, metavar="FILE"
+    )
+    steps: int = _flag(20, "Steps of gradient ascent in each octave.", _count)
+    step_size: float = _flag(
+        2.5, "Change of a pixel value of 0 to 255 in a step, on average.", _positive_number
+    )
+    octaves: int = _flag(4, "Sizes of the picture, one after the other.", _count)
+    octave_scale: float = _flag(1.4, "How much larger the next one is.", _scale)
+    seed: int = _flag(0, "Seed of all that is drawn: same seed, same picture.", _count_or_none)
+    output_dir: Path = _flag(Path("/tmp/deep_dream"), "Folder of the pictures.", _path, metavar="DIR")
+
+    def check(self) -> None:
+        """Raise BadRequest if these flags contradict each other or what is on disk."""
+        if self.class_label and (self.layers or self.channel is not None):
+            raise BadRequest(
+                "--class raises a logit, --layers and --channel an activation. Give one of them."
+            )
+        if self.channel is not None and self.layers in ("", ALL_LAYERS):
+            raise BadRequest("--channel is one of a named layer. Name it with --layers.")
+        places.check_folder("--output_dir", self.output_dir)
+
+    def check_files(self) -> None:
+        """Raise BadRequest if the labels that these flags need are not there."""
+        if self.class_label and not self.labels.is_file():
+            raise BadRequest(f"--labels '{self.labels}' does not exist. retrain.py writes graph and labels.")
+
+
+@dataclasses.dataclass(frozen=True)
+class DeepDreamOptions:
+    """All of deep_dream's flags, by group."""
+
+    network: NetworkOptions
+    dream: DreamOptions
+
+
+@dataclasses.dataclass(frozen=True)
+class ComparisonOptions:
+    """The models to compare, and how they are trained."""
+
+    models: tuple[str, ...] = _flag(
+        (),
+        "Models to compare, with commas between them: modules, as --tfhub_module of retrain.py takes them, "
+        f"and networks that are trained from scratch: {', '.join(architectures.NAMES)}.",
+        _names,
+        metavar="A,B,...",
+    )
+    optimizer: tuple[str, ...] = _flag(
+        ("adam",),
+        f"Of {', '.join(LEARNING_RATES)}; networks are trained once with each that is named.",
+        _names,
+        metavar="A,B,...",
+    )
+    learning_rate: float | None = _flag(
+        None, "Learning rate of the networks; without, the optimizer's own.", _positive_number
+    )
+    epochs: int = _flag(30, "Times that a network is shown every training image.", _count)
+    batch_size: int = _flag(32, "Images of one training step of a network.", _count)
+    image_size: int | None = _flag(
+        None,
+        "Height and width in pixels of the networks' images; without, that of each one's paper.",
+        _image_size,
+    )
+    width: float = _flag(
+        1.0, "Share of the networks' filters that are kept: 0.25 for a thin version.", _share
+    )
+    how_many_training_steps: int = _flag(
+        TrainingOptions.how_many_training_steps,
+        "Training steps of a module's new layer, shared out over the epochs.",
+        _several,
+    )
+    seed: int = _flag(0, "Seed of all that is drawn: same images and seed, same weights.", _count_or_none)
+    bottleneck_dir: Path = _flag(
+        ModuleOptions.bottleneck_dir, "Cache of feature vectors, reused by later runs.", _path, metavar="DIR"
+    )
+    output_dir: Path = _flag(
+        Path("/tmp/compare"),
+        "Folder of the curves, the table, the logs, the networks and the winner.",
+        _path,
+        metavar="DIR",
+    )
+
+    def check(self) -> None:
+        """Raise BadRequest if these flags contradict each other or what is on disk."""
+        if not self.models:
+            raise BadRequest("--models is required: the models to compare, with commas between them.")
+        for flag, names in (("--models", self.models), ("--optimizer", self.optimizer)):
+            twice = next((name for name in names if names.count(name) > 1), None)
+            if twice:
+                raise BadRequest(f"{flag} names '{twice}' twice. Name it once.")
+        for optimizer in self.optimizer:
+            if optimizer not in LEARNING_RATES:
+                raise BadRequest(
+                    f"--optimizer must be of {', '.join(LEARNING_RATES)}, received '{optimizer}'."
+                )
+        for model in self.models:
+            self._check_model(model)
+        places.check_folder("--output_dir", self.output_dir)
+        places.check_folder("--bottleneck_dir", self.bottleneck_dir)
+
+    def _check_model(self, model: str) -> None:
+        if model in architectures.NAMES:
+            architectures.image_size_of(model, self.image_size)
+            return
+        nearest = difflib.get_close_matches(model, architectures.NAMES, n=1, cutoff=0.8)
+        is_module = Path(model).exists() or any(model == known.name for known in catalogue.KNOWN)
+        if nearest and not is_module:
+            raise BadRequest(f"'{model}' is no network that can be trained. Did you mean {nearest[0]}?")
+        self.module(model).check()
+
+    def module(self, handle: str) -> ModuleOptions:
+        """Return the options of the module that one of `models` names."""
+        return ModuleOptions(tfhub_module=handle, bottleneck_dir=self.bottleneck_dir)
+
+
+@dataclasses.dataclass(frozen=True)
+class CompareOptions:
+    """All of compare's flags, by group."""
+
+    data: DataOptions
+    comparison: ComparisonOptions
+    distortions: DistortionOptions
+
+    def check(self) -> None:
+        """Raise BadRequest if the flags contradict each other or what is on disk."""
+        self.data.check()
+        self.comparison.check()
+        modules = [model for model in self.comparison.models if model not in architectures.NAMES]
+        if modules and self.distortions.are_fresh():
+            raise BadRequest(
+                "--distorted_views must be at least 1 for modules, whose vectors are kept, received 0 with "
+                f"'{modules[0]}'."
+            )
+
+    def outputs(self) -> tuple[Path, ...]:
+        """Return every folder that is written."""
+        return (self.comparison.output_dir, self.comparison.bottleneck_dir)
+
+
+@dataclasses.dataclass(frozen=True)
+class OxfordFlowersOptions:
+    """All of oxford_flowers17's flags."""
+
+    source: Path = _flag(
+        None, "Folder of image_0001.jpg to image_1360.jpg, as Oxford publishes it.", _path, metavar="SRC"
+    )
+    destination: Path = _flag(None, "Folder to make the 17 class folders in.", _path, metavar="DST")
+
+
+@dataclasses.dataclass(frozen=True)
 class SamplePhotosOptions:
     """All of sample_photos' flags."""
 
@@ -509,8 +833,71 @@ def parse_sample_photos(argv: Sequence[str] | None) -> SamplePhotosOptions:
     parser = _Parser(
         prog="sample_photos", description="Draw photographs of five kinds of flower, to try the retrainer on."
     )
-    parser.add_flags(SamplePhotosOptions, positional="folder")
+    parser.add_flags(SamplePhotosOptions, positional=("folder",))
     return _take(SamplePhotosOptions, parser.parse(argv))
+
+
+def parse_feature_maps(argv: Sequence[str] | None) -> FeatureMapsOptions:
+    """Return feature_maps' options from command-line words. Raises BadRequest."""
+    parser = _Parser(
+        prog="feature_maps",
+        description="Show what the layers of a network make of a photograph.",
+        epilog="Example: python -m retraining.feature_maps --tfhub_module builtin --image photo.jpg",
+    )
+    for group in (NetworkOptions, MapsOptions):
+        parser.add_flags(group)
+    values = parser.parse(argv)
+    options = FeatureMapsOptions(_take(NetworkOptions, values), _take(MapsOptions, values))
+    options.network.check()
+    options.maps.check()
+    return options
+
+
+def parse_deep_dream(argv: Sequence[str] | None) -> DeepDreamOptions:
+    """Return deep_dream's options from command-line words. Raises BadRequest."""
+    parser = _Parser(
+        prog="deep_dream",
+        description="Draw what excites a layer of a network, or what it takes for one of its classes.",
+        epilog="Example: python -m retraining.deep_dream --graph /tmp/output_graph.pb --class tulips",
+    )
+    for group in (NetworkOptions, DreamOptions):
+        parser.add_flags(group)
+    values = parser.parse(argv)
+    options = DeepDreamOptions(_take(NetworkOptions, values), _take(DreamOptions, values))
+    options.network.check()
+    options.dream.check()
+    if options.dream.class_label and options.network.graph is None:
+        raise BadRequest("--class is one of a --graph with --labels, as retrain.py writes them. Give both.")
+    return options
+
+
+def parse_compare(argv: Sequence[str] | None) -> CompareOptions:
+    """Return compare's options from command-line words. Raises BadRequest."""
+    parser = _Parser(
+        prog="compare",
+        description="Train several models on the same photographs and say which to use.",
+        epilog="Example: python -m retraining.compare --image_dir ~/flower_photos --models builtin,googlenet",
+    )
+    for group in (DataOptions, ComparisonOptions, DistortionOptions):
+        parser.add_flags(group)
+    values = parser.parse(argv)
+    options = CompareOptions(
+        data=_take(DataOptions, values),
+        comparison=_take(ComparisonOptions, values),
+        distortions=_take(DistortionOptions, values),
+    )
+    options.check()
+    return options
+
+
+def parse_oxford_flowers17(argv: Sequence[str] | None) -> OxfordFlowersOptions:
+    """Return oxford_flowers17's options from command-line words. Raises BadRequest."""
+    parser = _Parser(
+        prog="oxford_flowers17",
+        description="Make class folders of the one folder in which Oxford's 17 flowers come.",
+    )
+    parser.add_flags(OxfordFlowersOptions, positional=("source", "destination"))
+    return _take(OxfordFlowersOptions, parser.parse(argv))
 
 
 def _take(group: type[Options], values: argparse.Namespace) -> Options:
@@ -525,18 +912,20 @@ class _Parser(argparse.ArgumentParser):
         # No abbreviations: a flag added later must not change what a user's script means.
         super().__init__(allow_abbrev=False, **settings)
 
-    def add_flags(self, group: type[Any], *, positional: str = "") -> None:
+    def add_flags(self, group: type[Any], *, positional: tuple[str, ...] = ()) -> None:
         """Add each field of the dataclass `group` as a flag, under its docstring as the title.
 
-        The field named `positional` is a word without a flag instead.
+        The fields named in `positional` are words without a flag instead.
         """
         title = (group.__doc__ or "").splitlines()[0].rstrip(".")
         section = self.add_argument_group(title)
         for field in dataclasses.fields(group):
             settings = {"metavar": "N"} | field.metadata["argparse"]
             default = None if settings.get("action") == "append" else field.default
+            if field.name not in positional:
+                settings["dest"] = field.name
             section.add_argument(
-                field.name if field.name == positional else f"--{field.name}",
+                field.name if field.name in positional else flag_name(field),
                 type=field.metadata["parse"],
                 default=default,
                 help=field.metadata["help"] + _shown_default(field.default),
@@ -567,4 +956,9 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _shown_default(default: Any) -> str:
-    return "" if default in (None, "", ()) else f" Default: {default}.".replace("%", "%%")
+    return "" if default in (None, "", ()) else f" Default: {shown_value(default)}.".replace("%", "%%")
+
+
+def shown_value(value: Any) -> str:
+    """Return a flag's value as one types it."""
+    return ",".join(value) if isinstance(value, tuple) else str(value)

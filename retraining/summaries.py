@@ -30,9 +30,10 @@ class SummaryWriter:
     Every method raises WorkFailed when the disk refuses.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._training = _EventFile(folder / "train")
-        self._validation = _EventFile(folder / "validation")
+    def __init__(self, folder: Path, first_step: int = 0) -> None:
+        """Begin at `first_step`: what an earlier run wrote from there on is no longer shown."""
+        self._training = _EventFile(folder / "train", first_step)
+        self._validation = _EventFile(folder / "validation", first_step)
 
     def add_report(self, report: Report) -> None:
         """Write accuracy and cross entropy of both runs, and the new layer's weights and biases."""
@@ -74,7 +75,7 @@ class _EventFile:
     Written here, since TensorFlow's own writer passes over a full disk without a word.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, first_step: int) -> None:
         self._path = _new_path(folder)
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -85,7 +86,7 @@ class _EventFile:
             raise self._unwritten(error) from error
         self.add(Event(file_version="brain.Event:2"))
         # Tells TensorBoard that steps begin anew, so that it drops an earlier run's curves.
-        self.add(Event(session_log=SessionLog(status=SessionLog.START)))
+        self.add(Event(session_log=SessionLog(status=SessionLog.START), step=first_step))
 
     def add(self, event: Event) -> None:
         event.wall_time = time.time()

@@ -44,7 +44,7 @@ REFUSED = {
     "random_crop": (*FLOATS, "101"),
     "random_scale": (*FLOATS, "101"),
     "random_brightness": (*FLOATS, "101"),
-    "distorted_views": (*WHOLE, "0", "1001"),
+    "distorted_views": (*WHOLE, "1001"),
     "how_many_training_steps": (*WHOLE, "0", "-5", "1000000001"),
     "learning_rate": (*FLOATS, "0", "1e-400"),
     "eval_step_interval": (*WHOLE, "0"),

@@ -34,8 +34,12 @@ def keras_vectors(name: str, pixels: np.ndarray, scaled: np.ndarray) -> np.ndarr
     [
         ("MobileNetV2", lambda pixels: pixels * 2 - 1),
         ("EfficientNetV2B0", lambda pixels: pixels * 255),
-        ("ResNet50", lambda pixels: pixels[..., ::-1] * 255 - np.array([103.939, 116.779, 123.68])),
-        ("ConvNeXtTiny", lambda pixels: pixels * 255),
+        pytest.param(
+            "ResNet50",
+            lambda pixels: pixels[..., ::-1] * 255 - np.array([103.939, 116.779, 123.68]),
+            marks=pytest.mark.soak,
+        ),
+        pytest.param("ConvNeXtTiny", lambda pixels: pixels * 255, marks=pytest.mark.soak),
     ],
 )
 def test_network_gives_what_keras_gives_with_its_own_scaling(name: str, scaling: Any) -> None:

@@ -12,16 +12,27 @@ import pytest
 
 import retrain
 from retraining.options import (
+    ComparisonOptions,
     DataOptions,
     DistortionOptions,
+    DreamOptions,
     LabelImageOptions,
+    MapsOptions,
     ModuleOptions,
+    NetworkOptions,
     OutputOptions,
+    OxfordFlowersOptions,
     SamplePhotosOptions,
     TrainingOptions,
+    flag_name,
+    parse_compare,
+    parse_deep_dream,
+    parse_feature_maps,
     parse_label_image,
+    parse_oxford_flowers17,
     parse_retrain,
     parse_sample_photos,
+    shown_value,
 )
 from tests.conftest import write_photo
 from tests.test_retrain import words
@@ -29,14 +40,17 @@ from tests.test_retrain import words
 PROJECT = Path(__file__).parent.parent
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
 
+WORDS_WITHOUT_FLAG = ("folder", "source", "destination")
+
 
 def flag_table(*groups: type[Any]) -> str:
     """Return the README's table of the flags of some options."""
     rows = ["| flag | default | meaning |", "|---|---|---|"]
     for group in groups:
         for field in dataclasses.fields(group):
-            default = "" if field.default in (None, "", ()) else f"`{field.default}`"
-            name = "DIR" if field.name == "folder" else f"--{field.name}"
+            default = "" if field.default in (None, "", ()) else f"`{shown_value(field.default)}`"
+            is_word = field.name in WORDS_WITHOUT_FLAG
+            name = field.metadata["argparse"]["metavar"] if is_word else flag_name(field)
             rows.append(f"| `{name}` | {default} | {field.metadata['help']} |")
     return "\n".join(rows)
 
@@ -52,6 +66,10 @@ def commands(program: str) -> list[list[str]]:
     [
         (DataOptions, ModuleOptions, DistortionOptions, TrainingOptions, OutputOptions),
         (LabelImageOptions,),
+        (DataOptions, ComparisonOptions, DistortionOptions),
+        (OxfordFlowersOptions,),
+        (NetworkOptions, MapsOptions),
+        (NetworkOptions, DreamOptions),
         (SamplePhotosOptions,),
     ],
 )
@@ -65,6 +83,10 @@ def test_every_flag_is_in_the_readme_with_its_default_and_meaning(groups: tuple[
         ("retrain.py", parse_retrain, 4),
         ("label_image.py", parse_label_image, 3),
         ("-m retraining.sample_photos", parse_sample_photos, 1),
+        ("-m retraining.compare", parse_compare, 3),
+        ("-m retraining.oxford_flowers17", parse_oxford_flowers17, 1),
+        ("-m retraining.feature_maps", parse_feature_maps, 4),
+        ("-m retraining.deep_dream", parse_deep_dream, 5),
     ],
 )
 def test_every_command_of_the_readme_is_one_that_the_program_takes(

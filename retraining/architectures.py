@@ -1,0 +1,54 @@
+"""The networks that can be trained from scratch: their names and image sizes. No TensorFlow here."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+
+from retraining.errors import BadRequest
+
+
+@dataclasses.dataclass(frozen=True)
+class Architecture:
+    """Image sizes, in pixels of height and width, and the paper that the network is of.
+
+    `image_size` is the paper's; below `smallest_size` a layer would be left without an input.
+    """
+
+    title: str
+    image_size: int
+    smallest_size: int
+    paper: str
+
+
+ARCHITECTURES = {
+    "alexnet": Architecture("AlexNet", 227, 67, "Krizhevsky et al., NeurIPS 2012"),
+    "googlenet": Architecture("GoogLeNet", 224, 65, "Szegedy et al., CVPR 2015"),
+    "vgg16": Architecture("VGG16", 224, 32, "Simonyan and Zisserman, ICLR 2015"),
+    "resnet50": Architecture("ResNet-50", 224, 32, "He et al., CVPR 2016"),
+    "inception_v3": Architecture("Inception v3", 299, 75, "Szegedy et al., CVPR 2016"),
+    "xception": Architecture("Xception", 299, 71, "Chollet, CVPR 2017"),
+}
+
+NAMES = tuple(ARCHITECTURES)
+
+
+def of(name: str) -> Architecture:
+    """Return the architecture called `name`. Raises BadRequest with the nearest names."""
+    if name not in ARCHITECTURES:
+        nearest = difflib.get_close_matches(name, NAMES, n=3, cutoff=0.4) or NAMES
+        raise BadRequest(f"'{name}' is no network of this program. Nearest: {', '.join(nearest)}.")
+    return ARCHITECTURES[name]
+
+
+def image_size_of(name: str, given: int | None) -> int:
+    """Return the image size to build `name` at: `given`, or the paper's. Raises BadRequest if too small."""
+    architecture = of(name)
+    if given is None:
+        return architecture.image_size
+    if given < architecture.smallest_size:
+        raise BadRequest(
+            f"--image_size of {name} must be at least {architecture.smallest_size}, received {given}. Raise "
+            "it, or leave the network out."
+        )
+    return given

@@ -1,0 +1,182 @@
+"""The picture while it is being made, of any size, and the views of it that a network can take.
+
+A canvas is float32 [height, width, 3] in [0, 1]; a network's input is of its own, mostly fixed size.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterator
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from retraining.images import ImageSize, Pixels
+
+GREY = 0.45  # to begin with, as networks know photographs: a little darker than half
+NOISE = 0.02
+
+CROPS = 4  # views of one step: the whole canvas, and random parts of it
+SMALLEST_CROP = 0.6  # of the canvas's sides
+
+# The mean of a gradient counts as a wave that fits the canvas so many times: as a longer one it would
+# run away with brightness and tint, and without it no picture could have a colour.
+WAVES_OF_TINT = 8
+
+Canvas = NDArray[np.float32]
+Matrix = NDArray[np.float32]
+
+
+class View(Protocol):
+    """A way from a canvas to a network's input, and for a gradient the way back."""
+
+    def of(self, canvas: Canvas) -> Pixels:
+        """Return what the network sees of the canvas."""
+
+    def add_back(self, gradient: Pixels, total: Canvas) -> None:
+        """Add the gradient by what the network sees to `total`, the gradient by the canvas."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Tile:
+    """A part of the canvas as it is. `rows` and `columns` are indices, beyond an edge those opposite."""
+
+    rows: NDArray[np.intp]
+    columns: NDArray[np.intp]
+
+    def of(self, canvas: Canvas) -> Pixels:
+        """Return the tile's pixels."""
+        pixels: Pixels = canvas[np.ix_(self.rows, self.columns)]
+        return pixels
+
+    def add_back(self, gradient: Pixels, total: Canvas) -> None:
+        """Add the gradient at the tile's place."""
+        total[np.ix_(self.rows, self.columns)] += gradient
+
+
+@dataclasses.dataclass(frozen=True)
+class Crop:
+    """A part of the canvas, resized: `rows` [new height, height] and `columns` [new width, width]."""
+
+    rows: Matrix
+    columns: Matrix
+
+    def of(self, canvas: Canvas) -> Pixels:
+        """Return the part, resized."""
+        return _transformed(canvas, self.rows, self.columns)
+
+    def add_back(self, gradient: Pixels, total: Canvas) -> None:
+        """Add the gradient, spread over the pixels that each of the part's was made of."""
+        total += _transformed(gradient, self.rows.T, self.columns.T)
+
+
+def tiles(canvas: ImageSize, tile: ImageSize, rng: np.random.Generator | None = None) -> list[View]:
+    """Return tiles that cover the whole canvas, all shifted by the same random way if `rng` is given.
+
+    The canvas must be at least as large as a tile. Shifted, tiles go on at the opposite edge; where
+    a network's borders and the seams between tiles lie, then no step leaves a mark that the next
+    does not blur.
+    """
+    down = rng.integers(canvas.height) if rng else 0
+    right = rng.integers(canvas.width) if rng else 0
+    return [
+        Tile(
+            (np.arange(tile.height) + top + down) % canvas.height,
+            (np.arange(tile.width) + left + right) % canvas.width,
+        )
+        for top in _starts(canvas.height, tile.height)
+        for left in _starts(canvas.width, tile.width)
+    ]
+
+
+def crops(canvas: ImageSize, crop: ImageSize, rng: np.random.Generator | None = None) -> list[View]:
+    """Return the whole canvas as one view, and random large parts of it if `rng` is given.
+
+    What is to be seen in all of them at once cannot be a pattern that only fits one grid of pixels.
+    """
+    boxes = [(0.0, 0.0, 1.0), *(_random_boxes(rng) if rng else ())]
+    return [
+        Crop(
+            _resampling(canvas.height, crop.height, top, share),
+            _resampling(canvas.width, crop.width, left, share),
+        )
+        for top, left, share in boxes
+    ]
+
+
+def _random_boxes(rng: np.random.Generator) -> Iterator[tuple[float, float, float]]:
+    """Yield top, left and side of squares in the unit square."""
+    for share in rng.uniform(SMALLEST_CROP, 1, CROPS - 1):
+        top, left = rng.uniform(0, 1 - share, 2)
+        yield top, left, share
+
+
+def blank(size: ImageSize, rng: np.random.Generator) -> Canvas:
+    """Return a grey canvas with a little noise, from which a gradient can start."""
+    noise = rng.uniform(-NOISE, NOISE, (size.height, size.width, 3))
+    return (GREY + noise).astype(np.float32)
+
+
+def resized(canvas: Canvas, size: ImageSize) -> Canvas:
+    """Return the canvas, or a difference of two, in another size, by bicubic interpolation."""
+    channels = [
+        Image.fromarray(np.ascontiguousarray(channel)).resize(
+            (size.width, size.height), Image.Resampling.BICUBIC
+        )
+        for channel in np.moveaxis(canvas, -1, 0)
+    ]
+    return np.stack([np.asarray(channel) for channel in channels], axis=-1)
+
+
+def smoothed(gradient: Canvas, power: float) -> Canvas:
+    """Return the gradient with its waves divided by their frequency to some power.
+
+    Photographs hold far more of long waves than of short ones (Field 1987, J. Opt. Soc. Am. A 4),
+    whereas a network's gradient holds mostly short ones, which look like noise.
+    """
+    height, width, _ = gradient.shape
+    down, right = np.fft.fftfreq(height)[:, np.newaxis], np.fft.rfftfreq(width)
+    frequency = np.hypot(down, right)
+    frequency[0, 0] = WAVES_OF_TINT / max(height, width)
+    waves = np.fft.rfft2(gradient, axes=(0, 1)) / frequency[..., np.newaxis] ** power
+    smooth: Canvas = np.fft.irfft2(waves, (height, width), axes=(0, 1)).astype(np.float32)
+    return smooth
+
+
+def diffused(canvas: Canvas, share: float) -> Canvas:
+    """Return the canvas after a step down the gradient of its squared total variation."""
+    if not share:
+        return canvas
+    padded = np.pad(canvas, ((1, 1), (1, 1), (0, 0)), mode="edge")
+    around = padded[:-2, 1:-1] + padded[2:, 1:-1] + padded[1:-1, :-2] + padded[1:-1, 2:]
+    return canvas + np.float32(share) * (around - 4 * canvas)
+
+
+def _starts(whole: int, part: int) -> list[int]:
+    """Return where parts begin that cover the whole, evenly spread and as few as can be."""
+    count = math.ceil(whole / part)
+    return [round(number * (whole - part) / max(1, count - 1)) for number in range(count)]
+
+
+def _resampling(whole: int, part: int, start: float, share: float) -> Matrix:
+    """Return [part, whole]: weights by which a stretch of `whole` pixels becomes `part` of them.
+
+    Bilinear over the whole area of each new pixel, as images.resized does. `start` and `share` are
+    fractions of the whole.
+    """
+    scale = share * whole / part
+    centres = start * whole + (np.arange(part) + 0.5) * scale
+    distances = np.abs(np.arange(whole) + 0.5 - centres[:, np.newaxis]) / max(scale, 1)
+    weights = np.maximum(0, 1 - distances)
+    matrix: Matrix = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+    return matrix
+
+
+def _transformed(pixels: Pixels, rows: Matrix, columns: Matrix) -> Pixels:
+    height, width, channels = pixels.shape
+    tall = (rows @ pixels.reshape(height, -1)).reshape(-1, width, channels)
+    small: Pixels = np.matmul(columns, tall)
+    return small

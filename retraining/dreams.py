@@ -1,0 +1,121 @@
+"""What a network is to dream of -> pictures, written as files and measured as they were written."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from retraining import ascent, canvas, console, contact_sheet, export, images, objective
+from retraining.ascent import OF_CLASSES, OF_LAYERS, Manner
+from retraining.canvas import Canvas
+from retraining.errors import BadRequest
+from retraining.images import ImageSize
+from retraining.inspected_network import InspectedNetwork, Layer
+from retraining.objective import Objective, Target
+from retraining.options import ALL_LAYERS, DreamOptions
+
+
+@dataclasses.dataclass(frozen=True)
+class Dream:
+    """A picture and the file it is in, with the target's value for what it began with and for the file."""
+
+    target: Target
+    path: Path
+    before: float
+    after: float
+
+    def picture(self) -> Image.Image:
+        """Return the picture in the file."""
+        return images.upright(images.read(self.path))
+
+
+def labels(options: DreamOptions) -> tuple[str, ...]:
+    """Return the labels of the graph, or none where no class is asked for.
+
+    Raises BadRequest with the nearest labels if the class is none of them.
+    """
+    if not options.class_label:
+        return ()
+    known = export.read_labels(options.labels)
+    if options.class_label not in known:
+        nearest = difflib.get_close_matches(options.class_label, known, n=3, cutoff=0.4) or known[:5]
+        raise BadRequest(
+            f"--class '{options.class_label}' is no label of '{options.labels}'. Nearest: "
+            f"{', '.join(nearest)}."
+        )
+    return known
+
+
+def targets(network: InspectedNetwork, options: DreamOptions, labels: Sequence[str]) -> list[Target]:
+    """Return what the options ask for, a target for each picture. Raises BadRequest."""
+    if options.class_label:
+        return [objective.of_class(network, labels, options.class_label)]
+    return [objective.of_layer(layer, options.channel) for layer in _layers(network, options)]
+
+
+def _layers(network: InspectedNetwork, options: DreamOptions) -> list[Layer]:
+    if options.layers == ALL_LAYERS:
+        return list(reversed(network.convolutions))
+    if options.layers:
+        return network.named(options.layers.split(","))
+    # Early layers dream of stripes, the last ones of single things; what is between them is richest.
+    path = [layer for layer in network.main_path() if layer.operation == "Conv2D"]
+    return [path[len(path) * 2 // 3]]
+
+
+def draw(
+    network: InspectedNetwork,
+    targets: Sequence[Target],
+    options: DreamOptions,
+    photograph: Image.Image | None,
+) -> Iterator[Dream]:
+    """Yield the picture of each target, written into the options' folder. Raises WorkFailed."""
+    manner = OF_CLASSES if options.class_label else OF_LAYERS
+    start = _start(network, options, photograph, manner)
+    steps = range(len(targets) * options.octaves * options.steps)
+    ticks = console.progress(steps, total=len(steps), task="Dreaming", unit="step")
+    for target in targets:
+        with Objective(network, target) as goal:
+            picture = ascent.climb(goal, start, manner=manner, options=options, ticks=ticks)
+            path = options.output_dir / f"{contact_sheet.file_stem(target.name)}.png"
+            contact_sheet.write(_as_image(picture), path)
+            before, after = (ascent.value(goal, shown, manner) for shown in (start, _read_back(path)))
+            yield Dream(target, path, before, after)
+    next(ticks, None)  # the bar is then full
+
+
+def probability(network: InspectedNetwork, dream: Dream, labels: Sequence[str]) -> float:
+    """Return the network's score for the class of `dream`, whose file is read as label_image.py reads it."""
+    pixels = images.decode(images.read(dream.path), network.image_size)
+    (scores,) = network.values([network.graph.output_name], pixels)
+    return float(scores.reshape(-1)[labels.index(dream.target.name)])
+
+
+def contact_page(dreams: Sequence[Dream], title: str) -> Image.Image:
+    """Return all pictures with the names of their layers on one page."""
+    pictures = [contact_sheet.Picture(dream.picture(), dream.target.name) for dream in dreams]
+    return contact_sheet.page(pictures, title=title)
+
+
+def _start(
+    network: InspectedNetwork, options: DreamOptions, photograph: Image.Image | None, manner: Manner
+) -> Canvas:
+    shape = network.image_size if photograph is None else ImageSize(photograph.height, photograph.width)
+    size = ascent.last_size(network.image_size, shape, manner=manner, options=options)
+    if photograph is None:
+        return canvas.blank(size, np.random.default_rng([options.seed, 0]))
+    return images.resized(photograph, size)
+
+
+def _as_image(picture: Canvas) -> Image.Image:
+    return Image.fromarray(np.round(picture * 255).astype(np.uint8))
+
+
+def _read_back(path: Path) -> Canvas:
+    image = images.upright(images.read(path))
+    return images.resized(image, ImageSize(image.height, image.width))

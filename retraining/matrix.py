@@ -1,0 +1,56 @@
+"""A matrix of vectors, in memory or, where it would take too much of that, in a file mapped into it."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from retraining.errors import WorkFailed
+from retraining.extractor import Vectors
+from retraining.files import reason
+
+# Of the memory; the rest is for the network, for decoding, and for the system's own copy of the files.
+SHARE_OF_MEMORY = 0.25
+
+_CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
+
+
+def allocate(rows: int, columns: int, folder: Path) -> Vectors:
+    """Return a new float32 [rows, columns], of any content.
+
+    One larger than SHARE_OF_MEMORY lies in a file in `folder` that has no name, so that it goes with
+    the process. Raises WorkFailed if the disk has no room for it.
+    """
+    size = rows * columns * np.dtype(np.float32).itemsize
+    if size <= SHARE_OF_MEMORY * memory():
+        return np.empty((rows, columns), np.float32)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            # Now, since a mapped file that meets a full disk ends the process without a word.
+            _reserve(file.fileno(), size)
+            return np.memmap(file, np.float32, "r+", shape=(rows, columns))
+    except OSError as error:
+        raise WorkFailed(
+            f"the vectors of {rows:,} images take {size / 2**30:.1f} GiB, for which '{folder}' has no room: "
+            f"{reason(error)}. Name another place with --bottleneck_dir."
+        ) from error
+
+
+def memory() -> int:
+    """Return the bytes of memory that this process may come to, by the machine and its container."""
+    physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 4 << 30
+    try:
+        return min(physical, int(_CGROUP_LIMIT.read_text()))
+    except (OSError, ValueError):  # no container, or one without a limit ("max")
+        return physical
+
+
+def _reserve(file: int, size: int) -> None:
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(file, 0, size)
+    else:
+        os.truncate(file, size)

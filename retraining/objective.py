@@ -1,0 +1,150 @@
+"""What a picture is to excite in a network: the mean of a layer's maps, or the logit of a class."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from types import TracebackType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retraining.errors import BadRequest
+from retraining.frozen_graph import op_of, static_shapes
+from retraining.images import ImageSize, Pixels
+from retraining.inspected_network import InspectedNetwork, Layer
+from retraining.quiet_tensorflow import tf
+
+# Between the logits and the result of a classifier, these change nothing but the shape.
+_PASSING_OPS = ("Identity", "Reshape", "Squeeze")
+
+LARGEST_BATCH = 8  # pictures whose gradients are computed at once: bounds the memory of wide networks
+
+Values = NDArray[np.float32]
+
+
+@dataclasses.dataclass(frozen=True)
+class Target:
+    """What is raised: the mean of `tensor_name` over all but the batch, of one `channel` if given.
+
+    `is_class` says that the tensor holds logits and the channel is a class.
+    """
+
+    name: str
+    tensor_name: str
+    channel: int | None = None
+    is_class: bool = False
+
+
+def of_layer(layer: Layer, channel: int | None) -> Target:
+    """Return the target of a layer's mean activation, or of one channel's. Raises BadRequest."""
+    if channel is None:
+        return Target(layer.name, layer.tensor_name)
+    if channel >= layer.channels:
+        raise BadRequest(
+            f"--channel of {layer.name} must be from 0 to {layer.channels - 1}, received {channel}."
+        )
+    return Target(f"{layer.name} channel {channel}", layer.tensor_name, channel)
+
+
+def of_class(network: InspectedNetwork, labels: Sequence[str], label: str) -> Target:
+    """Return the target of a class's logit, `labels` being all of them, in order. Raises BadRequest."""
+    tensor_name = _logits(network)
+    scores = static_shapes(network.graph.graph_def)[tensor_name][-1]
+    if len(labels) < 2:
+        raise BadRequest(f"--labels names {len(labels)} class; a class is told from others, so name two.")
+    if scores != len(labels):
+        raise BadRequest(
+            f"the graph gives {scores} scores and --labels names {len(labels)}; they must be of the same "
+            "training."
+        )
+    return Target(label, tensor_name, labels.index(label), is_class=True)
+
+
+class Objective:
+    """A target in a network, ready to be measured and climbed for pictures of its image size.
+
+    Holds TensorFlow's session: use it in a `with` block.
+    """
+
+    def __init__(self, network: InspectedNetwork, target: Target) -> None:
+        self.size: ImageSize = network.image_size
+        graph = tf.Graph()
+        with graph.as_default():
+            pixels, result = _imported(network, target.tensor_name)
+            value = _value(result, target)
+            height = _height(result, value, target)
+            (gradient,) = tf.gradients(height, pixels)
+        if gradient is None:
+            raise BadRequest(f"{target.name} of {network.name} does not depend on the image.")
+        self._session = tf.compat.v1.Session(graph=graph)
+        self._measure: Callable[[Pixels], Values] = self._session.make_callable(value, [pixels])
+        self._height: Callable[[Pixels], Values] = self._session.make_callable(height, [pixels])
+        self._gradient: Callable[[Pixels], Values] = self._session.make_callable(gradient, [pixels])
+
+    def values(self, pixels: Pixels) -> Values:
+        """Return the target's value, float32 [n], for float32 [n, height, width, 3] in [0, 1]."""
+        return np.concatenate([self._measure(batch) for batch in _batches(pixels)])
+
+    def heights(self, pixels: Pixels) -> Values:
+        """Return what is climbed, float32 [n]: the target's value, and with a class what secures it."""
+        return np.concatenate([self._height(batch) for batch in _batches(pixels)])
+
+    def gradients(self, pixels: Pixels) -> Values:
+        """Return the gradient of each picture's height by its pixels, of the shape of `pixels`."""
+        return np.concatenate([self._gradient(batch) for batch in _batches(pixels)])
+
+    def __enter__(self) -> Objective:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._session.close()
+
+
+def _batches(pixels: Pixels) -> list[Pixels]:
+    return [pixels[start : start + LARGEST_BATCH] for start in range(0, len(pixels), LARGEST_BATCH)]
+
+
+def _imported(network: InspectedNetwork, tensor_name: str) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return the network's input and the tensor, in the default graph."""
+    needed = tf.compat.v1.graph_util.extract_sub_graph(network.graph.graph_def, [op_of(tensor_name)])
+    pixels, result = tf.graph_util.import_graph_def(
+        needed, return_elements=[network.graph.input_name, tensor_name], name=""
+    )
+    return pixels, result
+
+
+def _value(result: tf.Tensor, target: Target) -> tf.Tensor:
+    """Return the target's value, float32 [n]."""
+    if target.channel is not None:
+        result = result[..., target.channel]
+    return tf.reduce_mean(result, range(1, result.shape.rank))
+
+
+def _height(result: tf.Tensor, value: tf.Tensor, target: Target) -> tf.Tensor:
+    """Return what is climbed, float32 [n]: of a class its logit, and its lead over all others with it.
+
+    What excites one class may excite another more, and the picture would then be of that one.
+    """
+    chosen = target.channel
+    if chosen is None or not target.is_class:
+        return value
+    others = tf.concat([result[:, :chosen], result[:, chosen + 1 :]], axis=1)
+    return value + value - tf.reduce_logsumexp(others, axis=1)
+
+
+def _logits(network: InspectedNetwork) -> str:
+    """Return the tensor before the softmax that the result comes from, or the result if there is none."""
+    nodes = {node.name: node for node in network.graph.graph_def.node}
+    node = nodes[op_of(network.graph.output_name)]
+    while node.op in _PASSING_OPS:
+        node = nodes[op_of(node.input[0])]
+    if node.op != "Softmax":
+        return network.graph.output_name
+    source: str = node.input[0]
+    return source if ":" in source else f"{source}:0"

@@ -1,0 +1,136 @@
+"""Photographs for networks that are trained from scratch: decoded again for every epoch, in batches."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import logging
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retraining import console, dataset, distortions, images, pipeline
+from retraining.dataset import Dataset, LabelledImage, Split
+from retraining.errors import BadImage, WorkFailed
+from retraining.images import ImageSize, Pixels
+from retraining.options import DistortionOptions
+
+_LOOKAHEAD = 64  # decoded images
+
+log = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True)
+class ImageBatch:
+    """Pixels float32 [n, height, width, 3] in [0, 1] and labels int64 [n]."""
+
+    pixels: Pixels
+    labels: NDArray[np.int64]
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingImages:
+    """The usable images of a dataset. `fingerprint` (hex) changes with their bytes, classes and sets."""
+
+    dataset: Dataset
+    fingerprint: str
+
+    def of(self, split: Split) -> tuple[LabelledImage, ...]:
+        """Return the images of a set, in order."""
+        return tuple(image for image in self.dataset.images if image.split is split)
+
+
+def usable(found: Dataset, *, strict: bool = False) -> TrainingImages:
+    """Return the images that can be decoded; others are warned of, once for all models.
+
+    Raises BadRequest if what is left cannot be trained on, WorkFailed if `strict` and any is left out.
+    """
+    kept, digest = [], hashlib.sha256("\n".join(found.labels).encode(errors="surrogateescape"))
+    checked = pipeline.ahead(found.images, _checked, lookahead=_LOOKAHEAD)
+    progress = console.progress(checked, total=len(found.images), task="Checking", unit="image")
+    for image, content in zip(found.images, progress, strict=True):
+        if isinstance(content, BadImage):
+            log.warning("skipped %s: it %s.", image.path, content.reason)
+            continue
+        kept.append(image)
+        digest.update(content + f"{image.label} {image.split.value}".encode())
+    usable_images = dataclasses.replace(found, images=tuple(kept))
+    skipped = len(found.images) - len(kept)
+    if skipped and strict:
+        raise WorkFailed(
+            f"{skipped:,} files cannot be used, listed above, and --strict is given. Mend or remove them, or "
+            "leave --strict out."
+        )
+    if skipped:
+        dataset.check(usable_images)
+    return TrainingImages(usable_images, digest.hexdigest())
+
+
+def in_order(items: Sequence[LabelledImage], size: ImageSize, batch_size: int) -> Iterator[ImageBatch]:
+    """Yield every image once, in order. Raises WorkFailed for one that is gone since it was checked."""
+    yield from _batches(items, [_Look(item, size) for item in items], batch_size)
+
+
+def shuffled(
+    items: Sequence[LabelledImage],
+    size: ImageSize,
+    batch_size: int,
+    *,
+    views: DistortionOptions,
+    seed: Sequence[int],
+) -> Iterator[ImageBatch]:
+    """Yield every image once, in an order drawn from `seed`, each as a view drawn anew if `views` are on.
+
+    Batches differ by one image at most: a small last one would disturb batch normalization.
+    """
+    order = np.random.default_rng(seed).permutation(len(items))
+    chosen = [items[number] for number in order]
+    looks = [
+        _Look(item, size, views, (*seed, int(number))) for item, number in zip(chosen, order, strict=True)
+    ]
+    yield from _batches(chosen, looks, batch_size)
+
+
+def batches_of(count: int, batch_size: int) -> int:
+    """Return how many batches `count` images come in."""
+    return -(-count // batch_size)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Look:
+    """An image as it is to be decoded: as it is, or as the view that `seed` draws."""
+
+    item: LabelledImage
+    size: ImageSize
+    views: DistortionOptions = DistortionOptions()
+    seed: tuple[int, ...] = ()
+
+    def decode(self) -> Pixels:
+        try:
+            least = distortions.least_size(self.size, self.views)
+            image = images.upright(images.read(self.item.path), least)
+        except BadImage as error:
+            raise WorkFailed(
+                f"{self.item.path} {error.reason}, and could be read before. Run again."
+            ) from error
+        if not self.views.are_on():
+            return images.resized(image, self.size)
+        return distortions.draw(image, self.size, self.views, np.random.default_rng(self.seed))
+
+
+def _batches(items: Sequence[LabelledImage], looks: Sequence[_Look], batch_size: int) -> Iterator[ImageBatch]:
+    decoded = pipeline.ahead(looks, _Look.decode, lookahead=max(_LOOKAHEAD, 2 * batch_size))
+    for rows in np.array_split(np.arange(len(items)), batches_of(len(items), batch_size)):
+        pixels = np.stack([next(decoded) for _ in rows])
+        yield ImageBatch(pixels, np.array([items[row].label for row in rows], np.int64))
+
+
+def _checked(image: LabelledImage) -> bytes | BadImage:
+    """Return the SHA-256 of a usable image's file, or why it is none."""
+    try:
+        content = images.read(image.path)
+        images.upright(content)
+    except BadImage as error:
+        return error
+    return images.digest(content)

@@ -1,0 +1,213 @@
+"""The command as a user runs it, end to end."""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+import label_image
+from retraining import compare, networks
+from retraining.errors import BadRequest
+from retraining.options import parse_compare
+from tests.conftest import write_colour_photos, write_photo
+
+PROJECT = Path(__file__).parent.parent
+
+
+def words(photos: Path, out: Path, models: str, *more: str) -> list[str]:
+    flags = {
+        "--image_dir": photos,
+        "--models": models,
+        "--epochs": 3,
+        "--image_size": 67,
+        "--width": 0.05,
+        "--how_many_training_steps": 200,
+        "--bottleneck_dir": out / "bottlenecks",
+        "--output_dir": out / "compared",
+    }
+    return [str(word) for pair in flags.items() for word in pair] + list(more)
+
+
+@pytest.fixture(scope="module")
+def compared(
+    tf2_module: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Path, Path, list[str]]]:
+    """A folder in which a module and a network with two optimizers were compared, and the command."""
+    out = tmp_path_factory.mktemp("compare")
+    photos = write_colour_photos(out / "photos")
+    command = words(photos, out, f"{tf2_module},alexnet", "--optimizer", "adam,adagrad")
+    assert compare.main(command) == 0
+    yield out, out / "compared", command
+
+
+def test_all_models_are_in_the_table(compared: tuple[Path, Path, list[str]]) -> None:
+    _, folder, _ = compared
+    table = (folder / "table.csv").read_text().splitlines()
+    rows = {row["model"]: row for row in csv.DictReader(table)}
+    assert list(rows) == ["colour_grid", "alexnet-adam", "alexnet-adagrad"]
+    assert float(rows["colour_grid"]["test_accuracy"]) == 1
+    assert (
+        int(rows["alexnet-adam"]["parameters"])
+        == networks.build("alexnet", classes=3, image_size=67, width=0.05).count_params()
+    )
+    for row in rows.values():
+        assert float(row["training_seconds"]) > 0
+        assert float(row["images_per_second"]) > 0
+        assert int(row["file_bytes"]) > 4 * int(row["parameters"])
+    assert (folder / "table.md").read_text().count("\n") == 5
+
+
+def test_curves_and_tensorboard_runs_are_there(compared: tuple[Path, Path, list[str]]) -> None:
+    _, folder, _ = compared
+    with Image.open(folder / "curves.png") as image:
+        assert image.width > image.height > 300
+    assert (folder / "curves.svg").read_text().startswith("<?xml")
+    runs = sorted(path.parent.relative_to(folder / "logs") for path in folder.glob("logs/*/*/events*"))
+    assert list(map(str, runs)) == [
+        f"{model}/{split}"
+        for model in ("alexnet-adagrad", "alexnet-adam", "colour_grid")
+        for split in ("train", "validation")
+    ]
+
+
+def test_winner_labels_new_photographs(
+    compared: tuple[Path, Path, list[str]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, folder, _ = compared
+    write_photo(tmp_path / "new.jpg", (255, 255, 0), seed=77)
+    files = ["--graph", folder / "output_graph.pb", "--labels", folder / "output_labels.txt"]
+    assert label_image.main([str(word) for word in (*files, "--image", tmp_path / "new.jpg")]) == 0
+    assert capsys.readouterr().out.split()[0] == "yellow"
+
+
+def test_second_run_trains_nothing_again_and_says_the_same(
+    compared: tuple[Path, Path, list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, folder, command = compared
+    before = (folder / "output_graph.pb").read_bytes()
+    assert compare.main(command) == 0
+    output = capsys.readouterr().out
+    assert "alexnet-adam: 3 of 3 epochs were done before." in output
+    assert "epoch 1 of 3" not in output
+    assert re.search(
+        r"^Use colour_grid: 100\.0% on the validation images, 100\.0% on the test images\.$", output, re.M
+    )
+    assert re.search(r"^The graph was read back and agrees with the classifier on 12 images\.$", output, re.M)
+    (weights,) = re.findall(r"^Weights: (\S+) \(alexnet-adagrad\)$", output, re.M)
+    assert networks.read(Path(weights)).name == "alexnet"
+    assert (folder / "output_graph.pb").read_bytes() == before
+
+
+def test_network_that_wins_is_exported_and_labels_photographs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photos = write_colour_photos(tmp_path / "photos")
+    assert compare.main(words(photos, tmp_path, "alexnet", "--epochs", "8")) == 0
+    assert "Use alexnet-adam: 100.0%" in capsys.readouterr().out
+    folder = tmp_path / "compared"
+    files = ["--graph", folder / "output_graph.pb", "--labels", folder / "output_labels.txt"]
+    for colour, value in {"cyan": (0, 255, 255), "magenta": (255, 0, 255)}.items():
+        write_photo(tmp_path / "new.jpg", value, seed=5)
+        assert label_image.main([str(word) for word in (*files, "--image", tmp_path / "new.jpg")]) == 0
+        assert capsys.readouterr().out.split()[0] == colour
+
+
+@pytest.mark.soak
+def test_run_that_was_killed_goes_on(tmp_path: Path) -> None:
+    photos = write_colour_photos(tmp_path / "photos")
+    command = [
+        sys.executable,
+        "-m",
+        "retraining.compare",
+        *words(photos, tmp_path, "alexnet", "--epochs", "40"),
+    ]
+    with subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if "epoch 5 of 40" in line:
+                process.send_signal(signal.SIGKILL)
+                break
+    time.sleep(0.1)
+    again = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True)
+    match = re.search(r"alexnet-adam: (\d+) of 40 epochs were done before", again.stdout)
+    assert match is not None
+    assert 5 <= int(match[1]) <= 10
+    assert f"epoch {int(match[1]) + 1} of 40" in again.stdout
+    assert "epoch 1 of 40" not in again.stdout
+
+
+def refusal(*more: str) -> str:
+    with pytest.raises(BadRequest) as caught:
+        parse_compare(["--image_dir", "photos", *more])
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ("", "--models is required: the models to compare, with commas between them."),
+        ("--models builtin,", "--models must be names with commas between them, received 'builtin,'."),
+        ("--models vgg16,vgg16", "--models names 'vgg16' twice. Name it once."),
+        (
+            "--models vgg16 --optimizer adam,lamb",
+            "--optimizer must be of adagrad, adam, rmsprop, sgd, received 'lamb'.",
+        ),
+        (
+            "--models builtin,inception_v3 --image_size 64",
+            "--image_size of inception_v3 must be at least 75, received 64. Raise it, or leave the network out.",
+        ),
+        ("--models vgg16 --width 1.5", "--width must be a number above 0, and 1 at most, received '1.5'."),
+        ("--models gogglenet", "'gogglenet' is no network that can be trained. Did you mean googlenet?"),
+    ],
+)
+def test_flag_that_cannot_be_used_is_refused_with_its_rule(more: str, message: str) -> None:
+    assert refusal(*more.split()) == message
+
+
+def test_output_dir_that_is_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert refusal("--models", "builtin", "--output_dir", str(tmp_path / "file")) == (
+        f"--output_dir must be a folder, received the file '{tmp_path / 'file'}'."
+    )
+
+
+def test_images_that_no_model_is_trained_on_are_asked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photos = write_colour_photos(tmp_path / "photos", per_class=30)
+    none = ("--validation_percentage", "0", "--testing_percentage", "0")
+    assert compare.main(words(photos, tmp_path, "alexnet", *none)) == 2
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        "compare: error: a comparison needs images that no model is trained on, and none is held out. Raise "
+        "--validation_percentage and --testing_percentage, or add images."
+    )
+
+
+def test_matplotlib_is_asked_for_before_any_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
+    photos = write_colour_photos(tmp_path / "photos", per_class=3)
+    assert compare.main(words(photos, tmp_path, "alexnet")) == 2
+    assert capsys.readouterr().err == (
+        "compare: error: the curves are drawn by matplotlib, which is not installed. Install it: "
+        "pip install '.[compare]', or pip install matplotlib.\n"
+    )
+    assert not (tmp_path / "compared").exists()
+
+
+def test_help_answers_without_tensorflow() -> None:
+    code = (
+        "import sys, retraining.compare, retraining.oxford_flowers17; sys.exit('tensorflow' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], cwd=PROJECT, check=False).returncode == 0

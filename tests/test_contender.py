@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from retraining import comparison, contender, dataset, export, networks, training_images
+from retraining.contender import Contender
+from retraining.frozen_graph import FrozenGraph, forward
+from retraining.options import CompareOptions, ComparisonOptions, DataOptions, DistortionOptions
+from retraining.quiet_tensorflow import tf
+from retraining.training_images import TrainingImages
+from tests.conftest import write_colour_photos
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> TrainingImages:
+    folder = write_colour_photos(tmp_path_factory.mktemp("colours"))
+    return training_images.usable(dataset.scan(DataOptions(folder)))
+
+
+def options(out: Path, *models: str) -> CompareOptions:
+    return CompareOptions(
+        data=DataOptions(),
+        comparison=ComparisonOptions(
+            models=models,
+            epochs=3,
+            image_size=67,
+            width=0.05,
+            how_many_training_steps=100,
+            bottleneck_dir=out / "bottlenecks",
+            output_dir=out,
+        ),
+        distortions=DistortionOptions(),
+    )
+
+
+@pytest.fixture(scope="module")
+def alexnet(images: TrainingImages, tmp_path_factory: pytest.TempPathFactory) -> Contender:
+    return contender.train("alexnet", "adam", images, options(tmp_path_factory.mktemp("out"), "alexnet"))
+
+
+def graph_of(model: Contender) -> FrozenGraph:
+    return export.build(model.extractor, model.layer, "final_result")
+
+
+def test_network_in_two_parts_is_the_network(alexnet: Contender) -> None:
+    assert alexnet.weights is not None
+    network = networks.read(alexnet.weights)
+    pixels = np.random.default_rng(0).random((5, 67, 67, 3), np.float32)
+    expected = network(pixels, training=False).numpy()
+    np.testing.assert_allclose(forward(graph_of(alexnet))(pixels), expected, rtol=1e-3, atol=1e-6)
+    assert comparison.parameters(graph_of(alexnet)) == network.count_params()
+
+
+def test_network_has_the_accuracy_of_its_last_epoch(alexnet: Contender) -> None:
+    testing = alexnet.bottlenecks.testing
+    hits = alexnet.layer.probabilities(testing.vectors).argmax(axis=1) == testing.labels
+    assert alexnet.curve.epochs[-1].testing is not None
+    assert hits.mean() == pytest.approx(alexnet.curve.epochs[-1].testing.accuracy)
+
+
+def test_module_has_as_many_epochs_as_networks_have(
+    images: TrainingImages, tf2_module: Path, tmp_path: Path
+) -> None:
+    model = contender.retrain(str(tf2_module), images, options(tmp_path, str(tf2_module)))
+    assert model.title == "colour_grid"
+    assert len(model.curve.epochs) == 3
+    losses = [epoch.training.cross_entropy for epoch in model.curve.epochs]
+    assert losses == sorted(losses, reverse=True)
+    assert comparison.parameters(graph_of(model)) == 48 * 3 + 3 + 48
+
+
+def test_modules_of_one_name_are_told_apart(images: TrainingImages, tf2_module: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy" / tf2_module.name
+    shutil.copytree(tf2_module, copy)
+    both = options(tmp_path, str(tf2_module), str(copy))
+    model = contender.retrain(str(copy), images, both)
+    assert model.title == f"colour_grid-{model.extractor.fingerprint[:8]}"
+    assert (tmp_path / "logs" / model.title / "train").is_dir()
+
+
+def test_weights_of_half_precision_count_too() -> None:
+    graph = tf.Graph()
+    with graph.as_default():
+        tf.constant(np.zeros((3, 4), np.float16))
+        tf.constant(np.zeros((5,), np.float32))
+        tf.constant(1.5)
+        tf.constant([1, 2, 3])
+    assert comparison.parameters(FrozenGraph(graph.as_graph_def(), "", "")) == 17

@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import retrain
+from retraining import classifier, distortions, images
+from retraining.extractor import FeatureExtractor
+from retraining.fresh_views import FreshViews
+from retraining.options import DistortionOptions, TrainingOptions
+from tests.conftest import Computed
+from tests.test_bottlenecks import Counting
+from tests.test_retrain import final_accuracy, words
+
+FLIPPED = DistortionOptions(flip_left_right=True, random_crop=20, random_brightness=30, distorted_views=0)
+TRAINING = TrainingOptions(how_many_training_steps=7, train_batch_size=25, seed=3)
+
+
+def batches(
+    computed: Computed, network: FeatureExtractor, training: TrainingOptions = TRAINING
+) -> list[classifier.Batch]:
+    views = FreshViews(computed.bottlenecks.training, network, options=FLIPPED, training_options=training)
+    return list(views.batches())
+
+
+def test_each_step_has_its_batch_of_views_that_no_other_step_has(
+    computed: Computed, network: FeatureExtractor
+) -> None:
+    drawn = batches(computed, network)
+    assert [batch.vectors.shape for batch in drawn] == [(25, 48)] * 7
+    assert len({row.tobytes() for batch in drawn for row in batch.vectors}) == 7 * 25
+    assert all(set(batch.labels) == {0, 1, 2} for batch in drawn)
+
+
+def test_views_are_those_of_the_images_they_are_labelled_with(
+    computed: Computed, network: FeatureExtractor
+) -> None:
+    layer = classifier.train(computed.bottlenecks, TrainingOptions(how_many_training_steps=500))
+    for batch in batches(computed, network):
+        assert (layer.log_probabilities(batch.vectors).argmax(axis=1) == batch.labels).all()
+
+
+def test_same_seed_draws_the_same_views_and_another_others(
+    computed: Computed, network: FeatureExtractor
+) -> None:
+    first, again = batches(computed, network), batches(computed, network)
+    for one, other in zip(first, again, strict=True):
+        np.testing.assert_array_equal(one.vectors, other.vectors)
+    changed = batches(computed, network, dataclasses.replace(TRAINING, seed=4))
+    assert not np.array_equal(first[0].vectors, changed[0].vectors)
+
+
+def test_batches_of_the_network_go_over_the_ends_of_steps(
+    computed: Computed, network: FeatureExtractor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = []
+    extract = FeatureExtractor.extract
+
+    def counted(extractor: FeatureExtractor, pixels: np.ndarray) -> np.ndarray:
+        calls.append(len(pixels))
+        return extract(extractor, pixels)
+
+    monkeypatch.setattr(FeatureExtractor, "extract", counted)
+    batches(computed, network)
+    assert calls == [32] * 5 + [15]
+
+
+def test_whole_training_set_is_drawn_for_a_batch_size_of_all(
+    computed: Computed, network: FeatureExtractor
+) -> None:
+    everything = dataclasses.replace(TRAINING, train_batch_size=-1, how_many_training_steps=2)
+    count = len(computed.bottlenecks.training)
+    assert [len(batch.labels) for batch in batches(computed, network, everything)] == [count, count]
+
+
+def test_photograph_that_vanishes_during_the_training_is_trained_on_undistorted(
+    network: FeatureExtractor, computed: Computed, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    training = computed.bottlenecks.training
+    gone = dataclasses.replace(training, paths=(tmp_path / "gone.jpg", *training.paths[1:]))
+    everything = dataclasses.replace(TRAINING, train_batch_size=-1, how_many_training_steps=3)
+    views = FreshViews(gone, network, options=FLIPPED, training_options=everything)
+    for batch in views.batches():
+        np.testing.assert_array_equal(batch.vectors[0], training.vectors[0])
+    assert [record.getMessage() for record in caplog.records] == [
+        f"no view can be drawn of {tmp_path / 'gone.jpg'} any more; it is trained on undistorted."
+    ]
+
+
+def test_views_are_drawn_as_the_kept_ones_are(computed: Computed, network: FeatureExtractor) -> None:
+    one = dataclasses.replace(TRAINING, train_batch_size=-1, how_many_training_steps=1)
+    (batch,) = batches(computed, network, one)
+    path = computed.bottlenecks.training.paths[5]
+    image = images.upright(path.read_bytes(), distortions.least_size(network.image_size, FLIPPED))
+    view = distortions.draw(image, network.image_size, FLIPPED, np.random.default_rng([3, 0, 5]))
+    np.testing.assert_array_equal(batch.vectors[5], network.extract(view[np.newaxis])[0])
+
+
+def test_run_with_fresh_views_learns_and_caches_only_undistorted_vectors(
+    colour_photos: Path,
+    tf2_module: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    counting = Counting(monkeypatch)
+    more = ("--flip_left_right", "--random_brightness", "20", "--distorted_views", "0")
+    flags = words(colour_photos, tmp_path, *more, "--how_many_training_steps", "20", module=tf2_module)
+    assert retrain.main(flags) == 0
+    assert final_accuracy(capsys.readouterr().out) == 100
+    assert counting.images == 90 + 20 * 100
+    kept = [int(path.stem[-5:]) for path in (tmp_path / "bottlenecks").glob("*/*.tfrecord")]
+    assert sum(kept) == 90
+    graph = (tmp_path / "graph.pb").read_bytes()
+    assert retrain.main(flags) == 0
+    assert (tmp_path / "graph.pb").read_bytes() == graph

@@ -1,0 +1,74 @@
+"""Each network learns from noise weights what only the shape of a flower tells; labels at random it does not."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from retraining import dataset, networks, sample_photos, training_images
+from retraining.dataset import Dataset
+from retraining.network_training import Recipe, Training
+from retraining.options import DataOptions, DistortionOptions
+from retraining.training_images import TrainingImages
+
+pytestmark = pytest.mark.soak
+
+KINDS = ("sunflower", "tulip")
+VIEWS = DistortionOptions(flip_left_right=True, random_crop=10)
+
+
+def thin(name: str, *, image_size: int, width: float, epochs: int, batch_size: int = 32) -> Recipe:
+    return Recipe(name, "adam", None, epochs, batch_size, image_size, width, seed=0, distortions=VIEWS)
+
+
+RECIPES = {
+    recipe.name: recipe
+    for recipe in (
+        thin("alexnet", image_size=67, width=0.25, epochs=20),
+        thin("googlenet", image_size=80, width=0.25, epochs=15),
+        thin("vgg16", image_size=64, width=0.125, epochs=12),
+        thin("resnet50", image_size=80, width=0.25, epochs=20, batch_size=16),
+        thin("inception_v3", image_size=112, width=0.25, epochs=24, batch_size=16),
+        thin("xception", image_size=80, width=0.125, epochs=15),
+    )
+}
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> TrainingImages:
+    folder = tmp_path_factory.mktemp("drawn")
+    sample_photos.write(folder / "all", per_class=400, seed=1)
+    for kind in KINDS:
+        (folder / "two").mkdir(exist_ok=True)
+        (folder / "all" / kind).rename(folder / "two" / kind)
+    return training_images.usable(dataset.scan(DataOptions(folder / "two")))
+
+
+def final_accuracy(recipe: Recipe, images: TrainingImages, folder: Path) -> float:
+    curve = Training(recipe, images, folder).run()
+    testing = curve.epochs[-1].testing
+    assert testing is not None
+    return testing.accuracy
+
+
+@pytest.mark.parametrize("name", networks.NAMES)
+def test_drawn_flowers_are_learnt_from_noise(name: str, drawn: TrainingImages, tmp_path: Path) -> None:
+    assert final_accuracy(RECIPES[name], drawn, tmp_path) >= 0.9
+
+
+@pytest.mark.parametrize("name", networks.NAMES)
+def test_random_labels_are_not_learnt(name: str, drawn: TrainingImages, tmp_path: Path) -> None:
+    recipe = dataclasses.replace(RECIPES[name], epochs=RECIPES[name].epochs // 2)
+    assert final_accuracy(recipe, with_random_labels(drawn), tmp_path) < 0.7  # 0.5 is chance
+
+
+def with_random_labels(images: TrainingImages) -> TrainingImages:
+    rng = np.random.default_rng(0)
+    drawn = rng.integers(len(KINDS), size=len(images.dataset.images))
+    relabelled = (
+        image._replace(label=int(label)) for image, label in zip(images.dataset.images, drawn, strict=True)
+    )
+    return TrainingImages(Dataset(images.dataset.labels, tuple(relabelled)), "labels at random")

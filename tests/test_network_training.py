@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import dataclasses
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from retraining import dataset, networks, training_images
+from retraining.dataset import Dataset
+from retraining.learning_curve import Epoch, LearningCurve
+from retraining.network_training import Recipe, Training
+from retraining.options import LEARNING_RATES, DataOptions
+from retraining.training_images import TrainingImages
+from tests.conftest import write_colour_photos
+
+THIN = Recipe("alexnet", "adam", None, epochs=4, batch_size=16, image_size=67, width=0.05, seed=0)
+
+
+class Killed(Exception):
+    """Stands for the end of a process."""
+
+
+@pytest.fixture(scope="module")
+def colours(tmp_path_factory: pytest.TempPathFactory) -> TrainingImages:
+    folder = write_colour_photos(tmp_path_factory.mktemp("colours"))
+    return training_images.usable(dataset.scan(DataOptions(folder)))
+
+
+def trained(recipe: Recipe, images: TrainingImages, folder: Path) -> tuple[Any, LearningCurve]:
+    training = Training(recipe, images, folder)
+    return training.network, training.run()
+
+
+def killed_after(epochs: int, recipe: Recipe, images: TrainingImages, folder: Path) -> None:
+    def kill(number: int, _epoch: Epoch, _network: Any) -> None:
+        if number + 1 == epochs:
+            raise Killed
+
+    with pytest.raises(Killed):
+        Training(recipe, images, folder).run(kill)
+
+
+def without_times(curve: LearningCurve) -> list[Epoch]:
+    return [dataclasses.replace(epoch, seconds=0) for epoch in curve.epochs]
+
+
+@pytest.mark.parametrize("optimizer", LEARNING_RATES)
+def test_colours_are_learnt_with_each_optimizer(
+    colours: TrainingImages, tmp_path: Path, optimizer: str
+) -> None:
+    recipe = dataclasses.replace(THIN, optimizer=optimizer, epochs=6)
+    _, curve = trained(recipe, colours, tmp_path)
+    assert curve.epochs[-1].testing is not None
+    assert curve.epochs[-1].testing.accuracy == 1
+    assert curve.epochs[-1].training.cross_entropy < curve.epochs[0].training.cross_entropy / 2
+
+
+def test_random_labels_are_not_learnt(colours: TrainingImages, tmp_path: Path) -> None:
+    _, curve = trained(dataclasses.replace(THIN, epochs=8), shuffled_labels(colours), tmp_path)
+    assert curve.epochs[-1].testing is not None
+    assert curve.epochs[-1].testing.accuracy < 0.75
+
+
+@pytest.mark.soak
+def test_heads_are_trained_along(colours: TrainingImages, tmp_path: Path) -> None:
+    recipe = dataclasses.replace(THIN, name="googlenet", epochs=1)
+    training = Training(recipe, colours, tmp_path)
+    before = {weight.path: weight.numpy() for weight in training.network.trainable_weights}
+    training.run()
+    moved = {
+        weight.path
+        for weight in training.network.trainable_weights
+        if (weight.numpy() != before[weight.path]).any()
+    }
+    assert moved == before.keys()
+    assert {"head0_softmax/kernel", "head1_bottleneck_pre_relu/kernel"} <= moved
+
+
+def test_run_that_was_killed_comes_to_what_an_undisturbed_one_does(
+    colours: TrainingImages, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    network, curve = trained(THIN, colours, tmp_path / "undisturbed")
+    killed_after(3, THIN, colours, tmp_path / "killed")
+    with caplog.at_level(logging.INFO):
+        again, resumed = trained(THIN, colours, tmp_path / "killed")
+    assert caplog.messages == ["alexnet-adam: 3 of 4 epochs were done before."]
+    assert without_times(resumed) == pytest.approx(without_times(curve))
+    for one, two in zip(network.weights, again.weights, strict=True):
+        np.testing.assert_allclose(one.numpy(), two.numpy(), rtol=1e-4, atol=1e-6, err_msg=one.path)
+
+
+def test_training_that_is_over_is_only_read(colours: TrainingImages, tmp_path: Path) -> None:
+    network, curve = trained(THIN, colours, tmp_path)
+    training = Training(THIN, colours, tmp_path)
+    written = training.path.stat().st_mtime_ns
+    assert training.run() == curve
+    assert training.path.stat().st_mtime_ns == written
+    np.testing.assert_array_equal(training.network.get_weights()[0], network.get_weights()[0])
+
+
+def test_file_holds_the_network_for_others_to_read(colours: TrainingImages, tmp_path: Path) -> None:
+    training = Training(THIN, colours, tmp_path)
+    training.run()
+    read = networks.read(training.path, name="alexnet")
+    np.testing.assert_array_equal(read.get_weights()[0], training.network.get_weights()[0])
+
+
+def test_damaged_file_is_warned_of_and_trained_anew(
+    colours: TrainingImages, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    killed_after(1, THIN, colours, tmp_path)
+    (path,) = tmp_path.iterdir()
+    path.write_bytes(path.read_bytes()[:-100])
+    with caplog.at_level(logging.WARNING):
+        assert Training(THIN, colours, tmp_path).epochs == []
+    assert caplog.messages[0].startswith(f"weights '{path}' are no file that compare wrote")
+    assert caplog.messages[0].endswith("The training begins anew.")
+
+
+def test_other_recipes_and_photographs_have_files_of_their_own(colours: TrainingImages) -> None:
+    keys = {
+        THIN.key(colours),
+        dataclasses.replace(THIN, epochs=5).key(colours),
+        dataclasses.replace(THIN, seed=1).key(colours),
+        THIN.key(dataclasses.replace(colours, fingerprint="0")),
+    }
+    assert len(keys) == 4
+
+
+def shuffled_labels(images: TrainingImages) -> TrainingImages:
+    rng = np.random.default_rng(0)
+    labels = rng.permutation([image.label for image in images.dataset.images])
+    relabelled = [
+        image._replace(label=int(label)) for image, label in zip(images.dataset.images, labels, strict=True)
+    ]
+    return TrainingImages(Dataset(images.dataset.labels, tuple(relabelled)), "shuffled")

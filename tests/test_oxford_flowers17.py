@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from retraining import dataset, oxford_flowers17
+from retraining.options import DataOptions
+
+
+@pytest.fixture
+def published(tmp_path: Path) -> Path:
+    """A folder as Oxford's, each file's content its own number."""
+    folder = tmp_path / "jpg"
+    folder.mkdir()
+    for number in range(1, 1361):
+        (folder / f"image_{number:04d}.jpg").write_text(str(number))
+    (folder / "files.txt").write_text("as published")
+    return folder
+
+
+def refusal(*words: Path, capsys: pytest.CaptureFixture[str]) -> str:
+    assert oxford_flowers17.main([str(word) for word in words]) == 2
+    return capsys.readouterr().err.strip().removeprefix("oxford_flowers17: error: ")
+
+
+def test_each_flower_gets_its_eighty_photographs(
+    published: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flowers = tmp_path / "flowers17"
+    assert oxford_flowers17.main([str(published), str(flowers)]) == 0
+    assert capsys.readouterr().out == f"1360 photographs in 17 folders below {flowers}, 80 in each\n"
+    found = dataset.scan(DataOptions(flowers))
+    assert len(found.labels) == 17
+    assert len(found.images) == 1360
+    numbers = {
+        label: sorted(int(path.read_text()) for path in (flowers / label).iterdir()) for label in found.labels
+    }
+    assert numbers["daffodil"] == list(range(1, 81))
+    assert numbers["tulip"] == list(range(561, 641))
+    assert numbers["pansy"] == list(range(1281, 1361))
+    assert len(list(published.iterdir())) == 1361
+
+
+def test_copies_where_links_are_refused(
+    published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_paths: Path) -> None:
+        raise OSError("cross-device link")
+
+    monkeypatch.setattr("os.link", refuse)
+    assert oxford_flowers17.main([str(published), str(tmp_path / "copied")]) == 0
+    assert (tmp_path / "copied" / "snowdrop" / "image_0081.jpg").read_text() == "81"
+
+
+def test_incomplete_set_is_refused_before_anything_is_written(
+    published: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (published / "image_0700.jpg").unlink()
+    (published / "image_0702.jpg").unlink()
+    assert refusal(published, tmp_path / "out", capsys=capsys) == (
+        f"SRC must hold image_0001.jpg to image_1360.jpg; '{published}' lacks 2 of them, the first image_0700.jpg. "
+        "Unpack 17flowers.tgz anew and give its folder 'jpg'."
+    )
+    assert not (tmp_path / "out").exists()
+
+
+def test_larger_set_is_refused(published: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (published / "image_1361.jpg").touch()
+    assert refusal(published, tmp_path / "out", capsys=capsys) == (
+        f"SRC must hold 1360 photographs, 80 of each flower; '{published}' has 1 more. Is it the set of 102 flowers?"
+    )
+
+
+def test_folder_that_is_missing_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert refusal(tmp_path / "none", tmp_path / "out", capsys=capsys) == (
+        f"SRC must be the folder with image_0001.jpg; '{tmp_path / 'none'}' is none."
+    )
+
+
+def test_destination_that_others_use_is_refused(
+    published: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "mine.txt").touch()
+    assert refusal(published, tmp_path / "out", capsys=capsys) == (
+        f"DST must be a new or empty folder; '{tmp_path / 'out'}' has something in it."
+    )
+    assert refusal(published, published / "out", capsys=capsys) == (
+        f"DST must not lie in SRC, received '{published / 'out'}'. Name a folder beside it."
+    )
