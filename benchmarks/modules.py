@@ -59,16 +59,16 @@ def modules(options: ModulesOptions) -> None:
         _served(options.serve, Path(scratch)) as web,
     ):
         for number, handle in enumerate((*options.handles, *web)):
-            row = _measured(handle, options.folder, Path(scratch) / str(number))
+            row = retrained(handle, Paths(options.folder, Path(scratch) / str(number)))
             accuracies = f"{row.test_accuracy:.1f}% | {row.labelled_accuracy:.1f}%"
             print(f"| {row.handle} | {row.description} | {accuracies} |", flush=True)
 
 
-def _measured(handle: str, folder: Path, outputs: Path) -> Row:
-    paths = Paths(folder, outputs)
+def retrained(handle: str, paths: Paths, *flags: str) -> Row:
+    """Run retrain.py with a module and further flags, and label_image.py with what it exported."""
     module, _, tensor = handle.partition("@")
-    flags = [f"--bottleneck_tensor_name={tensor}"] if tensor else []
-    printed = _run([*paths.retrain(module), f"--model_dir={outputs / 'modules'}", *flags])
+    named = [f"--bottleneck_tensor_name={tensor}"] if tensor else []
+    printed = _run([*paths.retrain(module), f"--model_dir={paths.outputs / 'modules'}", *named, *flags])
     description = re.findall(r"^Module \S+: (.*)\.$", printed, re.MULTILINE)[0]
     accuracy = float(re.findall(r"^Final test accuracy = ([\d.]+)%", printed, re.MULTILINE)[0])
     shown = re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1", "/".join(handle.split("/")[-2:]))

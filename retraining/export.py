@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import logging
 import os
 import re
@@ -18,6 +19,7 @@ from retraining.extractor import BATCH_SIZE, FeatureExtractor
 from retraining.files import reason, replacing, replacing_folder, scratch_folder, write_bytes
 from retraining.frozen_graph import FrozenGraph, GraphDef, forward, parse
 from retraining.options import OutputOptions
+from retraining.precision import FLOAT32
 from retraining.quiet_tensorflow import tf
 
 INPUT_OP = "Placeholder"  # the name that existing label_image samples expect
@@ -210,13 +212,16 @@ def _check_agreement(
     sets = (bottlenecks.testing, bottlenecks.validation, bottlenecks.training)
     chosen = next(images for images in sets if len(images))
     run = forward(read_back)
+    # The graph computes in float32: vectors of another precision do not tell what it is to give.
+    exact = dataclasses.replace(extractor, precision=FLOAT32)
     agreed = 0
     candidates = range(min(len(chosen), CHECKED_IMAGES))
     for start in range(0, len(candidates), BATCH_SIZE):
         rows, pixels = _pixels(chosen, candidates[start : start + BATCH_SIZE], extractor)
         if not rows:
             continue
-        difference = np.abs(run(pixels) - layer.probabilities(chosen.vectors[rows])).max(axis=1)
+        vectors = chosen.vectors[rows] if extractor.precision == FLOAT32 else exact.extract(pixels)
+        difference = np.abs(run(pixels) - layer.probabilities(vectors)).max(axis=1)
         if not (difference <= AGREEMENT).all():  # so written, NaN fails too
             worst = chosen.paths[rows[int(difference.argmax())]]
             raise WorkFailed(

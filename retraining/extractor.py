@@ -11,12 +11,13 @@ import re
 import numpy as np
 from numpy.typing import NDArray
 
-from retraining import graph_file, keras_network, module_source, saved_model
+from retraining import graph_file, keras_network, module_source, precision, saved_model
 from retraining.errors import BadModule
 from retraining.frozen_graph import Forward, FrozenGraph, forward, op_of
 from retraining.images import PREPROCESSING, ImageSize
 from retraining.module import Module
 from retraining.options import ModuleOptions
+from retraining.precision import BFLOAT16, FLOAT32
 from retraining.quiet_tensorflow import tf
 
 Vectors = NDArray[np.float32]
@@ -31,7 +32,8 @@ log = logging.getLogger(__name__)
 class FeatureExtractor:
     """A pretrained network: float32 [n, height, width, 3] in [0, 1] to float32 [n, feature_size].
 
-    `fingerprint` (hex) changes with anything that could change a vector.
+    `fingerprint` (hex) changes with anything that could change a vector, such as `precision`, one of
+    PRECISIONS, in which the network computes.
     """
 
     name: str
@@ -39,10 +41,11 @@ class FeatureExtractor:
     feature_size: int
     fingerprint: str
     graph: FrozenGraph
+    precision: str = FLOAT32
 
     @functools.cached_property
     def _forward(self) -> Forward:
-        return forward(self.graph)
+        return forward(self.graph, self.precision)
 
     def extract(self, pixels: NDArray[np.float32]) -> Vectors:
         """Return float32 [n, feature_size] for float32 [n, height, width, 3] in [0, 1], n <= BATCH_SIZE.
@@ -57,12 +60,18 @@ class FeatureExtractor:
 
 
 def load(options: ModuleOptions) -> FeatureExtractor:
-    """Return the extractor for whatever kind of module the options name. Raises BadModule."""
+    """Return the extractor for whatever kind of module the options name. Raises BadModule.
+
+    Where the processor has no bfloat16 a warning says so, and float32 is used.
+    """
     handle = options.handle()
     module = _module(handle, options)
     size = _image_size(module, handle, options.image_size)
     graph, feature_size = _to_vectors(module, handle, size)
+    computed_in = _usable(options.precision)
     settings = f"{module.fingerprint} {size} {feature_size} {PREPROCESSING}"
+    if computed_in != FLOAT32:  # whose vectors keep the keys that they had when it was all there was
+        settings += f" {computed_in}"
     if any(node.op.startswith("FakeQuant") for node in graph.graph_def.node):
         log.info("Module %s is instrumented for quantization (FakeQuant ops).", module.name)
     return FeatureExtractor(
@@ -71,7 +80,17 @@ def load(options: ModuleOptions) -> FeatureExtractor:
         feature_size=feature_size,
         fingerprint=hashlib.sha256(settings.encode()).hexdigest(),
         graph=graph,
+        precision=computed_in,
     )
+
+
+def _usable(asked: str) -> str:
+    """Return the precision asked for if this machine has it, else float32, with a warning."""
+    hindrance = precision.hindrance() if asked == BFLOAT16 else ""
+    if not hindrance:
+        return asked
+    log.warning("--precision %s is not used, since %s; float32 is.", asked, hindrance)
+    return FLOAT32
 
 
 def _module(handle: str, options: ModuleOptions) -> Module:

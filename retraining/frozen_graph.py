@@ -10,6 +10,7 @@ import numpy as np
 from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 
+from retraining.precision import BFLOAT16, FLOAT32
 from retraining.quiet_tensorflow import tf
 
 GraphDef: TypeAlias = tf.compat.v1.GraphDef
@@ -65,14 +66,22 @@ def imported(graph_def: GraphDef) -> tf.Graph:
     return graph
 
 
-def forward(frozen: FrozenGraph) -> Forward:
-    """Return the function that runs the graph: batch of inputs -> batch of outputs."""
-    return forward_in(imported(frozen.graph_def), frozen.input_name, frozen.output_name)
+def forward(frozen: FrozenGraph, precision: str = FLOAT32) -> Forward:
+    """Return the function that runs the graph: batch of inputs -> batch of outputs, both float32.
+
+    `precision` is one of PRECISIONS, of what is computed between the two.
+    """
+    graph = imported(frozen.graph_def)
+    return forward_in(graph, frozen.input_name, frozen.output_name, precision=precision)
 
 
-def forward_in(graph: tf.Graph, input_name: str, output_name: str) -> Forward:
+def forward_in(graph: tf.Graph, input_name: str, output_name: str, *, precision: str = FLOAT32) -> Forward:
     """Return the function that runs `graph` between two tensors: batch of inputs -> batch of outputs."""
-    session = tf.compat.v1.Session(graph=graph)
+    config = tf.compat.v1.ConfigProto()
+    if precision == BFLOAT16:
+        rewrites = config.graph_options.rewrite_options
+        rewrites.auto_mixed_precision_onednn_bfloat16 = rewrites.ON
+    session = tf.compat.v1.Session(graph=graph, config=config)
     # A callable skips the bookkeeping that Session.run repeats for every call.
     run: Forward = session.make_callable(output_name, [input_name])
     return run

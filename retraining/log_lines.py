@@ -15,6 +15,7 @@ from retraining.extractor import FeatureExtractor
 from retraining.image_problems import SKIPPED_FILE
 from retraining.learning_curve import Epoch
 from retraining.options import OutputOptions
+from retraining.precision import FLOAT32
 from retraining.verdict import Verdict
 
 log = logging.getLogger(__name__)
@@ -31,7 +32,9 @@ def found(dataset: Dataset) -> None:
 
 def loaded(network: FeatureExtractor) -> None:
     """Say what the module makes of an image."""
-    log.info("Module %s: %s pixels to %d features.", network.name, network.image_size, network.feature_size)
+    features = f"{network.image_size} pixels to {network.feature_size} features"
+    computed = "" if network.precision == FLOAT32 else f", computed in {network.precision}"
+    log.info("Module %s: %s%s.", network.name, features, computed)
 
 
 def report(current: Report) -> None:

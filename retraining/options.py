@@ -19,6 +19,7 @@ from retraining import architectures, catalogue, places
 from retraining.catalogue import DEFAULT_MODULE, module_of_architecture
 from retraining.console import LEVELS
 from retraining.errors import BadRequest
+from retraining.precision import FLOAT32, PRECISIONS
 
 ALL = -1  # as a batch size: the whole set
 ALL_LAYERS = "all"
@@ -245,6 +246,13 @@ class ModuleOptions:
     )
     input_std: float | None = _flag(
         None, "Each pixel value is then divided by this for a frozen graph (.pb).", _positive_number
+    )
+    precision: str = _flag(
+        FLOAT32,
+        f"What the network computes feature vectors in, {' or '.join(PRECISIONS)}; the exported graph keeps "
+        "to float32.",
+        _one_of(*PRECISIONS),
+        metavar="NAME",
     )
     bottleneck_dir: Path = _flag(
         Path("/tmp/bottleneck"), "Cache of feature vectors, reused by later runs.", _path, metavar="DIR"

@@ -1,0 +1,48 @@
+"""The benchmarks run on a machine that has nothing but the project."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.test_precision import needs_bfloat16
+
+PROJECT = Path(__file__).parent.parent
+
+
+def printed_rows(*words: str | Path) -> list[list[str]]:
+    """Return the cells of the table that a benchmark prints, its header left out."""
+    command = [sys.executable, "-m", *map(str, words)]
+    finished = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True, timeout=600)
+    lines = [line for line in finished.stdout.splitlines() if line.startswith("| ")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[1:]]
+
+
+@pytest.mark.soak
+@needs_bfloat16
+def test_precisions_are_compared_in_speed_vectors_and_accuracy(colour_photos: Path) -> None:
+    random = "keras:MobileNet?weights=random"
+    rows = printed_rows("benchmarks.precision", colour_photos, "builtin", random, "--repeat", "1")
+    assert [row[0] for row in rows] == ["builtin", random]
+    assert float(rows[0][4]) > 0.999
+    assert rows[0][5:] == ["100.0%, exported 100.0%"] * 2
+    assert rows[1][5:] == ["", ""]
+
+
+@pytest.mark.soak
+def test_every_choice_is_measured_with_ours_first(colour_photos: Path, tf2_module: Path) -> None:
+    rows = printed_rows("benchmarks.choices", colour_photos, tf2_module, "--repeat", "1")
+    of_module = [f"{what}, {tf2_module.name}" for what in ("batch size", "form", "threads", "oneDNN")]
+    assert list(dict.fromkeys(row[0] for row in rows)) == ["decode", "resize to 224x224", *of_module]
+    ours = [row[1] for row in rows if row[3] == "1.00" and row[1].startswith("**")]
+    assert ours == [
+        "**Pillow**",
+        "**Pillow, bilinear**",
+        "**32**",
+        "**frozen graph**",
+        "**as many as processors**",
+        "**on**",
+    ]
