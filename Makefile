@@ -25,7 +25,7 @@ demo: $(VENV)/installed
 	@echo "  $(BIN)/tensorboard --logdir $(DEMO_DIR)/logs"
 
 test: $(VENV)/installed-test
-	$(BIN)/python -m pytest -m "not soak"
+	$(BIN)/python -m pytest -m "not soak" --numprocesses 2 --dist loadfile
 
 soak: $(VENV)/installed-test
 	$(BIN)/python -m pytest -m soak

@@ -37,6 +37,7 @@ REFUSED = {
     "architecture": ("alexnet", "mobilenet_1.0", "mobilenet_3.0_224"),
     "model_dir": ("/dev/null", "/dev/null/below", "~no_such_user/x"),
     "image_size": (*WHOLE, "0", "4097"),
+    "precision": ("", "float16", "BFLOAT16"),
     "input_mean": ("", "x", "nan", "inf"),
     "input_std": ("", "x", "nan", "inf", "0", "-1"),
     "bottleneck_dir": ("", "/dev/null", "/dev/null/below", "~no_such_user/x"),
