@@ -6,6 +6,7 @@ import dataclasses
 import logging
 import os
 import signal
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -145,8 +146,9 @@ def ordinary_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     if os.geteuid() != 0:
         yield folder
         return
-    for parent in (folder, folder.parent, folder.parent.parent):
-        parent.chmod(0o755)
+    for parent in (folder, *folder.parents):
+        if not parent.stat().st_mode & stat.S_IXOTH:  # pytest's own folders are for their owner alone
+            parent.chmod(0o755)
     os.chown(folder, 65534, 65534)
     os.seteuid(65534)
     try:
