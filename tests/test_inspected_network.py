@@ -207,6 +207,10 @@ def test_graph_with_several_inputs_is_refused_with_their_names(tmp_path: Path) -
             "--weights '/nowhere' does not exist. compare writes weights.",
         ),
         (
+            "--network vgg16 --weights net.npz --image_size 64",
+            "--image_size is recorded in the file of --weights. Leave it out.",
+        ),
+        (
             "--network gogglenet",
             "'gogglenet' is no network of this program. Nearest: googlenet, alexnet, resnet50.",
         ),
