@@ -57,16 +57,6 @@ def test_inception_v3_at_224_gives_the_maps_of_the_article() -> None:
     ]
 
 
-def test_googlenet_gives_a_page_of_each_size_down_to_its_last_module() -> None:
-    network = inspected_network.load(NetworkOptions(network="googlenet", image_size=96))
-    chosen = feature_maps.chosen(network, "")
-    assert sizes(chosen) == [48, 24, 12, 6, 3]
-    assert chosen[-1].name == "mixed5b_pool_reduce_pre_relu"
-    pixels = np.random.default_rng(0).random((96, 96, 3), np.float32)
-    maps = network.values([layer.tensor_name for layer in chosen], pixels)
-    assert [values.shape[-1] for values in maps] == [64, 64, 96, 96, 128]
-
-
 @pytest.mark.parametrize(
     ("given", "expected"),
     [

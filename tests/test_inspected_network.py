@@ -129,6 +129,9 @@ def test_googlenet_has_the_59_convolutions_of_the_article_by_name() -> None:
     assert names[-2:] == ["head0_bottleneck_pre_relu", "head1_bottleneck_pre_relu"]
     assert {"mixed3a_1x1_pre_relu", "mixed5b_pool_reduce_pre_relu"} < set(names)
     assert [layer.name for layer in network.main_path()] == names[:-2]
+    chosen = feature_maps.chosen(network, "")
+    assert [layer.height for layer in chosen] == [33, 17, 9, 5, 3]
+    assert chosen[-1].name == names[-3]
 
 
 def test_network_that_compare_trained_is_read_with_its_weights_and_size(alexnet_weights: Path) -> None:
