@@ -130,6 +130,11 @@ def value(objective: Objective, picture: Canvas, manner: Manner) -> float:
     return float(objective.values(_all_of(picture, objective, manner)).mean())
 
 
+def is_dead(objective: Objective, picture: Canvas, manner: Manner) -> bool:
+    """Return whether no pixel of the picture changes the target: all its gradient is zero."""
+    return not objective.gradients(_all_of(picture, objective, manner)).any()
+
+
 def _all_of(picture: Canvas, objective: Objective, manner: Manner) -> Pixels:
     """Return the views that show all of the picture."""
     return _seen(picture, manner.views(ImageSize(*picture.shape[:2]), objective.size, None))

@@ -12,9 +12,15 @@ from __future__ import annotations
 
 import logging
 import sys
+from typing import TYPE_CHECKING
 
 from retraining import console, contact_sheet, images
 from retraining.options import ALL_LAYERS, DeepDreamOptions, parse_deep_dream
+
+if TYPE_CHECKING:
+    from retraining.dreams import Dream
+
+SURE = 0.9  # what a class picture should be taken for its class with
 
 log = logging.getLogger("retraining")
 
@@ -37,18 +43,38 @@ def deep_dream(options: DeepDreamOptions) -> None:
         return
     drawn = []
     for picture in dreams.draw(network, dreams.targets(network, dream, labels), dream, photograph):
-        kind = "logit" if labels else "mean activation"
-        name, path = picture.target.name, picture.path
-        log.info("%s: %s %.4g before, %.4g after: %s", name, kind, picture.before, picture.after, path)
+        _tell(picture)
         drawn.append(picture)
     if labels:
-        log.info(
-            "The network takes it for %s: %.1f%%", name, dreams.probability(network, picture, labels) * 100
-        )
+        _tell_probability(dreams.probability(network, picture, labels), dream.class_label)
     if dream.layers == ALL_LAYERS:
         page = dreams.contact_page(drawn, f"{network.name}: {len(drawn)} convolutions, deepest first")
         contact_sheet.write(page, dream.output_dir / "contact_sheet.png")
         log.info("All on one page: %s", dream.output_dir / "contact_sheet.png")
+
+
+def _tell(dream: Dream) -> None:
+    """Print what the picture came to, and a warning if that is no more than it began with."""
+    name, kind = dream.target.name, "logit" if dream.target.is_class else "mean activation"
+    log.info("%s: %s %.4g before, %.4g after: %s", name, kind, dream.before, dream.after, dream.path)
+    if dream.is_dead:
+        log.warning(
+            "%s is dead: its gradient is zero, and no step raises it. Begin with another picture: --image.",
+            name,
+        )
+    elif dream.after <= dream.before:
+        log.warning("%s did not rise. Give more --steps, or another --step_size.", name)
+
+
+def _tell_probability(probability: float, label: str) -> None:
+    """Print how sure the network is of the class, and a warning if that is not much."""
+    log.info("The network takes it for %s: %.1f%%", label, probability * 100)
+    if probability < SURE:
+        log.warning(
+            "the picture of %s is below %.0f%%. Give more --steps or --octaves, or another --seed.",
+            label,
+            SURE * 100,
+        )
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -22,12 +22,16 @@ from retraining.options import ALL_LAYERS, DreamOptions
 
 @dataclasses.dataclass(frozen=True)
 class Dream:
-    """A picture and the file it is in, with the target's value for what it began with and for the file."""
+    """A picture and the file it is in, with the target's value for what it began with and for the file.
+
+    `is_dead` says that no pixel of what it began with changes the target's value.
+    """
 
     target: Target
     path: Path
     before: float
     after: float
+    is_dead: bool
 
     def picture(self) -> Image.Image:
         """Return the picture in the file."""
@@ -85,7 +89,7 @@ def draw(
             path = options.output_dir / f"{contact_sheet.file_stem(target.name)}.png"
             contact_sheet.write(_as_image(picture), path)
             before, after = (ascent.value(goal, shown, manner) for shown in (start, _read_back(path)))
-            yield Dream(target, path, before, after)
+            yield Dream(target, path, before, after, is_dead=ascent.is_dead(goal, start, manner))
     next(ticks, None)  # the bar is then full
 
 

@@ -552,6 +552,8 @@ class NetworkOptions:
         for flag in ("input_tensor_name", "bottleneck_tensor_name", "input_mean", "input_std"):
             if getattr(self, flag) is not None:
                 raise BadRequest(f"--{flag} is for a frozen graph (.pb). Leave it out with --network.")
+        if self.weights is not None and self.image_size is not None:
+            raise BadRequest("--image_size is recorded in the file of --weights. Leave it out.")
 
     def check_files(self) -> None:
         """Raise BadRequest if a file that these flags name is not there."""

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from retraining import bottlenecks, dataset, extractor
+from retraining import bottlenecks, compare, dataset, extractor
 from retraining.bottleneck_cache import BottleneckCache
 from retraining.bottlenecks import Bottlenecks
 from retraining.extractor import FeatureExtractor
@@ -155,3 +155,14 @@ def ordinary_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield folder
     finally:
         os.seteuid(0)
+
+
+@pytest.fixture(scope="session")
+def alexnet_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of a thin AlexNet for 67 pixels that `compare` trained for an epoch."""
+    out = tmp_path_factory.mktemp("alexnet")
+    photos = write_colour_photos(out / "photos")
+    words = ("--models", "alexnet", "--width", "0.05", "--image_size", "67", "--epochs", "1")
+    assert compare.main(["--image_dir", str(photos), *words, "--output_dir", str(out / "compared")]) == 0
+    (weights,) = out.glob("compared/networks/alexnet-adam-*.npz")
+    return weights

@@ -154,6 +154,52 @@ def test_layer_that_nothing_excites_is_not_left_lower_than_it_was(
     assert before < after < 0
 
 
+def test_layer_that_no_pixel_reaches_is_called_dead(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    graph = tf.Graph()
+    with graph.as_default():
+        images = tf.compat.v1.placeholder(tf.float32, [None, 16, 16, 3], "Placeholder")
+        maps = tf.nn.conv2d(images, tf.ones([3, 3, 3, 2]), 1, "SAME", name="alive")
+        maps = tf.nn.conv2d(tf.nn.relu(maps - 100.0), tf.ones([3, 3, 2, 2]), 1, "SAME", name="dead")
+        tf.reduce_mean(maps, [1, 2], name="features")
+    (tmp_path / "graph.pb").write_bytes(graph.as_graph_def().SerializeToString())
+    words = ("--graph", tmp_path / "graph.pb", "--layers", "dead,alive", "--output_dir", tmp_path)
+    assert dream(*words, *QUICK) == 0
+    captured = capsys.readouterr()
+    found = rises(captured.out)
+    assert found["dead"] == (0, 0)
+    assert found["alive"][0] < found["alive"][1]
+    assert captured.err == (
+        "warning: dead is dead: its gradient is zero, and no step raises it. Begin with another picture: "
+        "--image.\n"
+    )
+
+
+def test_class_that_the_picture_is_hardly_taken_for_is_told_with_a_remedy(
+    graph: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("--labels", graph.with_name("labels.txt"), "--class", "cyan", "--output_dir", tmp_path)
+    assert dream("--graph", graph, *words, "--octaves", "1", "--steps", "1") == 0
+    captured = capsys.readouterr()
+    told = re.fullmatch(r"The network takes it for cyan: ([\d.]+)%", captured.out.splitlines()[-1])
+    assert told is not None
+    assert float(told[1]) < 90
+    assert captured.err == (
+        "warning: the picture of cyan is below 90%. Give more --steps or --octaves, or another --seed.\n"
+    )
+
+
+def test_network_that_compare_trained_dreams_with_its_weights(
+    alexnet_weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("--network", "alexnet", "--weights", alexnet_weights, "--output_dir", tmp_path)
+    assert dream(*words, *QUICK) == 0
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    assert_rises(captured.out, "conv4_pre_relu")
+
+
 def test_same_seed_gives_the_same_bytes_and_another_seed_others(graph: Path, tmp_path: Path) -> None:
     files = ("--graph", graph, "--labels", graph.with_name("labels.txt"))
     for flags, name in ((("--layers", "last"), "last"), (("--class", "cyan"), "cyan")):

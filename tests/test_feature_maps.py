@@ -38,6 +38,7 @@ def show(graph: Path, photo: Path, out: Path, *words: str) -> int:
     return feature_maps.main([str(word) for word in flags])
 
 
+@pytest.mark.soak
 def test_inception_v3_at_224_gives_the_maps_of_the_article() -> None:
     network = inspected_network.load(
         NetworkOptions(tfhub_module="keras:InceptionV3?weights=random", image_size=224)
@@ -92,6 +93,22 @@ def test_pages_are_written_and_each_is_told(
         with Image.open(path) as page:
             assert (page.format, page.mode) == ("PNG", "RGB")
             assert np.asarray(page).max() == 255
+
+
+def test_network_that_compare_trained_shows_its_maps(
+    alexnet_weights: Path, photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    words = ("--network", "alexnet", "--weights", alexnet_weights, "--image", photo, "--output_dir", out)
+    assert feature_maps.main([str(word) for word in words]) == 0
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    assert captured.out.splitlines() == [
+        f"Input of alexnet: {out / '00_input.png'}",
+        f"conv1_pre_relu, 8 maps of 15x15: {out / '01_conv1_pre_relu.png'}",
+        f"conv2_pre_relu, 13 maps of 7x7: {out / '02_conv2_pre_relu.png'}",
+        f"conv5_pre_relu, 13 maps of 3x3: {out / '03_conv5_pre_relu.png'}",
+    ]
 
 
 def test_named_layers_are_shown_in_the_order_they_were_named(

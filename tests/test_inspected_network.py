@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from retraining import feature_maps, inspected_network
+from retraining import feature_maps, inspected_network, networks
 from retraining.errors import BadRequest
 from retraining.images import ImageSize
 from retraining.inspected_network import InspectedNetwork
@@ -129,6 +129,18 @@ def test_googlenet_has_the_59_convolutions_of_the_article_by_name() -> None:
     assert names[-2:] == ["head0_bottleneck_pre_relu", "head1_bottleneck_pre_relu"]
     assert {"mixed3a_1x1_pre_relu", "mixed5b_pool_reduce_pre_relu"} < set(names)
     assert [layer.name for layer in network.main_path()] == names[:-2]
+    chosen = feature_maps.chosen(network, "")
+    assert [layer.height for layer in chosen] == [33, 17, 9, 5, 3]
+    assert chosen[-1].name == names[-3]
+
+
+def test_network_that_compare_trained_is_read_with_its_weights_and_size(alexnet_weights: Path) -> None:
+    network = load("--network", "alexnet", "--weights", alexnet_weights)
+    assert network.image_size == ImageSize(67, 67)
+    pixels = np.random.default_rng(0).random((67, 67, 3), np.float32)
+    (scores,) = network.values([network.graph.output_name], pixels)
+    expected = networks.read(alexnet_weights)(pixels[np.newaxis]).numpy()[0]
+    np.testing.assert_allclose(scores, expected, atol=1e-6)
 
 
 def test_value_of_a_convolution_has_its_biases(tmp_path: Path) -> None:
@@ -196,6 +208,10 @@ def test_graph_with_several_inputs_is_refused_with_their_names(tmp_path: Path) -
         (
             "--network vgg16 --weights /nowhere",
             "--weights '/nowhere' does not exist. compare writes weights.",
+        ),
+        (
+            "--network vgg16 --weights net.npz --image_size 64",
+            "--image_size is recorded in the file of --weights. Leave it out.",
         ),
         (
             "--network gogglenet",

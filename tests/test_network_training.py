@@ -47,7 +47,10 @@ def without_times(curve: LearningCurve) -> list[Epoch]:
     return [dataclasses.replace(epoch, seconds=0) for epoch in curve.epochs]
 
 
-@pytest.mark.parametrize("optimizer", LEARNING_RATES)
+@pytest.mark.parametrize(
+    "optimizer",
+    [pytest.param(name, marks=() if name == "adam" else pytest.mark.soak) for name in LEARNING_RATES],
+)
 def test_colours_are_learnt_with_each_optimizer(
     colours: TrainingImages, tmp_path: Path, optimizer: str
 ) -> None:
