@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import logging
 import os
 import re
 import signal
 import sys
+import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from typing import NoReturn, TextIO, TypeVar
+from typing import Any, NoReturn, TextIO, TypeVar
 
 from tqdm import tqdm
 
@@ -61,10 +61,6 @@ def _write(line: str, stream: TextIO) -> None:
         raise WorkFailed(f"the output cannot be written: {error.strerror}.") from error
 
 
-class _Terminated(KeyboardInterrupt):
-    """SIGTERM, taken the way Ctrl-C is: computed work is kept on the way out."""
-
-
 class _Formatter(logging.Formatter):
     """The bare message, which people parse; a level in front of it from WARNING on."""
 
@@ -111,24 +107,34 @@ def run(
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal that cannot show an emoji
+    signals = _Signals()
     try:
-        with _terminating_tidily():
+        with signals:
             command(parse(argv))
         sys.stdout.flush()
-    except UserError as error:
-        print(f"{name}: error: {shown(error)}", file=sys.stderr)
-        return error.exit_status
-    except _Terminated:
-        print(f"{name}: terminated; what was computed is kept", file=sys.stderr)
-        return TERMINATED
-    except KeyboardInterrupt:
-        print(f"\n{name}: interrupted; what was computed is kept", file=sys.stderr)
-        return INTERRUPTED
     except BrokenPipeError:
         # `| head` closed our output: not an error, and Python must not report it at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except (UserError, KeyboardInterrupt) as error:
+        # A library may have made another error of the interrupt that a signal raised within it.
+        if isinstance(error, KeyboardInterrupt) or signals.received is not None:
+            return _interrupted(signals.received, name)
+        print(f"{name}: error: {shown(error)}", file=sys.stderr)
+        return error.exit_status
+    except Exception:
+        if signals.received is None:
+            raise
+        return _interrupted(signals.received, name)
     return 0
+
+
+def _interrupted(received: int | None, name: str) -> int:
+    if received == signal.SIGTERM:
+        print(f"{name}: terminated; what was computed is kept", file=sys.stderr)
+        return TERMINATED
+    print(f"\n{name}: interrupted; what was computed is kept", file=sys.stderr)
+    return INTERRUPTED
 
 
 def byte_progress(total: int | None, *, task: str) -> tqdm[NoReturn]:
@@ -136,17 +142,24 @@ def byte_progress(total: int | None, *, task: str) -> tqdm[NoReturn]:
     return tqdm(total=total, desc=task, unit="B", unit_scale=True, disable=None, dynamic_ncols=True)
 
 
-@contextlib.contextmanager
-def _terminating_tidily() -> Iterator[None]:
-    def terminate(_signum: int, _frame: object) -> NoReturn:
-        raise _Terminated
+class _Signals:
+    """SIGTERM and Ctrl-C, while it is entered: the last one is kept, and raised as KeyboardInterrupt."""
 
-    try:
-        previous = signal.signal(signal.SIGTERM, terminate)
-    except ValueError:  # not the main thread: signals are someone else's business
-        yield
-        return
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, previous)
+    def __init__(self) -> None:
+        self.received: int | None = None
+        self._previous: dict[int, Any] = {}
+
+    def __enter__(self) -> None:
+        # Elsewhere than in the main thread, signals are someone else's business.
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGTERM, signal.SIGINT):
+                if signal.getsignal(number) is not signal.SIG_IGN:  # as in a shell's background
+                    self._previous[number] = signal.signal(number, self._take)
+
+    def __exit__(self, *_: object) -> None:
+        for number, previous in self._previous.items():
+            signal.signal(number, previous)
+
+    def _take(self, number: int, _frame: object) -> NoReturn:
+        self.received = number
+        raise KeyboardInterrupt

@@ -73,3 +73,18 @@ def test_progress_is_quiet_where_nobody_watches(capsys: pytest.CaptureFixture[st
     items = console.progress(range(3), total=3, task="Bottlenecks", unit="image")
     assert list(items) == [0, 1, 2]
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("disguise", [TypeError, BadRequest])
+def test_signal_that_a_library_turns_into_another_error_still_ends_the_command_tidily(
+    disguise: type[Exception], capsys: pytest.CaptureFixture[str]
+) -> None:
+    def command(_: object) -> None:
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+            signal.sigtimedwait([], 1)
+        except KeyboardInterrupt:
+            raise disguise("of a library's own") from None
+
+    assert run(command) == 143
+    assert capsys.readouterr().err == "retrain: terminated; what was computed is kept\n"

@@ -167,7 +167,8 @@ def check_signal(sent: signal.Signals, after: float, photos: Path, out: Path, mo
         # All was done, and the signal met a process on its way out.
         assert (process.returncode, errors) in ((0, ""), (-sent, ""))
     else:
-        assert (process.returncode, errors) == ending, f"after {after} s"
+        assert process.returncode == ending[0], f"after {after} s: {errors}"
+        assert errors.endswith(ending[1])
     left = [path for path in out.rglob("*") if path.name.startswith(".")]
     assert left == []
 
