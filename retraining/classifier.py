@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from retraining.bottlenecks import Bottlenecks, BottleneckSet
 from retraining.errors import WorkFailed
 from retraining.extractor import Vectors
-from retraining.options import ALL, TrainingOptions
+from retraining.flags import ALL
+from retraining.options import TrainingOptions
 
 Labels = NDArray[np.int64]
 

@@ -27,10 +27,11 @@ from retraining.bottleneck_cache import BottleneckCache
 from retraining.bottlenecks import Bottlenecks
 from retraining.classifier import Batch, Metrics, Report, SoftmaxLayer
 from retraining.extractor import FeatureExtractor
+from retraining.flags import ALL
 from retraining.images import PREPROCESSING, ImageSize
 from retraining.learning_curve import Epoch, LearningCurve
 from retraining.network_training import Recipe
-from retraining.options import ALL, CompareOptions, TrainingOptions
+from retraining.options import CompareOptions, TrainingOptions
 from retraining.quiet_tensorflow import tf
 from retraining.summaries import SummaryWriter
 from retraining.training_images import TrainingImages

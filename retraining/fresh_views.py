@@ -14,8 +14,9 @@ from retraining.bottlenecks import BottleneckSet
 from retraining.classifier import Batch, Sampler
 from retraining.errors import BadImage
 from retraining.extractor import BATCH_SIZE, FeatureExtractor, Vectors
+from retraining.flags import ALL
 from retraining.images import Pixels
-from retraining.options import ALL, DistortionOptions, TrainingOptions
+from retraining.options import DistortionOptions, TrainingOptions
 
 log = logging.getLogger(__name__)
 

@@ -6,189 +6,41 @@ one the README is tested against and the one the code uses are the same object.
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import difflib
-import math
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
 
-from retraining import architectures, catalogue, places
+from retraining import architectures, catalogue, flags, places
 from retraining.catalogue import DEFAULT_MODULE, module_of_architecture
 from retraining.console import LEVELS
 from retraining.errors import BadRequest
 from retraining.precision import FLOAT32, PRECISIONS
 
-ALL = -1  # as a batch size: the whole set
 ALL_LAYERS = "all"
-
-Options = TypeVar("Options")
-Number = TypeVar("Number", int, float)
-
-
-def _flag(
-    default: Any, meaning: str, parse: Callable[[str], Any], *, flag: str = "", **argparse_settings: Any
-) -> Any:
-    """Return a dataclass field that is also a command-line flag, called `flag` if not as the field."""
-    metadata = {"help": meaning, "parse": parse, "flag": flag, "argparse": argparse_settings}
-    return dataclasses.field(default=default, metadata=metadata)
-
-
-def flag_name(field: dataclasses.Field[Any]) -> str:
-    """Return the flag, with its dashes, of a field of one of the options below."""
-    return str(field.metadata["flag"] or f"--{field.name}")
-
-
-# Far above all that anyone means, and below what fills the memory or runs for ever.
-MAX_COUNT = 10**9
-MAX_BATCH_SIZE = 10**6
-MAX_IMAGE_SIZE = 4096
-MAX_VIEWS = 1000
-
-
-def _refused(text: str, rule: str) -> argparse.ArgumentTypeError:
-    value = text if len(text) <= 60 else f"{text[:60]}..."
-    return argparse.ArgumentTypeError(f"must be {rule}, received '{value}'")
-
-
-def _number(text: str, kind: Callable[[str], Number], rule: str, holds: Callable[[Number], bool]) -> Number:
-    try:
-        value = kind(text)
-    except ValueError:
-        pass
-    else:
-        if holds(value):  # false for NaN, whatever is compared
-            return value
-    raise _refused(text, rule)
-
-
-def _percentage(text: str) -> float:
-    return _number(text, float, "a percentage from 0 to 100", lambda value: 0 <= value <= 100)
-
-
-def _positive_number(text: str) -> float:
-    return _number(text, float, "a number greater than 0", lambda value: 0 < value < math.inf)
-
-
-def _finite_number(text: str) -> float:
-    return _number(text, float, "a number", math.isfinite)
-
-
-def _whole(text: str, least: int, most: int) -> int:
-    value = _number(text, int, f"a whole number of at least {least}", lambda value: value >= least)
-    if value > most:
-        raise _refused(text, f"a whole number of at most {most}")
-    return value
-
-
-def _count(text: str) -> int:
-    return _whole(text, 1, MAX_COUNT)
-
-
-def _several(text: str) -> int:
-    return _number(text, int, "a whole number of at least 2", lambda value: value >= 2)
-
-
-def _count_or_none(text: str) -> int:
-    return _whole(text, 0, MAX_COUNT)
-
-
-def _image_size(text: str) -> int:
-    return _whole(text, 1, MAX_IMAGE_SIZE)
-
-
-def _view_count(text: str) -> int:
-    return _whole(text, 0, MAX_VIEWS)
-
-
-def _scale(text: str) -> float:
-    return _number(text, float, "a number greater than 1", lambda value: 1 < value < math.inf)
-
-
-def _batch_size(text: str) -> int:
-    return _number(
-        text,
-        int,
-        f"a whole number from 1 to {MAX_BATCH_SIZE}, or {ALL} for the whole set",
-        lambda value: 1 <= value <= MAX_BATCH_SIZE or value == ALL,
-    )
-
-
-def _boolean(text: str) -> bool:
-    """Accept True and False after the flag: in the old script `--flag False` switched it on."""
-    try:
-        return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}[text.lower()]
-    except KeyError:
-        raise _refused(text, "True or False") from None
-
-
-def _share(text: str) -> float:
-    return _number(text, float, "a number above 0, and 1 at most", lambda value: 0 < value <= 1)
-
-
-def _names(text: str) -> tuple[str, ...]:
-    names = tuple(name.strip() for name in text.split(","))
-    if not all(names):
-        raise argparse.ArgumentTypeError(f"must be names with commas between them, received '{text}'")
-    return names
-
-
-def _path(text: str) -> Path:
-    if not text:
-        raise _refused(text, "a path")
-    try:
-        return Path(text).expanduser()
-    except RuntimeError:  # ~name of a user who does not exist
-        raise _refused(text, "a path whose ~ stands for a user's folder") from None
-
-
-def _optional_path(text: str) -> Path | None:
-    return _path(text) if text else None
-
-
-def _op_name(text: str) -> str:
-    """Accept what TensorFlow accepts as the name of an op, less what the exported graph uses."""
-    if not re.fullmatch(r"[A-Za-z0-9.][A-Za-z0-9_.\-]*", text):
-        raise _refused(text, "letters, digits, '_', '.' or '-', beginning with a letter or digit")
-    if text.lower() in {name.lower() for name in RESERVED_OP_NAMES}:  # TensorFlow tells no case apart here
-        raise argparse.ArgumentTypeError(f"must not be '{text}', which the exported graph uses itself")
-    return text
-
-
-def _one_of(*names: str) -> Callable[[str], str]:
-    def parse(text: str) -> str:
-        if text not in names:
-            raise _refused(text, f"one of {' '.join(names)}")
-        return text
-
-    return parse
-
 
 # The optimizers of networks that are trained from scratch, and what each learns well with.
 LEARNING_RATES = {"adagrad": 0.01, "adam": 0.001, "rmsprop": 0.001, "sgd": 0.01}
 
-# The exported graph's own names beside the result: its input, the module's scope, the new layer's.
-RESERVED_OP_NAMES = ("Placeholder", "module", "final_layer")
-
 # What a frozen graph may come in; only there is it for the user to say how it is read.
 GRAPH_FILE_SUFFIXES = (".pb", ".tar.gz", ".tgz", ".tar")
-
-_SWITCH: dict[str, Any] = {"nargs": "?", "const": True, "metavar": "True|False"}
 
 
 @dataclasses.dataclass(frozen=True)
 class DataOptions:
     """The photographs and how they are shared out."""
 
-    image_dir: Path = _flag(None, "Root with one sub-folder of images per class.", _path, metavar="DIR")
-    testing_percentage: float = _flag(10, "Percentage of images kept for the final test.", _percentage)
-    validation_percentage: float = _flag(
-        10, "Percentage of images kept for validation while training.", _percentage
+    image_dir: Path = flags.define(
+        None, "Root with one sub-folder of images per class.", flags.path, metavar="DIR"
     )
-    strict: bool = _flag(
-        False, "End the run if any file cannot be used, after listing all.", _boolean, **_SWITCH
+    testing_percentage: float = flags.define(
+        10, "Percentage of images kept for the final test.", flags.percentage
+    )
+    validation_percentage: float = flags.define(
+        10, "Percentage of images kept for validation while training.", flags.percentage
+    )
+    strict: bool = flags.define(
+        False, "End the run if any file cannot be used, after listing all.", flags.boolean, **flags.SWITCH
     )
 
     def check(self) -> None:
@@ -208,7 +60,7 @@ class DataOptions:
 class ModuleOptions:
     """The pretrained network."""
 
-    tfhub_module: str = _flag(
+    tfhub_module: str = flags.define(
         DEFAULT_MODULE,
         "The network that turns an image into a feature vector: a name of --list_modules, the address of "
         "a module on tfhub.dev or Kaggle Models, a module's folder or .tar.gz, a frozen graph (.pb), "
@@ -216,46 +68,46 @@ class ModuleOptions:
         str,
         metavar="HANDLE",
     )
-    architecture: str = _flag(
+    architecture: str = flags.define(
         "",
         "Flag of the older script: 'inception_v3' or 'mobilenet_<width>_<image size>' for the Hub "
         "module of that network.",
         str,
         metavar="NAME",
     )
-    model_dir: Path | None = _flag(
+    model_dir: Path | None = flags.define(
         None,
         "Flag of the older script: folder in which downloaded modules are kept. Without it, that of "
         "the environment variable TFHUB_CACHE_DIR, else a temporary folder.",
-        _optional_path,
+        flags.optional_path,
         metavar="DIR",
     )
-    image_size: int | None = _flag(
+    image_size: int | None = flags.define(
         None,
         "Height and width in pixels, for a network that takes any; others record their own.",
-        _image_size,
+        flags.image_size,
     )
-    input_tensor_name: str | None = _flag(
+    input_tensor_name: str | None = flags.define(
         None, "Input of a frozen graph (.pb) that is not a known one.", str, metavar="NAME"
     )
-    bottleneck_tensor_name: str | None = _flag(
+    bottleneck_tensor_name: str | None = flags.define(
         None, "Feature vector, or class scores to use as one, in a frozen graph (.pb).", str, metavar="NAME"
     )
-    input_mean: float | None = _flag(
-        None, "Taken from each pixel value of 0 to 255 for a frozen graph (.pb).", _finite_number
+    input_mean: float | None = flags.define(
+        None, "Taken from each pixel value of 0 to 255 for a frozen graph (.pb).", flags.finite_number
     )
-    input_std: float | None = _flag(
-        None, "Each pixel value is then divided by this for a frozen graph (.pb).", _positive_number
+    input_std: float | None = flags.define(
+        None, "Each pixel value is then divided by this for a frozen graph (.pb).", flags.positive_number
     )
-    precision: str = _flag(
+    precision: str = flags.define(
         FLOAT32,
         f"What the network computes feature vectors in, {' or '.join(PRECISIONS)}; the exported graph keeps "
         "to float32.",
-        _one_of(*PRECISIONS),
+        flags.one_of(*PRECISIONS),
         metavar="NAME",
     )
-    bottleneck_dir: Path = _flag(
-        Path("/tmp/bottleneck"), "Cache of feature vectors, reused by later runs.", _path, metavar="DIR"
+    bottleneck_dir: Path = flags.define(
+        Path("/tmp/bottleneck"), "Cache of feature vectors, reused by later runs.", flags.path, metavar="DIR"
     )
 
     def check(self) -> None:
@@ -297,15 +149,21 @@ class ModuleOptions:
 class DistortionOptions:
     """Random views of the training images."""
 
-    flip_left_right: bool = _flag(False, "Mirror half of the views.", _boolean, **_SWITCH)
-    random_crop: float = _flag(0, "Percentage by which views are scaled up and then cut.", _percentage)
-    random_scale: float = _flag(0, "Largest percentage of a further random scaling up.", _percentage)
-    random_brightness: float = _flag(0, "Largest percentage of a random change in brightness.", _percentage)
-    distorted_views: int = _flag(
+    flip_left_right: bool = flags.define(False, "Mirror half of the views.", flags.boolean, **flags.SWITCH)
+    random_crop: float = flags.define(
+        0, "Percentage by which views are scaled up and then cut.", flags.percentage
+    )
+    random_scale: float = flags.define(
+        0, "Largest percentage of a further random scaling up.", flags.percentage
+    )
+    random_brightness: float = flags.define(
+        0, "Largest percentage of a random change in brightness.", flags.percentage
+    )
+    distorted_views: int = flags.define(
         8,
         "Views that are drawn of each training image, once, if any of these flags is on; 0 for fresh ones at "
         "every step.",
-        _view_count,
+        flags.view_count,
     )
 
     def are_on(self) -> bool:
@@ -328,53 +186,63 @@ class DistortionOptions:
 class TrainingOptions:
     """The training of the new layer."""
 
-    how_many_training_steps: int = _flag(4000, "Number of training steps.", _count)
-    learning_rate: float = _flag(0.01, "Learning rate of plain gradient descent.", _positive_number)
-    eval_step_interval: int = _flag(10, "Steps between two reports.", _count)
-    train_batch_size: int = _flag(100, "Images of one training step; -1 for all.", _batch_size)
-    validation_batch_size: int = _flag(
-        100, "Images of one validation; -1 for the whole validation set.", _batch_size
+    how_many_training_steps: int = flags.define(4000, "Number of training steps.", flags.count)
+    learning_rate: float = flags.define(
+        0.01, "Learning rate of plain gradient descent.", flags.positive_number
     )
-    test_batch_size: int = _flag(-1, "Images of the final test; -1 for the whole test set.", _batch_size)
-    seed: int = _flag(0, "Seed of all that is drawn: same images and seed, same graph.", _count_or_none)
+    eval_step_interval: int = flags.define(10, "Steps between two reports.", flags.count)
+    train_batch_size: int = flags.define(100, "Images of one training step; -1 for all.", flags.batch_size)
+    validation_batch_size: int = flags.define(
+        100, "Images of one validation; -1 for the whole validation set.", flags.batch_size
+    )
+    test_batch_size: int = flags.define(
+        -1, "Images of the final test; -1 for the whole test set.", flags.batch_size
+    )
+    seed: int = flags.define(
+        0, "Seed of all that is drawn: same images and seed, same graph.", flags.count_or_none
+    )
 
 
 @dataclasses.dataclass(frozen=True)
 class OutputOptions:
     """What the run writes and prints."""
 
-    output_graph: Path = _flag(
+    output_graph: Path = flags.define(
         Path("/tmp/output_graph.pb"),
         "The retrained network, module and new layer in one file.",
-        _path,
+        flags.path,
         metavar="FILE",
     )
-    output_labels: Path = _flag(
-        Path("/tmp/output_labels.txt"), "Its labels, one per line, in order.", _path, metavar="FILE"
+    output_labels: Path = flags.define(
+        Path("/tmp/output_labels.txt"), "Its labels, one per line, in order.", flags.path, metavar="FILE"
     )
-    saved_model_dir: Path | None = _flag(
-        None, "Also export a SavedModel into this folder.", _optional_path, metavar="DIR"
+    saved_model_dir: Path | None = flags.define(
+        None, "Also export a SavedModel into this folder.", flags.optional_path, metavar="DIR"
     )
-    final_tensor_name: str = _flag(
-        "final_result", "Name of the softmax op in the exported graph.", _op_name, metavar="NAME"
+    final_tensor_name: str = flags.define(
+        "final_result", "Name of the softmax op in the exported graph.", flags.op_name, metavar="NAME"
     )
-    summaries_dir: Path = _flag(Path("/tmp/retrain_logs"), "Logs for TensorBoard.", _path, metavar="DIR")
-    intermediate_output_graphs_dir: Path = _flag(
-        Path("/tmp/intermediate_graph/"), "Folder of the intermediate graphs.", _path, metavar="DIR"
+    summaries_dir: Path = flags.define(
+        Path("/tmp/retrain_logs"), "Logs for TensorBoard.", flags.path, metavar="DIR"
     )
-    intermediate_store_frequency: int = _flag(
-        0, "Steps between two intermediate graphs; 0 for none.", _count_or_none
+    intermediate_output_graphs_dir: Path = flags.define(
+        Path("/tmp/intermediate_graph/"), "Folder of the intermediate graphs.", flags.path, metavar="DIR"
     )
-    checkpoint_path: Path = _flag(
+    intermediate_store_frequency: int = flags.define(
+        0, "Steps between two intermediate graphs; 0 for none.", flags.count_or_none
+    )
+    checkpoint_path: Path = flags.define(
         Path("/tmp/_retrain_checkpoint"),
         "Prefix of the new layer's checkpoint files.",
-        _path,
+        flags.path,
         metavar="PREFIX",
     )
-    print_misclassified_test_images: bool = _flag(
-        False, "List the test images that were classified wrongly.", _boolean, **_SWITCH
+    print_misclassified_test_images: bool = flags.define(
+        False, "List the test images that were classified wrongly.", flags.boolean, **flags.SWITCH
     )
-    logging_verbosity: str = _flag("INFO", f"One of {' '.join(LEVELS)}.", _one_of(*LEVELS), metavar="LEVEL")
+    logging_verbosity: str = flags.define(
+        "INFO", f"One of {' '.join(LEVELS)}.", flags.one_of(*LEVELS), metavar="LEVEL"
+    )
 
     def check(self) -> None:
         """Raise BadRequest if these flags contradict each other or what is on disk."""
@@ -458,77 +326,81 @@ class RetrainOptions:
 class LabelImageOptions:
     """All of label_image.py's flags. None stands for 'as the graph says'."""
 
-    graph: Path = _flag(
-        OutputOptions.output_graph, "A frozen graph, as retrain.py writes it.", _path, metavar="FILE"
+    graph: Path = flags.define(
+        OutputOptions.output_graph, "A frozen graph, as retrain.py writes it.", flags.path, metavar="FILE"
     )
-    labels: Path = _flag(
-        OutputOptions.output_labels, "Its labels, one per line, in order.", _path, metavar="FILE"
+    labels: Path = flags.define(
+        OutputOptions.output_labels, "Its labels, one per line, in order.", flags.path, metavar="FILE"
     )
-    image: tuple[Path, ...] = _flag(
+    image: tuple[Path, ...] = flags.define(
         (),
         "An image, or a folder of images; may be repeated.",
-        _path,
+        flags.path,
         metavar="PATH",
         action="append",
         required=True,
     )
-    input_layer: str | None = _flag(
+    input_layer: str | None = flags.define(
         None, "Name of the input op; found in the graph if not given.", str, metavar="NAME"
     )
-    output_layer: str | None = _flag(
+    output_layer: str | None = flags.define(
         None, "Name of the op of the scores; found in the graph if not given.", str, metavar="NAME"
     )
-    input_height: int | None = _flag(
-        None, "Height of the input in pixels; read from the graph if not given.", _count
+    input_height: int | None = flags.define(
+        None, "Height of the input in pixels; read from the graph if not given.", flags.count
     )
-    input_width: int | None = _flag(
-        None, "Width of the input in pixels; read from the graph if not given.", _count
+    input_width: int | None = flags.define(
+        None, "Width of the input in pixels; read from the graph if not given.", flags.count
     )
-    input_mean: float = _flag(
+    input_mean: float = flags.define(
         0,
         "Taken from each pixel value of 0 to 255.",
-        _finite_number,
+        flags.finite_number,
     )
-    input_std: float = _flag(255, "Each pixel value is then divided by this.", _positive_number)
-    num_top_predictions: int = _flag(5, "How many of the best labels are printed.", _count)
+    input_std: float = flags.define(255, "Each pixel value is then divided by this.", flags.positive_number)
+    num_top_predictions: int = flags.define(5, "How many of the best labels are printed.", flags.count)
 
 
 @dataclasses.dataclass(frozen=True)
 class NetworkOptions:
     """The network to look into: one of the first three flags."""
 
-    graph: Path | None = _flag(
-        None, "A frozen graph: what retrain.py writes, or any other (.pb).", _path, metavar="FILE"
+    graph: Path | None = flags.define(
+        None, "A frozen graph: what retrain.py writes, or any other (.pb).", flags.path, metavar="FILE"
     )
-    tfhub_module: str = _flag(
+    tfhub_module: str = flags.define(
         "", "A module: any handle that retrain.py's --tfhub_module takes.", str, metavar="HANDLE"
     )
-    network: str = _flag("", f"A network by name: {', '.join(architectures.NAMES)}.", str, metavar="NAME")
-    weights: Path | None = _flag(
+    network: str = flags.define(
+        "", f"A network by name: {', '.join(architectures.NAMES)}.", str, metavar="NAME"
+    )
+    weights: Path | None = flags.define(
         None,
         "Weights of --network, as compare writes them; without, they are drawn.",
-        _optional_path,
+        flags.optional_path,
         metavar="FILE",
     )
-    image_size: int | None = _flag(
-        None, "Height and width in pixels, for a network that takes any; others record their own.", _count
+    image_size: int | None = flags.define(
+        None,
+        "Height and width in pixels, for a network that takes any; others record their own.",
+        flags.count,
     )
-    input_tensor_name: str | None = _flag(
+    input_tensor_name: str | None = flags.define(
         None, "Input of a frozen graph; found in the graph if not given.", str, metavar="NAME"
     )
-    bottleneck_tensor_name: str | None = _flag(
+    bottleneck_tensor_name: str | None = flags.define(
         None,
         "Result of a frozen graph; found in the graph if not given. Only layers that it needs are seen.",
         str,
         metavar="NAME",
     )
-    input_mean: float | None = _flag(
+    input_mean: float | None = flags.define(
         None,
         "Taken from each pixel value of 0 to 255 for a frozen graph; without, as for label_image.py.",
-        _finite_number,
+        flags.finite_number,
     )
-    input_std: float | None = _flag(
-        None, "Each pixel value is then divided by this for a frozen graph.", _positive_number
+    input_std: float | None = flags.define(
+        None, "Each pixel value is then divided by this for a frozen graph.", flags.positive_number
     )
 
     def check(self) -> None:
@@ -578,18 +450,25 @@ class NetworkOptions:
 class MapsOptions:
     """What is shown of the network, and where."""
 
-    image: Path | None = _flag(None, "The photograph that the network is shown.", _path, metavar="FILE")
-    layers: str = _flag(
+    image: Path | None = flags.define(
+        None, "The photograph that the network is shown.", flags.path, metavar="FILE"
+    )
+    layers: str = flags.define(
         "",
         "Layers to show, with commas between them; without, the first convolution, one at each new size of "
         "the maps, and the last.",
         str,
         metavar="NAMES",
     )
-    list_layers: bool = _flag(
-        False, "Print name, operation and shape of every convolution, and exit.", _boolean, **_SWITCH
+    list_layers: bool = flags.define(
+        False,
+        "Print name, operation and shape of every convolution, and exit.",
+        flags.boolean,
+        **flags.SWITCH,
     )
-    output_dir: Path = _flag(Path("/tmp/feature_maps"), "Folder of the pictures.", _path, metavar="DIR")
+    output_dir: Path = flags.define(
+        Path("/tmp/feature_maps"), "Folder of the pictures.", flags.path, metavar="DIR"
+    )
 
     def check(self) -> None:
         """Raise BadRequest if these flags contradict each other or what is on disk."""
@@ -610,40 +489,48 @@ class FeatureMapsOptions:
 class DreamOptions:
     """What the network dreams of, and how."""
 
-    layers: str = _flag(
+    layers: str = flags.define(
         "",
         "Layers whose mean activation is raised, each for a picture of its own, with commas between them; "
         f"'{ALL_LAYERS}' for every convolution, deepest first; without, one two thirds of the way in.",
         str,
         metavar="NAMES",
     )
-    channel: int | None = _flag(
-        None, "Raise only this channel of the layers; the first is 0.", _count_or_none
+    channel: int | None = flags.define(
+        None, "Raise only this channel of the layers; the first is 0.", flags.count_or_none
     )
-    class_label: str = _flag(
+    class_label: str = flags.define(
         "",
         "Raise a class's logit instead: what the network thinks a tulip is.",
         str,
         flag="--class",
         metavar="LABEL",
     )
-    labels: Path = _flag(
-        OutputOptions.output_labels, "Labels of --graph, one per line, for --class.", _path, metavar="FILE"
+    labels: Path = flags.define(
+        OutputOptions.output_labels,
+        "Labels of --graph, one per line, for --class.",
+        flags.path,
+        metavar="FILE",
     )
-    list_layers: bool = _flag(
-        False, "Print name, operation and shape of every convolution, and exit.", _boolean, **_SWITCH
+    list_layers: bool = flags.define(
+        False,
+        "Print name, operation and shape of every convolution, and exit.",
+        flags.boolean,
+        **flags.SWITCH,
     )
-    image: Path | None = _flag(
-        None, "A photograph to begin with; without, grey with noise.", _path, metavar="FILE"
+    image: Path | None = flags.define(
+        None, "A photograph to begin with; without, grey with noise.", flags.path, metavar="FILE"
     )
-    steps: int = _flag(20, "Steps of gradient ascent in each octave.", _count)
-    step_size: float = _flag(
-        2.5, "Change of a pixel value of 0 to 255 in a step, on average.", _positive_number
+    steps: int = flags.define(20, "Steps of gradient ascent in each octave.", flags.count)
+    step_size: float = flags.define(
+        2.5, "Change of a pixel value of 0 to 255 in a step, on average.", flags.positive_number
     )
-    octaves: int = _flag(4, "Sizes of the picture, one after the other.", _count)
-    octave_scale: float = _flag(1.4, "How much larger the next one is.", _scale)
-    seed: int = _flag(0, "Seed of all that is drawn: same seed, same picture.", _count_or_none)
-    output_dir: Path = _flag(Path("/tmp/deep_dream"), "Folder of the pictures.", _path, metavar="DIR")
+    octaves: int = flags.define(4, "Sizes of the picture, one after the other.", flags.count)
+    octave_scale: float = flags.define(1.4, "How much larger the next one is.", flags.scale)
+    seed: int = flags.define(0, "Seed of all that is drawn: same seed, same picture.", flags.count_or_none)
+    output_dir: Path = flags.define(
+        Path("/tmp/deep_dream"), "Folder of the pictures.", flags.path, metavar="DIR"
+    )
 
     def check(self) -> None:
         """Raise BadRequest if these flags contradict each other or what is on disk."""
@@ -673,45 +560,50 @@ class DeepDreamOptions:
 class ComparisonOptions:
     """The models to compare, and how they are trained."""
 
-    models: tuple[str, ...] = _flag(
+    models: tuple[str, ...] = flags.define(
         (),
         "Models to compare, with commas between them: modules, as --tfhub_module of retrain.py takes them, "
         f"and networks that are trained from scratch: {', '.join(architectures.NAMES)}.",
-        _names,
+        flags.names,
         metavar="A,B,...",
     )
-    optimizer: tuple[str, ...] = _flag(
+    optimizer: tuple[str, ...] = flags.define(
         ("adam",),
         f"Of {', '.join(LEARNING_RATES)}; networks are trained once with each that is named.",
-        _names,
+        flags.names,
         metavar="A,B,...",
     )
-    learning_rate: float | None = _flag(
-        None, "Learning rate of the networks; without, the optimizer's own.", _positive_number
+    learning_rate: float | None = flags.define(
+        None, "Learning rate of the networks; without, the optimizer's own.", flags.positive_number
     )
-    epochs: int = _flag(30, "Times that a network is shown every training image.", _count)
-    batch_size: int = _flag(32, "Images of one training step of a network.", _count)
-    image_size: int | None = _flag(
+    epochs: int = flags.define(30, "Times that a network is shown every training image.", flags.count)
+    batch_size: int = flags.define(32, "Images of one training step of a network.", flags.count)
+    image_size: int | None = flags.define(
         None,
         "Height and width in pixels of the networks' images; without, that of each one's paper.",
-        _image_size,
+        flags.image_size,
     )
-    width: float = _flag(
-        1.0, "Share of the networks' filters that are kept: 0.25 for a thin version.", _share
+    width: float = flags.define(
+        1.0, "Share of the networks' filters that are kept: 0.25 for a thin version.", flags.share
     )
-    how_many_training_steps: int = _flag(
+    how_many_training_steps: int = flags.define(
         TrainingOptions.how_many_training_steps,
         "Training steps of a module's new layer, shared out over the epochs.",
-        _several,
+        flags.several,
     )
-    seed: int = _flag(0, "Seed of all that is drawn: same images and seed, same weights.", _count_or_none)
-    bottleneck_dir: Path = _flag(
-        ModuleOptions.bottleneck_dir, "Cache of feature vectors, reused by later runs.", _path, metavar="DIR"
+    seed: int = flags.define(
+        0, "Seed of all that is drawn: same images and seed, same weights.", flags.count_or_none
     )
-    output_dir: Path = _flag(
+    bottleneck_dir: Path = flags.define(
+        ModuleOptions.bottleneck_dir,
+        "Cache of feature vectors, reused by later runs.",
+        flags.path,
+        metavar="DIR",
+    )
+    output_dir: Path = flags.define(
         Path("/tmp/compare"),
         "Folder of the curves, the table, the logs, the networks and the winner.",
-        _path,
+        flags.path,
         metavar="DIR",
     )
 
@@ -776,24 +668,30 @@ class CompareOptions:
 class OxfordFlowersOptions:
     """All of oxford_flowers17's flags."""
 
-    source: Path = _flag(
-        None, "Folder of image_0001.jpg to image_1360.jpg, as Oxford publishes it.", _path, metavar="SRC"
+    source: Path = flags.define(
+        None, "Folder of image_0001.jpg to image_1360.jpg, as Oxford publishes it.", flags.path, metavar="SRC"
     )
-    destination: Path = _flag(None, "Folder to make the 17 class folders in.", _path, metavar="DST")
+    destination: Path = flags.define(
+        None, "Folder to make the 17 class folders in.", flags.path, metavar="DST"
+    )
 
 
 @dataclasses.dataclass(frozen=True)
 class SamplePhotosOptions:
     """All of sample_photos' flags."""
 
-    folder: Path = _flag(None, "Folder to draw into; class folders are made in it.", _path, metavar="DIR")
-    per_class: int = _flag(60, "Photographs of each kind of flower.", _count)
-    seed: int = _flag(0, "Seed of all that is drawn: same seed, same photographs.", _count_or_none)
+    folder: Path = flags.define(
+        None, "Folder to draw into; class folders are made in it.", flags.path, metavar="DIR"
+    )
+    per_class: int = flags.define(60, "Photographs of each kind of flower.", flags.count)
+    seed: int = flags.define(
+        0, "Seed of all that is drawn: same seed, same photographs.", flags.count_or_none
+    )
 
 
 def parse_retrain(argv: Sequence[str] | None) -> RetrainOptions:
     """Return retrain.py's options from command-line words. Raises BadRequest."""
-    parser = _Parser(
+    parser = flags.Parser(
         prog="retrain",
         description="Turn a folder of photographs, one sub-folder per class, into an image classifier.",
         epilog="Example: retrain.py --image_dir ~/flower_photos --tfhub_module builtin",
@@ -808,11 +706,11 @@ def parse_retrain(argv: Sequence[str] | None) -> RetrainOptions:
         print(catalogue.table())
         parser.exit()
     options = RetrainOptions(
-        data=_take(DataOptions, values),
-        module=_take(ModuleOptions, values),
-        distortions=_take(DistortionOptions, values),
-        training=_take(TrainingOptions, values),
-        output=_take(OutputOptions, values),
+        data=flags.take(DataOptions, values),
+        module=flags.take(ModuleOptions, values),
+        distortions=flags.take(DistortionOptions, values),
+        training=flags.take(TrainingOptions, values),
+        output=flags.take(OutputOptions, values),
     )
     options.check()
     return options
@@ -820,28 +718,28 @@ def parse_retrain(argv: Sequence[str] | None) -> RetrainOptions:
 
 def parse_label_image(argv: Sequence[str] | None) -> LabelImageOptions:
     """Return label_image.py's options from command-line words. Raises BadRequest."""
-    parser = _Parser(
+    parser = flags.Parser(
         prog="label_image",
         description="Classify images with the network that retrain.py exported.",
         epilog="Example: label_image.py --graph output_graph.pb --labels output_labels.txt --image photo.jpg",
     )
     parser.add_flags(LabelImageOptions)
-    options = _take(LabelImageOptions, parser.parse(argv))
+    options = flags.take(LabelImageOptions, parser.parse(argv))
     return dataclasses.replace(options, image=tuple(options.image))
 
 
 def parse_sample_photos(argv: Sequence[str] | None) -> SamplePhotosOptions:
     """Return sample_photos' options from command-line words. Raises BadRequest."""
-    parser = _Parser(
+    parser = flags.Parser(
         prog="sample_photos", description="Draw photographs of five kinds of flower, to try the retrainer on."
     )
     parser.add_flags(SamplePhotosOptions, positional=("folder",))
-    return _take(SamplePhotosOptions, parser.parse(argv))
+    return flags.take(SamplePhotosOptions, parser.parse(argv))
 
 
 def parse_feature_maps(argv: Sequence[str] | None) -> FeatureMapsOptions:
     """Return feature_maps' options from command-line words. Raises BadRequest."""
-    parser = _Parser(
+    parser = flags.Parser(
         prog="feature_maps",
         description="Show what the layers of a network make of a photograph.",
         epilog="Example: python -m retraining.feature_maps --tfhub_module builtin --image photo.jpg",
@@ -849,7 +747,7 @@ def parse_feature_maps(argv: Sequence[str] | None) -> FeatureMapsOptions:
     for group in (NetworkOptions, MapsOptions):
         parser.add_flags(group)
     values = parser.parse(argv)
-    options = FeatureMapsOptions(_take(NetworkOptions, values), _take(MapsOptions, values))
+    options = FeatureMapsOptions(flags.take(NetworkOptions, values), flags.take(MapsOptions, values))
     options.network.check()
     options.maps.check()
     return options
@@ -857,7 +755,7 @@ def parse_feature_maps(argv: Sequence[str] | None) -> FeatureMapsOptions:
 
 def parse_deep_dream(argv: Sequence[str] | None) -> DeepDreamOptions:
     """Return deep_dream's options from command-line words. Raises BadRequest."""
-    parser = _Parser(
+    parser = flags.Parser(
         prog="deep_dream",
         description="Draw what excites a layer of a network, or what it takes for one of its classes.",
         epilog="Example: python -m retraining.deep_dream --graph /tmp/output_graph.pb --class tulips",
@@ -865,7 +763,7 @@ def parse_deep_dream(argv: Sequence[str] | None) -> DeepDreamOptions:
     for group in (NetworkOptions, DreamOptions):
         parser.add_flags(group)
     values = parser.parse(argv)
-    options = DeepDreamOptions(_take(NetworkOptions, values), _take(DreamOptions, values))
+    options = DeepDreamOptions(flags.take(NetworkOptions, values), flags.take(DreamOptions, values))
     options.network.check()
     options.dream.check()
     if options.dream.class_label and options.network.graph is None:
@@ -875,7 +773,7 @@ def parse_deep_dream(argv: Sequence[str] | None) -> DeepDreamOptions:
 
 def parse_compare(argv: Sequence[str] | None) -> CompareOptions:
     """Return compare's options from command-line words. Raises BadRequest."""
-    parser = _Parser(
+    parser = flags.Parser(
         prog="compare",
         description="Train several models on the same photographs and say which to use.",
         epilog="Example: python -m retraining.compare --image_dir ~/flower_photos --models builtin,googlenet",
@@ -884,9 +782,9 @@ def parse_compare(argv: Sequence[str] | None) -> CompareOptions:
         parser.add_flags(group)
     values = parser.parse(argv)
     options = CompareOptions(
-        data=_take(DataOptions, values),
-        comparison=_take(ComparisonOptions, values),
-        distortions=_take(DistortionOptions, values),
+        data=flags.take(DataOptions, values),
+        comparison=flags.take(ComparisonOptions, values),
+        distortions=flags.take(DistortionOptions, values),
     )
     options.check()
     return options
@@ -894,73 +792,9 @@ def parse_compare(argv: Sequence[str] | None) -> CompareOptions:
 
 def parse_oxford_flowers17(argv: Sequence[str] | None) -> OxfordFlowersOptions:
     """Return oxford_flowers17's options from command-line words. Raises BadRequest."""
-    parser = _Parser(
+    parser = flags.Parser(
         prog="oxford_flowers17",
         description="Make class folders of the one folder in which Oxford's 17 flowers come.",
     )
     parser.add_flags(OxfordFlowersOptions, positional=("source", "destination"))
-    return _take(OxfordFlowersOptions, parser.parse(argv))
-
-
-def _take(group: type[Options], values: argparse.Namespace) -> Options:
-    names = [field.name for field in dataclasses.fields(group)]  # type: ignore[arg-type]
-    return group(**{name: getattr(values, name) for name in names})
-
-
-class _Parser(argparse.ArgumentParser):
-    """argparse, with one-line errors and the nearest name for a mistyped flag."""
-
-    def __init__(self, **settings: Any) -> None:
-        # No abbreviations: a flag added later must not change what a user's script means.
-        super().__init__(allow_abbrev=False, **settings)
-
-    def add_flags(self, group: type[Any], *, positional: tuple[str, ...] = ()) -> None:
-        """Add each field of the dataclass `group` as a flag, under its docstring as the title.
-
-        The fields named in `positional` are words without a flag instead.
-        """
-        title = (group.__doc__ or "").splitlines()[0].rstrip(".")
-        section = self.add_argument_group(title)
-        for field in dataclasses.fields(group):
-            settings = {"metavar": "N"} | field.metadata["argparse"]
-            default = None if settings.get("action") == "append" else field.default
-            if field.name not in positional:
-                settings["dest"] = field.name
-            section.add_argument(
-                field.name if field.name in positional else flag_name(field),
-                type=field.metadata["parse"],
-                default=default,
-                help=field.metadata["help"] + _shown_default(field.default),
-                **settings,
-            )
-
-    def parse(self, argv: Sequence[str] | None) -> argparse.Namespace:
-        values, unknown = self.parse_known_args(argv)
-        if unknown:
-            self._refuse(unknown[0])
-        return values
-
-    def error(self, message: str) -> NoReturn:
-        message = re.sub(r"^argument (--\w+): ", r"\1 ", message)
-        lacking = re.fullmatch(r"(--\w+) expected one argument", message)
-        if lacking:
-            message += f"; one that begins with '-' is given as {lacking[1]}=VALUE"
-        raise BadRequest(f"{message}.")
-
-    def _refuse(self, word: str) -> NoReturn:
-        if not word.startswith("-"):
-            raise BadRequest(f"'{word}' belongs to no flag. See --help for the flags.")
-        flag = word.split("=")[0]
-        known = [name for action in self._actions for name in action.option_strings]
-        nearest = difflib.get_close_matches(flag.replace("-", "_").replace("__", "--", 1), known, n=1)
-        remedy = f"Did you mean {nearest[0]}?" if nearest else "See --help for the flags."
-        raise BadRequest(f"{flag} is no flag of this program. {remedy}")
-
-
-def _shown_default(default: Any) -> str:
-    return "" if default in (None, "", ()) else f" Default: {shown_value(default)}.".replace("%", "%%")
-
-
-def shown_value(value: Any) -> str:
-    """Return a flag's value as one types it."""
-    return ",".join(value) if isinstance(value, tuple) else str(value)
+    return flags.take(OxfordFlowersOptions, parser.parse(argv))

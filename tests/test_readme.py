@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import retrain
+from retraining.flags import flag_name, shown_value
 from retraining.options import (
     ComparisonOptions,
     DataOptions,
@@ -24,7 +25,6 @@ from retraining.options import (
     OxfordFlowersOptions,
     SamplePhotosOptions,
     TrainingOptions,
-    flag_name,
     parse_compare,
     parse_deep_dream,
     parse_feature_maps,
@@ -32,7 +32,6 @@ from retraining.options import (
     parse_oxford_flowers17,
     parse_retrain,
     parse_sample_photos,
-    shown_value,
 )
 from tests.conftest import write_photo
 from tests.test_retrain import words
