@@ -130,6 +130,8 @@ def run(
 
 
 def _interrupted(received: int | None, name: str) -> int:
+    # Objects of TensorFlow's that the interrupt left half made complain when they go; nobody can mend that.
+    sys.unraisablehook = lambda _: None
     if received == signal.SIGTERM:
         print(f"{name}: terminated; what was computed is kept", file=sys.stderr)
         return TERMINATED

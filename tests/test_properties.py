@@ -104,15 +104,19 @@ class Edits:
     def files(self) -> list[Path]:
         return sorted(path for path in self.photos.rglob("*.png"))
 
+    def _file(self, number: int) -> Path:
+        files = self.files()  # fewer than at first, where one was moved over another
+        return files[number % len(files)]
+
     def edit(self, number: int, seed: int) -> None:
-        write_photo(self.files()[number % 6], (seed % 256, 0, 99), seed)
+        write_photo(self._file(number), (seed % 256, 0, 99), seed)
 
     def move(self, number: int, seed: int) -> None:
-        path = self.files()[number % 6]
+        path = self._file(number)
         path.rename(path.parent / f"moved {seed}.png")
 
     def swap(self, number: int, seed: int) -> None:
-        one, other = self.files()[number % 6], self.files()[seed % 6]
+        one, other = self._file(number), self._file(seed)
         first, second = one.read_bytes(), other.read_bytes()
         one.write_bytes(second)
         other.write_bytes(first)
