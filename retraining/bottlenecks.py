@@ -132,8 +132,10 @@ class _Run:
         self.items = items
         counts = np.array([views.of(item.split) for item in items])
         # By set, so that each set's matrix is a part of this one, and no copy of it.
-        order = np.argsort([_SPLITS.index(item.split) for item in items], kind="stable")
+        splits = np.array([_SPLITS.index(item.split) for item in items])
+        order = np.argsort(splits, kind="stable")
         self.item_of_row = np.repeat(order, counts[order])
+        self.split_of_row = splits[self.item_of_row]
         self.vectors = matrix.allocate(len(self.item_of_row), extractor.feature_size, cache.folder)
         self.keys: list[bytes] = [b""] * len(self.item_of_row)
         self.digests: list[bytes] = [b""] * len(items)
@@ -240,12 +242,11 @@ class _Run:
 def _by_split(dataset: Dataset, run: _Run) -> Bottlenecks:
     items, skipped = run.items, run.reasons
     used = [number for number in range(len(items)) if number not in skipped]
-    split_of_row = np.array([_SPLITS.index(item.split) for item in items])[run.item_of_row]
     is_used = np.isin(run.item_of_row, list(skipped), invert=True)
     paths = {number: items[number].path for number in used}  # one for all views of an image
 
     def of(split: Split) -> BottleneckSet:
-        (rows,) = np.nonzero((split_of_row == _SPLITS.index(split)) & is_used)
+        (rows,) = np.nonzero((run.split_of_row == _SPLITS.index(split)) & is_used)
         numbers = run.item_of_row[rows].tolist()
         return BottleneckSet(
             vectors=_together(run.vectors, rows),

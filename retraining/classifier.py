@@ -153,13 +153,14 @@ def train(
         for step, batch in enumerate(batches):
             # What is seen before this step's move was done by the step before.
             _check_converges(descend(layer, batch, options.learning_rate), max(step - 1, 0), options)
+            is_reported = step % options.eval_step_interval == 0 or step == last
             is_stored = store is not None and store.is_due(step)
-            if not (is_stored or step % options.eval_step_interval == 0 or step == last):
+            if not (is_stored or is_reported):
                 continue
             _check_converges(_logit_distance(layer.log_probabilities(batch.vectors)), step, options)
             if store is not None and is_stored:
                 store(step, layer)
-            if on_report is not None and (step % options.eval_step_interval == 0 or step == last):
+            if on_report is not None and is_reported:
                 validation = validate(held_out, layer, options)
                 on_report(Report(step, layer, measure(layer, batch), validation))
     return layer

@@ -19,6 +19,7 @@ from retraining import (
     bottlenecks,
     classifier,
     extractor,
+    image_problems,
     layer_names,
     log_lines,
     network_training,
@@ -63,6 +64,7 @@ def retrain(handle: str, images: TrainingImages, options: CompareOptions) -> Con
     cache = BottleneckCache(settings.bottleneck_dir, network)
     views = bottlenecks.Views(options.distortions, settings.seed)
     vectors = bottlenecks.compute(images.dataset, network, cache, views)
+    image_problems.warn_of_skipped(vectors.skipped)
     title = _title(handle, network, settings.models)
     with SummaryWriter(_logs(options, title)) as tensorboard:
         record = _EpochRecord(vectors, tensorboard)

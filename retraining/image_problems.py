@@ -7,6 +7,7 @@ import csv
 import dataclasses
 import io
 import logging
+from collections.abc import Iterable
 from pathlib import Path
 
 from retraining.bottlenecks import Bottlenecks, SkippedImage
@@ -65,14 +66,19 @@ def report(bottlenecks: Bottlenecks, folder: Path, *, strict: bool) -> None:
         ("group", "kind", "class", "set", "path"),
         _duplicate_rows(found, bottlenecks.dataset.labels),
     )
-    for image in bottlenecks.skipped:
-        log.warning("skipped %s: it %s.", image.path, image.reason)
+    warn_of_skipped(bottlenecks.skipped)
     _warn_of_duplicates(found, folder)
     if strict and bottlenecks.skipped:
         raise WorkFailed(
             f"{len(bottlenecks.skipped):,} files cannot be used, listed above and in "
             f"'{folder / SKIPPED_FILE}', and --strict is given. Mend or remove them, or leave --strict out."
         )
+
+
+def warn_of_skipped(skipped: Iterable[SkippedImage]) -> None:
+    """Name each file that cannot be used, with its reason."""
+    for image in skipped:
+        log.warning("skipped %s: it %s.", image.path, image.reason)
 
 
 def _warn_of_duplicates(found: Duplicates, folder: Path) -> None:

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import logging
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from retraining import console, dataset, distortions, images, pipeline
+from retraining import console, dataset, distortions, image_problems, images, pipeline
+from retraining.bottlenecks import SkippedImage
 from retraining.dataset import Dataset, LabelledImage, Split
 from retraining.errors import BadImage, WorkFailed
 from retraining.images import ImageSize, Pixels
 from retraining.options import DistortionOptions
 
 _LOOKAHEAD = 64  # decoded images
-
-log = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,21 +44,22 @@ def usable(found: Dataset, *, strict: bool = False) -> TrainingImages:
 
     Raises BadRequest if what is left cannot be trained on, WorkFailed if `strict` and any is left out.
     """
+    skipped: list[SkippedImage] = []
     kept, digest = [], hashlib.sha256("\n".join(found.labels).encode(errors="surrogateescape"))
     checked = pipeline.ahead(found.images, _checked, lookahead=_LOOKAHEAD)
     progress = console.progress(checked, total=len(found.images), task="Checking", unit="image")
     for image, content in zip(found.images, progress, strict=True):
         if isinstance(content, BadImage):
-            log.warning("skipped %s: it %s.", image.path, content.reason)
+            skipped.append(SkippedImage(image.path, content.reason))
             continue
         kept.append(image)
         digest.update(content + f"{image.label} {image.split.value}".encode())
     usable_images = dataclasses.replace(found, images=tuple(kept))
-    skipped = len(found.images) - len(kept)
+    image_problems.warn_of_skipped(skipped)
     if skipped and strict:
         raise WorkFailed(
-            f"{skipped:,} files cannot be used, listed above, and --strict is given. Mend or remove them, or "
-            "leave --strict out."
+            f"{len(skipped):,} files cannot be used, listed above, and --strict is given. Mend or remove "
+            "them, or leave --strict out."
         )
     if skipped:
         dataset.check(usable_images)

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 import retrain
-from retraining import classifier
+from retraining import classifier, compare
 from retraining.classifier import Report
 from retraining.errors import WorkFailed
 from retraining.options import TrainingOptions
@@ -126,4 +126,19 @@ def test_probabilities_stay_numbers_for_any_logits() -> None:
     probabilities = layer.probabilities(np.array([[1.0], [-1.0], [0.0]], np.float32))
     np.testing.assert_allclose(
         probabilities, np.array([[1, 0, 0], [0, 1, 0], [1 / 3] * 3], np.float32), atol=1e-6
+    )
+
+
+def test_comparison_names_the_image_of_which_a_module_makes_no_numbers(
+    tmp_path: Path, save: Save, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photos = write_colour_photos(tmp_path / "photos")
+    plain = photos / "magenta" / "plain.bmp"
+    Image.new("RGB", (64, 64), (0, 0, 0)).save(plain)
+    module = save("standardizing", standardized)
+    flags = ["--image_dir", photos, "--models", module, "--epochs", "2", "--how_many_training_steps", "20"]
+    flags += ["--bottleneck_dir", tmp_path / "bottlenecks", "--output_dir", tmp_path / "out"]
+    assert compare.main([str(flag) for flag in flags]) == 0
+    assert f"warning: skipped {plain}: it makes module standardizing give values that are not numbers." in (
+        capsys.readouterr().err.splitlines()
     )
