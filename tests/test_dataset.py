@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 from pathlib import Path
@@ -47,6 +48,17 @@ def test_split_is_the_published_formula() -> None:
     # int(sha1(b"a.jpg").hexdigest(), 16) % 2**27 * (100 / (2**27 - 1)), by Python's own hashlib.
     assert percentage("a.jpg") == pytest.approx(81.5861566, abs=1e-6)
     assert percentage("leaf") == pytest.approx(94.4999374, abs=1e-6)
+
+
+@pytest.mark.parametrize("percentage", [0, 10, 33.3, 100])
+def test_many_names_are_split_by_the_published_formula_to_the_last_bit(percentage: float) -> None:
+    names = [f"image_{number}.jpg" for number in range(300)]
+    hashes = [int(hashlib.sha1(name.encode()).hexdigest(), 16) % 2**27 for name in names]
+    published = [hashed * (100.0 / (2**27 - 1)) for hashed in hashes]
+    # A name's own percentage is a bound too: what is equal to it is no longer below.
+    for bound in (percentage, *published[:20]):
+        expected = [Split.VALIDATION if value < bound else Split.TRAINING for value in published]
+        assert [split(name, bound, 0) for name in names] == expected
 
 
 def test_close_variants_share_a_set() -> None:

@@ -37,7 +37,7 @@ def test_scan_and_split_of_50_000_images_take_little_more_than_walking_and_hashi
     done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True)
     times = float(done.stdout.split(": ")[1].split()[0])
     print(f"\n{done.stdout}")
-    assert times < 3  # 1.8 to 2.2 measured; what other programs take shows here too
+    assert times < 2.5  # 1.8 measured, 2.1 beside two busy programs
 
 
 def peak_memory(photos: Path, out: Path, module: Path) -> int:
