@@ -25,6 +25,7 @@ from retraining.errors import WorkFailed
 from retraining.extractor import FeatureExtractor
 from retraining.options import DataOptions
 from tests.conftest import MODULE_FEATURES, write_colour_photos
+from tests.interrupted_retrain import interrupted
 from tests.test_bottleneck_cache import filled, key, shards, vector
 from tests.test_bottlenecks import Counting
 from tests.test_retrain import PROJECT, words
@@ -63,49 +64,61 @@ def kept(out: Path) -> int:
     return sum(int(path.stem[-5:]) for path in (out / "bottlenecks").glob("*/*.tfrecord"))
 
 
-def kill_at_random_moments(photos: Path, out: Path, module: Path, *, kills: int, longest: float) -> int:
-    """Start the run and kill it, `kills` times; return how many of them found it at work."""
-    rng = random.Random(0)
-    found = 0
-    for _ in range(kills):
-        with subprocess.Popen(
-            command(photos, out, module), cwd=PROJECT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        ) as process:
-            time.sleep(rng.uniform(0, longest))
-            found += process.poll() is None
-            before = kept(out)
-            process.kill()
-            process.wait()
-            assert kept(out) >= before
-    return found
-
-
-def check_kills(photos: Path, tmp_path: Path, module: Path, *, kills: int) -> None:
-    began = time.monotonic()
-    assert run(photos, tmp_path / "undisturbed", module) == "0: "
-    longest = time.monotonic() - began
-    assert (
-        kill_at_random_moments(photos, tmp_path / "killed", module, kills=kills, longest=longest) >= kills / 2
-    )
-    before = kept(tmp_path / "killed")
-    assert run(photos, tmp_path / "killed", module) == "0: "
-    # Nothing that was kept is computed again: the last run added what was missing and no more.
-    assert kept(tmp_path / "killed") - before == 1200 - before
+def check_equal_to_undisturbed(photos: Path, out: Path, module: Path) -> None:
+    """Begin the killed run in `out` again and hold what it leaves against a run that nothing killed."""
+    undisturbed = out.with_name("undisturbed")
+    assert run(photos, undisturbed, module) == run(photos, out, module) == "0: "
+    # Nothing that was kept was computed again: it would have been kept twice.
+    assert kept(out) == 1200
     for name in ("graph.pb", "labels.txt"):
-        assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "undisturbed" / name).read_bytes()
+        assert (out / name).read_bytes() == (undisturbed / name).read_bytes()
+
+
+KILLS = {  # the call after which a run is killed, and the vectors that are on disk then
+    "retraining.bottleneck_cache:BottleneckCache.flush": 256,
+    "retraining.classifier:descend": 1200,
+    "retraining.export:_check_agreement": 1200,
+}
 
 
 def test_killed_run_equals_an_undisturbed_one_when_it_is_begun_again(
     many_photos: Path, tf2_module: Path, tmp_path: Path
 ) -> None:
-    check_kills(many_photos, tmp_path, tf2_module, kills=2)
+    out = tmp_path / "killed"
+    for call, vectors in KILLS.items():
+        done = interrupted(signal.SIGKILL, call, words(many_photos, out, module=tf2_module))
+        assert (done.returncode, done.stderr) == (-signal.SIGKILL, "")
+        assert kept(out) == vectors
+        assert not (out / "graph.pb").exists()
+    check_equal_to_undisturbed(many_photos, out, tf2_module)
+
+
+def kill_at_random_moments(photos: Path, out: Path, module: Path, *, kills: int) -> None:
+    """Start the run and kill it, until `kills` of them have found it at work."""
+    rng = random.Random(0)
+    longest = 10.0  # seconds; less as soon as a run has ended before
+    while kills > 0:
+        begun = time.monotonic()
+        with subprocess.Popen(
+            command(photos, out, module), cwd=PROJECT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        ) as process:
+            try:
+                process.wait(rng.uniform(0, longest))
+                longest = time.monotonic() - begun
+            except subprocess.TimeoutExpired:
+                before = kept(out)
+                process.kill()
+                process.wait()
+                assert kept(out) >= before
+                kills -= 1
 
 
 @pytest.mark.soak
 def test_run_killed_fifty_times_equals_an_undisturbed_one(
     many_photos: Path, tf2_module: Path, tmp_path: Path
 ) -> None:
-    check_kills(many_photos, tmp_path, tf2_module, kills=50)
+    kill_at_random_moments(many_photos, tmp_path / "killed", tf2_module, kills=50)
+    check_equal_to_undisturbed(many_photos, tmp_path / "killed", tf2_module)
 
 
 def test_kill_costs_at_most_one_shard(

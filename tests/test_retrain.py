@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +14,7 @@ import retrain
 from retraining import extractor, sample_photos
 from retraining.options import ModuleOptions
 from tests.conftest import COLOURS, write_photo
+from tests.interrupted_retrain import interrupted
 
 PROJECT = Path(__file__).parent.parent
 
@@ -182,17 +179,9 @@ def test_ctrl_c_keeps_the_vectors_and_exits_130(tmp_path: Path) -> None:
     for name in ("cyan", "yellow"):
         for index in range(600):
             write_photo(photos / name / f"{name}_{index:03}.jpg", COLOURS[name], seed=index)
-    command = [sys.executable, "retrain.py", *words(photos, tmp_path)]
-    with subprocess.Popen(command, cwd=PROJECT, stderr=subprocess.PIPE, text=True) as run:
-        deadline = time.monotonic() + 60
-        while not list((tmp_path / "bottlenecks").glob("*/*.tfrecord")):
-            assert time.monotonic() < deadline
-            assert run.poll() is None
-            time.sleep(0.01)
-        os.kill(run.pid, signal.SIGINT)
-        assert run.stderr is not None
-        assert run.stderr.read() == "\nretrain: interrupted; what was computed is kept\n"
-    assert run.returncode == 130
+    flush = "retraining.bottleneck_cache:BottleneckCache.flush"
+    run = interrupted(signal.SIGINT, flush, words(photos, tmp_path))
+    assert (run.returncode, run.stderr) == (130, "\nretrain: interrupted; what was computed is kept\n")
     kept = [int(path.stem[-5:]) for path in (tmp_path / "bottlenecks").glob("*/*.tfrecord")]
     assert 256 <= sum(kept) < 1200
     assert not (tmp_path / "graph.pb").exists()
