@@ -54,7 +54,7 @@ def measure(dataset: Dataset, extractor: FeatureExtractor, *, repeat: int) -> tu
     """Return `repeat` rounds over the dataset, of at least LARGE_BATCH usable images."""
     decode = functools.partial(_decode, size=extractor.image_size)
     pixels = np.stack([decode(image) for image in dataset.images[:FORWARD_IMAGES]])
-    run = frozen_graph.forward(extractor.graph)
+    run = frozen_graph.forward(extractor.graph, extractor.precision)
     for batch_size in (SMALL_BATCH, LARGE_BATCH):
         run(pixels[:batch_size])
     extractor.extract(pixels[:BATCH_SIZE])  # its session: starting one is no part of the stage

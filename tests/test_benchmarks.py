@@ -11,6 +11,7 @@ import pytest
 from tests.test_precision import needs_bfloat16
 
 PROJECT = Path(__file__).parent.parent
+LIMIT = "limit, 1 / (1 / forward + 1 / decode)"
 
 
 def printed_rows(*words: str | Path) -> list[list[str]]:
@@ -46,3 +47,13 @@ def test_every_choice_is_measured_with_ours_first(colour_photos: Path, tf2_modul
         "**as many as processors**",
         "**on**",
     ]
+
+
+@pytest.mark.soak
+def test_stage_is_held_against_its_limit(colour_photos: Path, tf2_module: Path) -> None:
+    rows = dict(
+        row[:2] for row in printed_rows("benchmarks.stage", colour_photos, tf2_module, "--repeat", "1")
+    )
+    stage, limit = (float(rows[what].split()[0].replace(",", "")) for what in ("bottleneck stage", LIMIT))
+    share = float(rows["bottleneck stage, share of the limit"].split()[0])
+    assert share == pytest.approx(stage / limit, abs=0.01)
