@@ -96,7 +96,7 @@ def write_all(
             _write_saved_model(frozen, options.saved_model_dir, places)
         _write_checkpoint(layer, options.checkpoint_path, places)
         labels = places.enter_context(replacing(options.output_labels))
-        labels.write_bytes(_encoded_labels(bottlenecks.dataset.labels))
+        labels.write_bytes(encoded_labels(bottlenecks.dataset.labels))
         graph = places.enter_context(replacing(options.output_graph))
         graph.write_bytes(_serialized(frozen))
         read_back = FrozenGraph(read_graph(graph), frozen.input_name, frozen.output_name)
@@ -123,13 +123,8 @@ def read_graph(path: Path) -> GraphDef:
     return graph_def
 
 
-def write_labels(labels: tuple[str, ...], path: Path) -> None:
-    """Write one label per line. Raises WorkFailed."""
-    write_bytes(path, _encoded_labels(labels))
-
-
-def _encoded_labels(labels: tuple[str, ...]) -> bytes:
-    """Return one label per line; in it a line end is written \\n or \\r, and a backslash twice."""
+def encoded_labels(labels: tuple[str, ...]) -> bytes:
+    """Return what a labels file holds: a label a line, its line ends as \\n or \\r, its backslashes twice."""
     escapes = str.maketrans({"\\": "\\\\", "\n": "\\n", "\r": "\\r"})
     return b"".join(os.fsencode(label.translate(escapes)) + b"\n" for label in labels)
 
@@ -170,17 +165,11 @@ def _write_checkpoint(layer: SoftmaxLayer, prefix: Path, places: contextlib.Exit
         path.replace(place)
 
 
-def write_saved_model(frozen: FrozenGraph, folder: Path) -> None:
+def _write_saved_model(frozen: FrozenGraph, folder: Path, places: contextlib.ExitStack) -> None:
     """Write a SavedModel with the signature `serving_default`, input `image`, output `prediction`.
 
-    Raises WorkFailed.
+    It is written beside its place, and put there when `places` close without an error.
     """
-    with contextlib.ExitStack() as places:
-        _write_saved_model(frozen, folder, places)
-
-
-def _write_saved_model(frozen: FrozenGraph, folder: Path, places: contextlib.ExitStack) -> None:
-    """Write the SavedModel beside its place; it is put there when `places` close without an error."""
     graph = tf.Graph()
     whole = places.enter_context(replacing_folder(folder))
     try:

@@ -102,10 +102,14 @@ def test_all_outputs_are_written_and_can_be_used(
 
 
 def test_saved_model_serves_image_to_prediction(
-    graph: FrozenGraph, computed: Computed, network: FeatureExtractor, layer: SoftmaxLayer, tmp_path: Path
+    graph: FrozenGraph,
+    computed: Computed,
+    network: FeatureExtractor,
+    layer: SoftmaxLayer,
+    outputs: OutputOptions,
 ) -> None:
-    export.write_saved_model(graph, tmp_path / "new" / "saved_model")
-    module = tf.saved_model.load(str(tmp_path / "new" / "saved_model"))
+    export.write_all(graph, outputs, layer=layer, bottlenecks=computed.bottlenecks, extractor=network)
+    module = tf.saved_model.load(str(outputs.saved_model_dir))
     serve = module.signatures["serving_default"]
     assert list(serve.structured_input_signature[1]) == ["image"]
     predictions = serve(image=tf.constant(pixels_of(computed, network)))
@@ -180,7 +184,7 @@ def test_intermediate_graphs_and_checkpoint_are_stored_at_their_steps(
 
 def test_labels_survive_the_way_to_the_file_and_back(tmp_path: Path) -> None:
     labels = ("Zebra", " spaces ", "été", "猫", "\udce9 not utf-8", "carriage\rreturn")
-    export.write_labels(labels, tmp_path / "labels.txt")
+    (tmp_path / "labels.txt").write_bytes(export.encoded_labels(labels))
     assert export.read_labels(tmp_path / "labels.txt") == labels
 
 

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 import retrain
-from retraining import bottlenecks, dataset, export, summaries
+from retraining import bottlenecks, dataset, export, files, summaries
 from retraining.bottleneck_cache import SHARD_SIZE, BottleneckCache
 from retraining.bottlenecks import Bottlenecks
 from retraining.classifier import SoftmaxLayer
@@ -262,12 +262,12 @@ def test_full_disk_is_an_error_that_names_the_file_and_leaves_earlier_results_wh
 def test_full_disk_leaves_an_earlier_checkpoint_and_labels_whole(tmp_path: Path) -> None:
     layer = SoftmaxLayer(np.zeros((100, 3), np.float32), np.zeros(3, np.float32))
     export.write_checkpoint(layer, tmp_path / "checkpoint")
-    export.write_labels(("a", "b"), tmp_path / "labels.txt")
+    files.write_bytes(tmp_path / "labels.txt", b"a\nb\n")
     before = {path: path.read_bytes() for path in tmp_path.iterdir()}
     with full_disk(500), pytest.raises(WorkFailed) as checkpoint:
         export.write_checkpoint(layer, tmp_path / "checkpoint")
     with full_disk(5), pytest.raises(WorkFailed) as labels:
-        export.write_labels(("daisy", "rose"), tmp_path / "labels.txt")
+        files.write_bytes(tmp_path / "labels.txt", b"daisy\nrose\n")
     assert str(checkpoint.value) == (
         f"--checkpoint_path '{tmp_path / 'checkpoint'}' cannot be written: File too large."
     )

@@ -20,7 +20,7 @@ def exported(computed: Computed, network: FeatureExtractor, tmp_path_factory: py
     folder = tmp_path_factory.mktemp("exported")
     layer = classifier.train(computed.bottlenecks, TrainingOptions(how_many_training_steps=300))
     export.write_graph(export.build(network, layer, "final_result"), folder / "graph.pb")
-    export.write_labels(computed.bottlenecks.dataset.labels, folder / "labels.txt")
+    (folder / "labels.txt").write_bytes(export.encoded_labels(computed.bottlenecks.dataset.labels))
     return folder
 
 
