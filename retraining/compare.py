@@ -29,8 +29,10 @@ def compare(options: CompareOptions) -> None:
     from retraining import comparison, log_lines, training_images
 
     log_lines.found(found)
+    # All of them at once: a name that leads nowhere is told before anything is trained.
+    modules = comparison.load_modules(options)
     images = training_images.usable(found, strict=options.data.strict)
-    result = comparison.run(images, options)
+    result = comparison.run(images, options, modules)
     comparison.write(result, options.comparison.output_dir)
 
 

@@ -17,13 +17,14 @@ from retraining import (
     curves,
     evaluation,
     export,
+    extractor,
     files,
     log_lines,
     verdict,
 )
 from retraining.comparison_table import Row
 from retraining.contender import Contender
-from retraining.extractor import BATCH_SIZE
+from retraining.extractor import BATCH_SIZE, FeatureExtractor
 from retraining.frozen_graph import FrozenGraph, forward
 from retraining.images import ImageSize
 from retraining.learning_curve import LearningCurve
@@ -49,12 +50,21 @@ class Comparison:
     graph: FrozenGraph
 
 
-def run(images: TrainingImages, options: CompareOptions) -> Comparison:
-    """Train and measure every model that the options name. Raises BadModule or WorkFailed."""
+def load_modules(options: CompareOptions) -> dict[str, FeatureExtractor]:
+    """Return the modules among the models, by handle. Raises BadModule."""
+    handles = [model for model in options.comparison.models if model not in architectures.NAMES]
+    return {handle: extractor.load(options.comparison.module(handle)) for handle in handles}
+
+
+def run(images: TrainingImages, options: CompareOptions, modules: dict[str, FeatureExtractor]) -> Comparison:
+    """Train and measure every model that the options name, each module being in `modules`.
+
+    Raises WorkFailed.
+    """
     rows: list[Row] = []
     found: dict[str, LearningCurve] = {}
     weights: dict[str, Path] = {}
-    for model in _trained(images, options):
+    for model in _trained(images, options, modules):
         graph = export.build(model.extractor, model.layer, OutputOptions.final_tensor_name)
         rows.append(_row(model, graph))
         found[model.title] = model.curve
@@ -100,10 +110,12 @@ def _export(result: Comparison, folder: Path) -> None:
     log_lines.finished(options, winner.bottlenecks, checked_images=agreed)
 
 
-def _trained(images: TrainingImages, options: CompareOptions) -> Iterator[Contender]:
+def _trained(
+    images: TrainingImages, options: CompareOptions, modules: dict[str, FeatureExtractor]
+) -> Iterator[Contender]:
     for model in options.comparison.models:
-        if model not in architectures.NAMES:
-            yield contender.retrain(model, images, options)
+        if model in modules:
+            yield contender.retrain(model, modules[model], images, options)
             continue
         for optimizer in options.comparison.optimizer:
             yield contender.train(model, optimizer, images, options)

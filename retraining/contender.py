@@ -18,7 +18,6 @@ from retraining import (
     architectures,
     bottlenecks,
     classifier,
-    extractor,
     image_problems,
     layer_names,
     log_lines,
@@ -54,13 +53,14 @@ class Contender:
     weights: Path | None = None
 
 
-def retrain(handle: str, images: TrainingImages, options: CompareOptions) -> Contender:
-    """Return the module `handle` with a new layer; its steps are shared out over the epochs.
+def retrain(
+    handle: str, network: FeatureExtractor, images: TrainingImages, options: CompareOptions
+) -> Contender:
+    """Return the module `handle`, as loaded, with a new layer; its steps are shared out over the epochs.
 
-    Raises BadModule or WorkFailed.
+    Raises WorkFailed.
     """
     started, settings = time.monotonic(), options.comparison
-    network = extractor.load(settings.module(handle))
     cache = BottleneckCache(settings.bottleneck_dir, network)
     views = bottlenecks.Views(options.distortions, settings.seed)
     vectors = bottlenecks.compute(images.dataset, network, cache, views)

@@ -193,6 +193,21 @@ def test_images_that_no_model_is_trained_on_are_asked_for(
     )
 
 
+def test_module_that_is_not_there_is_told_before_any_other_model_is_trained(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photos = write_colour_photos(tmp_path / "photos", per_class=30)
+    assert compare.main(words(photos, tmp_path, f"builtin,alexnet,{tmp_path}/gone")) == 2
+    captured = capsys.readouterr()
+    assert captured.out == "Found 90 images in 3 classes (69 training, 9 validation, 12 testing).\n"
+    assert captured.err.splitlines()[-1] == (
+        f"compare: error: --tfhub_module '{tmp_path}/gone' is neither an existing folder or file nor a web address, "
+        "an alias of --list_modules, 'keras:NAME' or 'builtin'."
+    )
+    assert not (tmp_path / "compared").exists()
+    assert not (tmp_path / "bottlenecks").exists()
+
+
 def test_matplotlib_is_asked_for_before_any_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -62,10 +62,14 @@ def test_network_has_the_accuracy_of_its_last_epoch(alexnet: Contender) -> None:
     assert hits.mean() == pytest.approx(alexnet.curve.epochs[-1].testing.accuracy)
 
 
+def retrained(handle: str, images: TrainingImages, options: CompareOptions) -> Contender:
+    return contender.retrain(handle, comparison.load_modules(options)[handle], images, options)
+
+
 def test_module_has_as_many_epochs_as_networks_have(
     images: TrainingImages, tf2_module: Path, tmp_path: Path
 ) -> None:
-    model = contender.retrain(str(tf2_module), images, options(tmp_path, str(tf2_module)))
+    model = retrained(str(tf2_module), images, options(tmp_path, str(tf2_module)))
     assert model.title == "colour_grid"
     assert len(model.curve.epochs) == 3
     losses = [epoch.training.cross_entropy for epoch in model.curve.epochs]
@@ -77,7 +81,7 @@ def test_modules_of_one_name_are_told_apart(images: TrainingImages, tf2_module: 
     copy = tmp_path / "copy" / tf2_module.name
     shutil.copytree(tf2_module, copy)
     both = options(tmp_path, str(tf2_module), str(copy))
-    model = contender.retrain(str(copy), images, both)
+    model = retrained(str(copy), images, both)
     assert model.title == f"colour_grid-{model.extractor.fingerprint[:8]}"
     assert (tmp_path / "logs" / model.title / "train").is_dir()
 
