@@ -204,7 +204,7 @@ class Parser(argparse.ArgumentParser):
         section = self.add_argument_group(title)
         for field in dataclasses.fields(group):
             settings = {"metavar": "N"} | field.metadata["argparse"]
-            default = None if settings.get("action") == "append" else field.default
+            default = None if settings.get("action") == "extend" else field.default
             if field.name not in positional:
                 settings["dest"] = field.name
             section.add_argument(

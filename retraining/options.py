@@ -334,10 +334,11 @@ class LabelImageOptions:
     )
     image: tuple[Path, ...] = flags.define(
         (),
-        "An image, or a folder of images; may be repeated.",
+        "Images and folders of images; may be repeated.",
         flags.path,
         metavar="PATH",
-        action="append",
+        action="extend",
+        nargs="+",
         required=True,
     )
     input_layer: str | None = flags.define(

@@ -207,8 +207,8 @@ def test_two_names_for_the_network_are_refused() -> None:
 
 
 def test_label_image_takes_several_images() -> None:
-    options = parse_label_image(["--image", "a.jpg", "--image", "folder"])
-    assert options.image == (Path("a.jpg"), Path("folder"))
+    options = parse_label_image(["--image", "a.jpg", "b.png", "--image", "folder"])
+    assert options.image == (Path("a.jpg"), Path("b.png"), Path("folder"))
     assert options.num_top_predictions == 5
 
 
