@@ -28,11 +28,11 @@ RECIPES = {
     recipe.name: recipe
     for recipe in (
         thin("alexnet", image_size=67, width=0.25, epochs=20),
-        thin("googlenet", image_size=80, width=0.25, epochs=15),
-        thin("vgg16", image_size=64, width=0.125, epochs=12),
-        thin("resnet50", image_size=80, width=0.25, epochs=20, batch_size=16),
-        thin("inception_v3", image_size=112, width=0.25, epochs=24, batch_size=16),
-        thin("xception", image_size=80, width=0.125, epochs=15),
+        thin("googlenet", image_size=80, width=0.25, epochs=12),
+        thin("vgg16", image_size=64, width=0.125, epochs=20),
+        thin("resnet50", image_size=80, width=0.25, epochs=16, batch_size=16),
+        thin("inception_v3", image_size=112, width=0.25, epochs=14, batch_size=16),
+        thin("xception", image_size=80, width=0.125, epochs=12),
     )
 }
 
@@ -40,11 +40,13 @@ RECIPES = {
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> TrainingImages:
     folder = tmp_path_factory.mktemp("drawn")
-    sample_photos.write(folder / "all", per_class=400, seed=1)
+    sample_photos.write(folder / "all", per_class=800, seed=1)
     for kind in KINDS:
         (folder / "two").mkdir(exist_ok=True)
         (folder / "all" / kind).rename(folder / "two" / kind)
-    return training_images.usable(dataset.scan(DataOptions(folder / "two")))
+    # Some 330 test images: of 70, one more or less decided.
+    options = DataOptions(folder / "two", testing_percentage=20, validation_percentage=5)
+    return training_images.usable(dataset.scan(options))
 
 
 def final_accuracy(recipe: Recipe, images: TrainingImages, folder: Path) -> float:
@@ -62,7 +64,7 @@ def test_drawn_flowers_are_learnt_from_noise(name: str, drawn: TrainingImages, t
 @pytest.mark.parametrize("name", networks.NAMES)
 def test_random_labels_are_not_learnt(name: str, drawn: TrainingImages, tmp_path: Path) -> None:
     recipe = dataclasses.replace(RECIPES[name], epochs=RECIPES[name].epochs // 2)
-    assert final_accuracy(recipe, with_random_labels(drawn), tmp_path) < 0.7  # 0.5 is chance
+    assert final_accuracy(recipe, with_random_labels(drawn), tmp_path) < 0.6  # 0.5 is chance
 
 
 def with_random_labels(images: TrainingImages) -> TrainingImages:
