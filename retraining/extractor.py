@@ -25,6 +25,9 @@ Vectors = NDArray[np.float32]
 # Large enough to keep two cores busy, small enough for a wide network in 4 GB; benchmarks/ measures.
 BATCH_SIZE = 32
 
+# What follows the name in an address, and in the folders of a download: a version, a kind.
+_NOT_A_NAME = re.compile(r"[0-9]+|feature[_-]vector|classification|quantops")
+
 log = logging.getLogger(__name__)
 
 
@@ -138,8 +141,11 @@ def _fixed_size(graph: FrozenGraph, handle: str) -> ImageSize | None:
 
 def _named_size(handle: str) -> ImageSize | None:
     """Return the size that modules of any size carry in their names, as in mobilenet_v2_100_224."""
+    # The name's own part: the folders above a module say nothing of it, whatever numbers are in theirs.
+    parts = handle.partition("?")[0].rstrip("/").split("/")
+    name = next((part for part in reversed(parts) if not _NOT_A_NAME.fullmatch(part)), "")
     # The last such number: in mobilenet_v2_130_224 the first is the width of the network.
-    numbers = re.findall(r"(?<=[_-])(?:96|[1-5][0-9]{2})(?![0-9])", handle)
+    numbers = re.findall(r"(?<=[_-])(?:96|[1-5][0-9]{2})(?![0-9])", name)
     return ImageSize(int(numbers[-1]), int(numbers[-1])) if numbers else None
 
 

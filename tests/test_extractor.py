@@ -219,7 +219,13 @@ def any_size(folder: Path) -> Path:
 
 @pytest.mark.parametrize(
     ("name", "given", "size"),
-    [("net_130_224", None, 224), ("net_130_224", 160, 160), ("net-96", None, 96), ("net", 100, 100)],
+    [
+        ("net_130_224", None, 224),
+        ("net_130_224", 160, 160),
+        ("net-96", None, 96),
+        ("net", 100, 100),
+        ("set-300/net_130_224/feature_vector/4", None, 224),
+    ],
 )
 def test_size_of_a_module_that_takes_any_is_the_flags_or_that_of_its_name(
     name: str, given: int | None, size: int, tmp_path: Path
@@ -229,7 +235,7 @@ def test_size_of_a_module_that_takes_any_is_the_flags_or_that_of_its_name(
 
 
 def test_size_that_nobody_says_is_asked_for(tmp_path: Path) -> None:
-    folder = any_size(tmp_path / "net")
+    folder = any_size(tmp_path / "photos-300" / "net")
     assert refusal(folder) == (
         f"module {folder} takes images of any size, and its name holds none. Give --image_size."
     )
