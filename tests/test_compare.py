@@ -103,7 +103,7 @@ def test_second_run_trains_nothing_again_and_says_the_same(
         r"^Use colour_grid: 100\.0% on the validation images, 100\.0% on the test images\.$", output, re.M
     )
     assert re.search(r"^The graph was read back and agrees with the classifier on 12 images\.$", output, re.M)
-    (weights,) = re.findall(r"^Weights: (\S+) \(alexnet-adagrad\)$", output, re.M)
+    (weights,) = re.findall(r"^Weights: (.+) \(alexnet-adagrad\)$", output, re.M)
     assert networks.read(Path(weights)).name == "alexnet"
     assert (folder / "output_graph.pb").read_bytes() == before
 

@@ -244,7 +244,7 @@ def test_full_disk_is_an_error_that_names_the_file_and_leaves_earlier_results_wh
 ) -> None:
     size, more, begins = FULL[what]
     flags = words(colour_photos, tmp_path, "--how_many_training_steps", "9", module=tf2_module)
-    flags += more.format(out=tmp_path).split()
+    flags += [word.format(out=tmp_path) for word in more.split()]
     if what == "listing":
         assert retrain.main(flags) == 0
     earlier = [tmp_path / "graph.pb", tmp_path / "labels.txt"]

@@ -169,7 +169,7 @@ def test_request_that_cannot_be_met_is_one_line_and_writes_nothing(
 ) -> None:
     (tmp_path / "page.jpg").write_bytes(b"<html>")
     before = sorted(tmp_path.rglob("*"))
-    flags = words.format(photo=photo, page=tmp_path / "page.jpg").split()
+    flags = [word.format(photo=photo, page=tmp_path / "page.jpg") for word in words.split()]
     if "--output_dir" not in flags:
         flags += ["--output_dir", str(tmp_path / "out")]
     assert feature_maps.main(["--graph", str(graph), *flags]) == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import signal
 from pathlib import Path
 
@@ -75,6 +76,10 @@ def test_drawn_flowers_are_learnt_with_the_builtin_module(
     assert final_accuracy(capsys.readouterr().out) > 60  # 20 is chance
 
 
+def quoted(path: Path) -> str:
+    return shlex.quote(str(path))
+
+
 def test_lines_that_people_parse(
     colour_photos: Path, tf2_module: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -96,15 +101,15 @@ def test_lines_that_people_parse(
     listed = [line for line in lines[13:] if line.endswith(tuple(COLOURS)) and str(colour_photos) in line]
     assert len(listed) == round(12 * (1 - float(lines[11].split("= ")[1].split("%")[0]) / 100))
     assert listed
-    assert all(re.fullmatch(r" *\S+/\w+_\d{3}\.jpg  (cyan|magenta|yellow)", line) for line in listed)
+    assert all(re.fullmatch(r" *\S.*/\w+_\d{3}\.jpg  (cyan|magenta|yellow)", line) for line in listed)
     assert lines[-6:] == [
         f"Graph:  {tmp_path / 'graph.pb'}",
         f"Labels: {tmp_path / 'labels.txt'}",
         "Classify a photograph:",
-        f"  python label_image.py --graph {tmp_path / 'graph.pb'} --labels {tmp_path / 'labels.txt'} "
-        "--image photo.jpg",
+        f"  python label_image.py --graph {quoted(tmp_path / 'graph.pb')} --labels "
+        f"{quoted(tmp_path / 'labels.txt')} --image photo.jpg",
         "Look at the training:",
-        f"  tensorboard --logdir {tmp_path / 'logs'}",
+        f"  tensorboard --logdir {quoted(tmp_path / 'logs')}",
     ]
 
 
