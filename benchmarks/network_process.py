@@ -9,7 +9,6 @@ import os
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
-from types import TracebackType
 
 import numpy as np
 
@@ -43,12 +42,7 @@ class NetworkProcess:
     def __enter__(self) -> NetworkProcess:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._executor.shutdown()
 
     def rate(self, batch_size: int) -> float:

@@ -36,6 +36,11 @@ def op_of(tensor_name: str) -> str:
     return tensor_name.lstrip("^").partition(":")[0]
 
 
+def tensor_of(name: str) -> str:
+    """Return the name of the tensor behind `name`, which of an op is its first: `op:0`."""
+    return name if ":" in name else f"{name}:0"
+
+
 def parse(content: bytes) -> GraphDef | None:
     """Return the GraphDef that the bytes of a file are, or None if they are none."""
     try:
@@ -160,7 +165,7 @@ def _topological(nodes: dict[str, NodeDef]) -> Iterable[str]:
 def _port(name: str) -> str:
     if name.startswith("^"):
         return f"{name[1:]}:-1"
-    return name if ":" in name else f"{name}:0"
+    return tensor_of(name)
 
 
 def _constant_value(switch: NodeDef, nodes: dict[str, NodeDef]) -> bool | None:

@@ -19,6 +19,7 @@ from retraining.frozen_graph import (
     op_of,
     parse,
     static_shapes,
+    tensor_of,
 )
 from retraining.images import ImageSize
 from retraining.module import Module
@@ -80,9 +81,9 @@ def _reading(graph_def: GraphDef, path: Path, options: ModuleOptions) -> Reading
     """Return the known reading, changed by what the options say, or the options' own."""
     reading = known(graph_def) or _guess(graph_def, path, options)
     if options.input_tensor_name:
-        reading = dataclasses.replace(reading, input_name=_tensor(options.input_tensor_name), size=None)
+        reading = dataclasses.replace(reading, input_name=tensor_of(options.input_tensor_name), size=None)
     if options.bottleneck_tensor_name:
-        reading = dataclasses.replace(reading, output_name=_tensor(options.bottleneck_tensor_name))
+        reading = dataclasses.replace(reading, output_name=tensor_of(options.bottleneck_tensor_name))
     if options.input_mean is not None:
         reading = dataclasses.replace(reading, mean=options.input_mean)
     if options.input_std is not None:
@@ -116,10 +117,6 @@ def _guess(graph_def: GraphDef, path: Path, options: ModuleOptions) -> Reading:
             f"{', '.join(missing)}. {_likely(graph_def)}"
         )
     return Reading("", "", 0, 1)
-
-
-def _tensor(name: str) -> str:
-    return name if ":" in name else f"{name}:0"
 
 
 def _check_ops(reading: Reading, graph_def: GraphDef, path: Path) -> None:

@@ -98,7 +98,7 @@ class ImageClassifier:
         except tf.errors.OpError as error:
             raise WorkFailed(f"the graph cannot be run: {reason(error)}.") from error
         scores = scores.reshape(len(pixels), -1)
-        _check_width(scores.shape[1], self.labels)
+        check_width(scores.shape[1], self.labels)
         return scores
 
     def _best(self, scores: NDArray[np.float32], best: int) -> tuple[Prediction, ...]:
@@ -164,10 +164,11 @@ def _check_gives_scores(scores: tf.Tensor, labels: tuple[str, ...], candidates: 
             f"with --output_layer: {_listed(candidates)}."
         )
     if scores.shape.rank and None not in scores.shape.as_list()[1:]:
-        _check_width(math.prod(scores.shape.as_list()[1:]), labels)
+        check_width(math.prod(scores.shape.as_list()[1:]), labels)
 
 
-def _check_width(width: int, labels: tuple[str, ...]) -> None:
+def check_width(width: int | None, labels: Sequence[str]) -> None:
+    """Raise BadRequest if a graph that gives `width` scores was not trained with these labels."""
     if width != len(labels):
         raise BadRequest(
             f"the graph gives {width} scores and --labels names {len(labels)}; they must be of the same "

@@ -13,7 +13,15 @@ from numpy.typing import NDArray
 from retraining import extractor, graph_file, networks
 from retraining.errors import BadRequest
 from retraining.export import read_graph
-from retraining.frozen_graph import INPUT_OPS, FrozenGraph, GraphDef, likely_outputs, op_of
+from retraining.frozen_graph import (
+    INPUT_OPS,
+    FrozenGraph,
+    GraphDef,
+    imported,
+    likely_outputs,
+    op_of,
+    tensor_of,
+)
 from retraining.images import ImageSize, Pixels
 from retraining.options import ModuleOptions, NetworkOptions
 from retraining.quiet_tensorflow import tf
@@ -97,25 +105,22 @@ class InspectedNetwork:
 
     def values(self, tensor_names: Sequence[str], pixels: Pixels) -> list[Maps]:
         """Return what each tensor holds for one image, float32 [height, width, 3] in [0, 1]."""
-        graph = tf.Graph()
-        with graph.as_default(), tf.compat.v1.Session(graph=graph) as session:
-            tf.graph_util.import_graph_def(self.graph.graph_def, name="")
+        with tf.compat.v1.Session(graph=imported(self.graph.graph_def)) as session:
             values = session.run(list(tensor_names), {self.graph.input_name: pixels[np.newaxis]})
         return [value[0] for value in values]
 
     def normalised_input(self) -> str:
         """Return the name of the tensor that the first convolution takes: the image as it was scaled."""
         first = self.main_path()[0].op_name
-        source = next(node.input[0] for node in self.graph.graph_def.node if node.name == first)
-        return source if ":" in source else f"{source}:0"
+        return tensor_of(next(node.input[0] for node in self.graph.graph_def.node if node.name == first))
 
 
 def load(options: NetworkOptions) -> InspectedNetwork:
     """Return the network that the options name. Raises BadRequest."""
     name, graph = _frozen(options)
-    imported = _imported(graph)
-    _, height, width, _ = imported.get_tensor_by_name(graph.input_name).shape
-    operations = [operation for operation in imported.get_operations() if _gives_maps(operation)]
+    runnable = imported(graph.graph_def)
+    _, height, width, _ = runnable.get_tensor_by_name(graph.input_name).shape
+    operations = [operation for operation in runnable.get_operations() if _gives_maps(operation)]
     is_convolution = [operation.type in CONVOLUTIONS for operation in operations]
     found = [op for op, is_one in zip(operations, is_convolution, strict=True) if is_one]
     if not found:
@@ -176,13 +181,6 @@ def _last_output(graph_def: GraphDef) -> str:
         return len(tf.compat.v1.graph_util.extract_sub_graph(graph_def, [name]).node)
 
     return max(likely_outputs(graph_def), key=needed)
-
-
-def _imported(frozen: FrozenGraph) -> tf.Graph:
-    graph = tf.Graph()
-    with graph.as_default():
-        tf.graph_util.import_graph_def(frozen.graph_def, name="")
-    return graph
 
 
 def _gives_maps(operation: tf.Operation) -> bool:

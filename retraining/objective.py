@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from types import TracebackType
 
 import numpy as np
 from numpy.typing import NDArray
 
+from retraining import image_classifier
 from retraining.errors import BadRequest
-from retraining.frozen_graph import op_of, static_shapes
+from retraining.frozen_graph import op_of, static_shapes, tensor_of
 from retraining.images import ImageSize, Pixels
 from retraining.inspected_network import InspectedNetwork, Layer
 from retraining.quiet_tensorflow import tf
@@ -53,11 +53,7 @@ def of_class(network: InspectedNetwork, labels: Sequence[str], label: str) -> Ta
     scores = static_shapes(network.graph.graph_def)[tensor_name][-1]
     if len(labels) < 2:
         raise BadRequest(f"--labels names {len(labels)} class; a class is told from others, so name two.")
-    if scores != len(labels):
-        raise BadRequest(
-            f"the graph gives {scores} scores and --labels names {len(labels)}; they must be of the same "
-            "training."
-        )
+    image_classifier.check_width(scores, labels)
     return Target(label, tensor_name, labels.index(label), is_class=True)
 
 
@@ -97,12 +93,7 @@ class Objective:
     def __enter__(self) -> Objective:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._session.close()
 
 
@@ -146,5 +137,4 @@ def _logits(network: InspectedNetwork) -> str:
         node = nodes[op_of(node.input[0])]
     if node.op != "Softmax":
         return network.graph.output_name
-    source: str = node.input[0]
-    return source if ":" in source else f"{source}:0"
+    return tensor_of(node.input[0])

@@ -24,6 +24,7 @@ LEARNING_RATES = {"adagrad": 0.01, "adam": 0.001, "rmsprop": 0.001, "sgd": 0.01}
 
 # What a frozen graph may come in; only there is it for the user to say how it is read.
 GRAPH_FILE_SUFFIXES = (".pb", ".tar.gz", ".tgz", ".tar")
+GRAPH_FILE_FLAGS = ("input_tensor_name", "bottleneck_tensor_name", "input_mean", "input_std")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -119,11 +120,7 @@ class ModuleOptions:
                 "--architecture and --tfhub_module both name the network, received "
                 f"'{self.architecture}' and '{self.tfhub_module}'. Keep one of them."
             )
-        given = (
-            flag
-            for flag in ("input_tensor_name", "bottleneck_tensor_name", "input_mean", "input_std")
-            if getattr(self, flag) is not None
-        )
+        given = (flag for flag in GRAPH_FILE_FLAGS if getattr(self, flag) is not None)
         places.check_folder("--bottleneck_dir", self.bottleneck_dir)
         if self.model_dir is not None:
             places.check_folder("--model_dir", self.model_dir)
@@ -422,7 +419,7 @@ class NetworkOptions:
 
     def _check_network(self) -> None:
         architectures.image_size_of(self.network, self.image_size)
-        for flag in ("input_tensor_name", "bottleneck_tensor_name", "input_mean", "input_std"):
+        for flag in GRAPH_FILE_FLAGS:
             if getattr(self, flag) is not None:
                 raise BadRequest(f"--{flag} is for a frozen graph (.pb). Leave it out with --network.")
         if self.weights is not None and self.image_size is not None:

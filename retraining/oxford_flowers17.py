@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 from retraining import console, files
-from retraining.errors import BadRequest, WorkFailed
+from retraining.errors import BadRequest
 from retraining.options import OxfordFlowersOptions, parse_oxford_flowers17
 
 # In the order of the photographs.
@@ -91,13 +91,10 @@ def _check_destination(source: Path, destination: Path) -> None:
 def _place(path: Path, target: Path) -> None:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            os.link(path, target)
-        except OSError:  # another disk, or one without links
-            with files.replacing(target) as beside:
-                shutil.copyfile(path, beside)
-    except OSError as error:
-        raise WorkFailed(f"{target}: cannot be written: {error.strerror}.") from error
+        os.link(path, target)
+    except OSError:  # another disk, or one without links; what else it may be, `replacing` says
+        with files.replacing(target) as beside:
+            shutil.copyfile(path, beside)
 
 
 def oxford_flowers17(options: OxfordFlowersOptions) -> None:

@@ -94,12 +94,17 @@ def standardized(pixels: tf.Tensor) -> tf.Tensor:
     return tf.reduce_mean((pixels - mean) / tf.sqrt(variance) + pixels, [1, 2])
 
 
+def photos_and_a_plain_one(folder: Path) -> tuple[Path, Path]:
+    photos = write_colour_photos(folder)
+    plain = photos / "magenta" / "plain.bmp"
+    Image.new("RGB", (64, 64), (0, 0, 0)).save(plain)
+    return photos, plain
+
+
 def test_image_of_which_a_module_makes_no_numbers_is_skipped_and_never_cached(
     tmp_path: Path, save: Save, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    photos = write_colour_photos(tmp_path / "photos")
-    plain = photos / "magenta" / "plain.bmp"
-    Image.new("RGB", (64, 64), (0, 0, 0)).save(plain)
+    photos, plain = photos_and_a_plain_one(tmp_path / "photos")
     module = save("standardizing", standardized)
     for _ in range(2):
         assert retrain.main(words(photos, tmp_path, module=module)) == 0
@@ -132,9 +137,7 @@ def test_probabilities_stay_numbers_for_any_logits() -> None:
 def test_comparison_names_the_image_of_which_a_module_makes_no_numbers(
     tmp_path: Path, save: Save, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    photos = write_colour_photos(tmp_path / "photos")
-    plain = photos / "magenta" / "plain.bmp"
-    Image.new("RGB", (64, 64), (0, 0, 0)).save(plain)
+    photos, plain = photos_and_a_plain_one(tmp_path / "photos")
     module = save("standardizing", standardized)
     flags = ["--image_dir", photos, "--models", module, "--epochs", "2", "--how_many_training_steps", "20"]
     flags += ["--bottleneck_dir", tmp_path / "bottlenecks", "--output_dir", tmp_path / "out"]

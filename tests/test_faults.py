@@ -28,7 +28,7 @@ from tests.conftest import MODULE_FEATURES, write_colour_photos
 from tests.interrupted_retrain import interrupted
 from tests.test_bottleneck_cache import filled, key, shards, vector
 from tests.test_bottlenecks import Counting
-from tests.test_retrain import PROJECT, words
+from tests.test_retrain import PROJECT, kept, words
 from tests.test_summaries import report
 
 RECORD_BYTES = 8 + 4 + 32 + 4 * MODULE_FEATURES + 4  # length, its checksum, key, vector, checksum
@@ -57,11 +57,6 @@ def run(photos: Path, out: Path, module: Path) -> str:
 def many_photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """1,200 photographs: four shards and a part of one."""
     return write_colour_photos(tmp_path_factory.mktemp("many") / "photos", per_class=400)
-
-
-def kept(out: Path) -> int:
-    """Return how many vectors are on disk, whole."""
-    return sum(int(path.stem[-5:]) for path in (out / "bottlenecks").glob("*/*.tfrecord"))
 
 
 def check_equal_to_undisturbed(photos: Path, out: Path, module: Path) -> None:

@@ -13,7 +13,7 @@ from retraining.fresh_views import FreshViews
 from retraining.options import DistortionOptions, TrainingOptions
 from tests.conftest import Computed
 from tests.test_bottlenecks import Counting
-from tests.test_retrain import final_accuracy, words
+from tests.test_retrain import final_accuracy, kept, words
 
 FLIPPED = DistortionOptions(flip_left_right=True, random_crop=20, random_brightness=30, distorted_views=0)
 TRAINING = TrainingOptions(how_many_training_steps=7, train_batch_size=25, seed=3)
@@ -112,8 +112,7 @@ def test_run_with_fresh_views_learns_and_caches_only_undistorted_vectors(
     assert retrain.main(flags) == 0
     assert final_accuracy(capsys.readouterr().out) == 100
     assert counting.images == 90 + 20 * 100
-    kept = [int(path.stem[-5:]) for path in (tmp_path / "bottlenecks").glob("*/*.tfrecord")]
-    assert sum(kept) == 90
+    assert kept(tmp_path) == 90
     graph = (tmp_path / "graph.pb").read_bytes()
     assert retrain.main(flags) == 0
     assert (tmp_path / "graph.pb").read_bytes() == graph

@@ -35,6 +35,11 @@ def words(photos: Path, out: Path, *more: str | Path, module: str | Path = "buil
     return [str(word) for pair in flags.items() for word in pair] + [str(word) for word in more]
 
 
+def kept(out: Path) -> int:
+    """Return how many vectors are on disk, whole."""
+    return sum(int(path.stem[-5:]) for path in (out / "bottlenecks").glob("*/*.tfrecord"))
+
+
 def final_accuracy(output: str) -> float:
     match = re.search(r"^Final test accuracy = ([\d.]+)% \(N=\d+\)$", output, re.MULTILINE)
     assert match is not None, output
@@ -187,6 +192,5 @@ def test_ctrl_c_keeps_the_vectors_and_exits_130(tmp_path: Path) -> None:
     flush = "retraining.bottleneck_cache:BottleneckCache.flush"
     run = interrupted(signal.SIGINT, flush, words(photos, tmp_path))
     assert (run.returncode, run.stderr) == (130, "\nretrain: interrupted; what was computed is kept\n")
-    kept = [int(path.stem[-5:]) for path in (tmp_path / "bottlenecks").glob("*/*.tfrecord")]
-    assert 256 <= sum(kept) < 1200
+    assert 256 <= kept(tmp_path) < 1200
     assert not (tmp_path / "graph.pb").exists()
