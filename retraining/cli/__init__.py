@@ -1,0 +1,1 @@
+"""The command line: flags, log lines, exit statuses."""

@@ -1,0 +1,1 @@
+"""Folders of images, their split, and the pixels in them."""

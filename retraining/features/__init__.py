@@ -1,0 +1,1 @@
+"""Feature vectors (bottlenecks) of images, and their cache."""

@@ -1,0 +1,1 @@
+"""TensorFlow graphs: frozen, read, run."""

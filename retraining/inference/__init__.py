@@ -1,0 +1,1 @@
+"""Exported classifiers at work."""

@@ -1,0 +1,1 @@
+"""Pretrained networks: found by their handles, fetched, loaded."""

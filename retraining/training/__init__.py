@@ -1,0 +1,1 @@
+"""The new softmax layer: its training, its measurement, its curves."""

@@ -1,0 +1,1 @@
+"""Pictures of what a network sees: feature maps and Deep Dream."""
