@@ -10,9 +10,10 @@ from __future__ import annotations
 import logging
 import sys
 
-from retraining import console, dataset
+from retraining.cli import console
+from retraining.data import dataset
 from retraining.errors import BadRequest, WorkFailed
-from retraining.options import LabelImageOptions, parse_label_image
+from retraining.settings.options import LabelImageOptions, parse_label_image
 
 log = logging.getLogger("retraining")
 
@@ -30,7 +31,7 @@ def label_image(options: LabelImageOptions) -> None:
         raise BadRequest("--image names folders without any file. Name an image, or a folder with some.")
 
     # Only now, since TensorFlow takes seconds to import: a mistake above is answered at once.
-    from retraining import image_classifier
+    from retraining.inference import image_classifier
 
     classifier = image_classifier.load(options)
     failed = 0

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import sys
 
-from retraining import console, dataset
-from retraining.options import RetrainOptions, parse_retrain
+from retraining.cli import console
+from retraining.data import dataset
+from retraining.settings.options import RetrainOptions, parse_retrain
 
 
 def retrain(options: RetrainOptions) -> None:
@@ -22,18 +23,12 @@ def retrain(options: RetrainOptions) -> None:
     images = dataset.scan(options.data, options.outputs())
 
     # Only now, since TensorFlow takes seconds to import: a mistake above is answered at once.
-    from retraining import (
-        bottlenecks,
-        classifier,
-        evaluation,
-        export,
-        extractor,
-        image_problems,
-        log_lines,
-        summaries,
-    )
-    from retraining.bottleneck_cache import BottleneckCache
-    from retraining.fresh_views import FreshViews
+    from retraining.cli import log_lines
+    from retraining.export import writer
+    from retraining.features import bottlenecks, extractor, problem_files
+    from retraining.features.cache import BottleneckCache
+    from retraining.training import evaluation, softmax_layer, tensorboard
+    from retraining.training.fresh_batches import FreshViews
 
     log_lines.found(images)
     network = extractor.load(options.module)
@@ -42,27 +37,27 @@ def retrain(options: RetrainOptions) -> None:
     cache = BottleneckCache(options.module.bottleneck_dir, network)
     views = bottlenecks.Views(options.distortions, options.training.seed)
     vectors = bottlenecks.compute(images, network, cache, views)
-    image_problems.report(vectors, options.output.summaries_dir, strict=options.data.strict)
+    problem_files.report(vectors, options.output.summaries_dir, strict=options.data.strict)
     if vectors.skipped:
         dataset.check(vectors.dataset)
 
-    with summaries.SummaryWriter(options.output.summaries_dir) as tensorboard:
+    with tensorboard.SummaryWriter(options.output.summaries_dir) as summaries:
 
-        def report(state: classifier.Report) -> None:
+        def report(state: softmax_layer.Report) -> None:
             log_lines.report(state)
-            tensorboard.add_report(state)
+            summaries.add_report(state)
 
-        store = export.IntermediateGraphs(network, options.output)
+        store = writer.IntermediateGraphs(network, options.output)
         fresh = FreshViews(vectors.training, network, options=options.distortions, settings=options.training)
         batches = fresh.batches() if options.distortions.are_fresh() else None
-        layer = classifier.train(vectors, options.training, batches=batches, store=store, on_report=report)
+        layer = softmax_layer.train(vectors, options.training, batches=batches, store=store, on_report=report)
         result = evaluation.evaluate(layer, vectors, options.training)
         log_lines.evaluated(result, list_misclassified=options.output.print_misclassified_test_images)
 
-        graph = export.build(network, layer, options.output.final_tensor_name)
-        tensorboard.add_graph(graph.graph_def)
+        graph = writer.build(network, layer, options.output.final_tensor_name)
+        summaries.add_graph(graph.graph_def)
 
-    agreed = export.write_all(graph, options.output, layer=layer, bottlenecks=vectors, extractor=network)
+    agreed = writer.write_all(graph, options.output, layer=layer, bottlenecks=vectors, extractor=network)
     log_lines.finished(options.output, vectors, checked_images=agreed)
 
 

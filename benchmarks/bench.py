@@ -18,9 +18,9 @@ from pathlib import Path
 
 from benchmarks import commands, memory, photographs
 from benchmarks.commands import Paths
-from retraining import console
-from retraining.catalogue import BUILTIN
-from retraining.options import ModuleOptions
+from retraining.cli import console
+from retraining.modules.catalogue import BUILTIN
+from retraining.settings.options import ModuleOptions
 
 REPEAT = 3
 MIN_IMAGES = 64  # one of the larger batches of the forward pass
@@ -57,8 +57,8 @@ def _measured(options: BenchOptions, scratch: Path) -> str:
 
     # Only now: a child begins with the peak memory of the process that started it.
     from benchmarks import bottleneck_stage, table, training
-    from retraining import bottlenecks, extractor
-    from retraining.bottleneck_cache import BottleneckCache
+    from retraining.features import bottlenecks, extractor
+    from retraining.features.cache import BottleneckCache
 
     network = extractor.load(ModuleOptions(options.tfhub_module))
     stage = bottleneck_stage.measure(images, network, repeat=options.repeat)

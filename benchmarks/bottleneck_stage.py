@@ -11,12 +11,14 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.rounds import rate
-from retraining import bottlenecks, frozen_graph, images, pipeline
-from retraining.bottleneck_cache import BottleneckCache
-from retraining.dataset import Dataset, LabelledImage
-from retraining.extractor import BATCH_SIZE, FeatureExtractor
-from retraining.frozen_graph import Forward
-from retraining.images import ImageSize, Pixels
+from retraining.data import images, prefetching
+from retraining.data.dataset import Dataset, LabelledImage
+from retraining.data.images import ImageSize, Pixels
+from retraining.features import bottlenecks
+from retraining.features.cache import BottleneckCache
+from retraining.features.extractor import BATCH_SIZE, FeatureExtractor
+from retraining.graphs import frozen_graph
+from retraining.graphs.frozen_graph import Forward
 
 SMALL_BATCH, LARGE_BATCH = 32, 64
 
@@ -89,7 +91,7 @@ def _forward_rate(run: Forward, pixels: Pixels, batch_size: int) -> float:
 def _decode_rate(dataset: Dataset, size: ImageSize) -> float:
     def work() -> None:
         decode = functools.partial(_decode, size=size)
-        for _ in pipeline.ahead(dataset.images, decode, lookahead=2 * BATCH_SIZE):
+        for _ in prefetching.ahead(dataset.images, decode, lookahead=2 * BATCH_SIZE):
             pass
 
     return rate(len(dataset.images), work)

@@ -20,8 +20,9 @@ from pathlib import Path
 from benchmarks import image_work, photographs
 from benchmarks.network_process import FROZEN, SAVED_MODEL, XLA, NetworkProcess
 from benchmarks.rounds import Rounds
-from retraining import console, images
-from retraining.extractor import BATCH_SIZE
+from retraining.cli import console
+from retraining.data import images
+from retraining.features.extractor import BATCH_SIZE
 
 REPEAT = 5
 OTHER_BATCH_SIZES = (1, 8, 16, 64)

@@ -18,13 +18,15 @@ import numpy as np
 from benchmarks import commands
 from benchmarks.commands import Paths
 from benchmarks.rounds import Rounds, rate
-from retraining import bottlenecks, dataset, distortions, extractor, frozen_graph, images, pipeline
-from retraining.bottleneck_cache import BottleneckCache
-from retraining.bottlenecks import BottleneckSet
-from retraining.extractor import BATCH_SIZE, FeatureExtractor
-from retraining.fresh_views import FreshViews
-from retraining.images import Pixels
-from retraining.options import DataOptions, DistortionOptions, ModuleOptions, TrainingOptions
+from retraining.data import augmentation, dataset, images, prefetching
+from retraining.data.images import Pixels
+from retraining.features import bottlenecks, extractor
+from retraining.features.bottlenecks import BottleneckSet
+from retraining.features.cache import BottleneckCache
+from retraining.features.extractor import BATCH_SIZE, FeatureExtractor
+from retraining.graphs import frozen_graph
+from retraining.settings.options import DataOptions, DistortionOptions, ModuleOptions, TrainingOptions
+from retraining.training.fresh_batches import FreshViews
 
 DISTORTIONS = DistortionOptions(
     True, random_crop=10, random_scale=10, random_brightness=10, distorted_views=0
@@ -63,7 +65,7 @@ def fresh_views(training: BottleneckSet, network: FeatureExtractor) -> list[Roun
         views = FreshViews(training, network, options=DISTORTIONS, settings=options)
         rounds.append(
             Round(
-                draw=rate(count, lambda: list(map(len, pipeline.ahead(paths, draw, lookahead=64)))),
+                draw=rate(count, lambda: list(map(len, prefetching.ahead(paths, draw, lookahead=64)))),
                 forward=rate(
                     len(pixels),
                     lambda: [run(pixels[at : at + BATCH_SIZE]) for at in range(0, len(pixels), BATCH_SIZE)],
@@ -75,8 +77,8 @@ def fresh_views(training: BottleneckSet, network: FeatureExtractor) -> list[Roun
 
 
 def _draw(path: Path, network: FeatureExtractor) -> Pixels:
-    image = images.upright(images.read(path), distortions.least_size(network.image_size, DISTORTIONS))
-    return distortions.draw(image, network.image_size, DISTORTIONS, np.random.default_rng(0))
+    image = images.upright(images.read(path), augmentation.least_size(network.image_size, DISTORTIONS))
+    return augmentation.draw(image, network.image_size, DISTORTIONS, np.random.default_rng(0))
 
 
 def wall_times(folder: Path, handle: str, scratch: Path) -> dict[str, float]:

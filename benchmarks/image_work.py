@@ -11,9 +11,9 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.rounds import rate
-from retraining import pipeline
-from retraining.images import ImageSize, Pixels
-from retraining.quiet_tensorflow import tf
+from retraining.data import prefetching
+from retraining.data.images import ImageSize, Pixels
+from retraining.graphs.quiet_tensorflow import tf
 
 SIZE = ImageSize(224, 224)  # that of most modules
 
@@ -64,7 +64,7 @@ def rate_of(work: Callable[[Item], object], items: Sequence[Item]) -> float:
     """Return how many items a second `work` does, in threads as the program has them."""
 
     def all_of_it() -> None:
-        for _ in pipeline.ahead(items, work, lookahead=_LOOKAHEAD):
+        for _ in prefetching.ahead(items, work, lookahead=_LOOKAHEAD):
             pass
 
     return rate(len(items), all_of_it)

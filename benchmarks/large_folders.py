@@ -13,9 +13,10 @@ from pathlib import Path
 
 from benchmarks import commands
 from benchmarks.commands import Paths
-from retraining import extractor, sample_photos
-from retraining.catalogue import BUILTIN
-from retraining.options import ModuleOptions
+from retraining import sample_photos
+from retraining.features import extractor
+from retraining.modules.catalogue import BUILTIN
+from retraining.settings.options import ModuleOptions
 
 COUNTS = (500, 5_000, 50_000)
 SOURCES = 10  # photographs of each kind

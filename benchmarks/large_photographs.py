@@ -19,10 +19,12 @@ from PIL import Image
 
 from benchmarks import photographs
 from benchmarks.rounds import Rounds, rate
-from retraining import extractor, images, pipeline, sample_photos
-from retraining.extractor import BATCH_SIZE, FeatureExtractor, Vectors
-from retraining.images import ImageSize, Pixels
-from retraining.options import ModuleOptions
+from retraining import sample_photos
+from retraining.data import images, prefetching
+from retraining.data.images import ImageSize, Pixels
+from retraining.features import extractor
+from retraining.features.extractor import BATCH_SIZE, FeatureExtractor, Vectors
+from retraining.settings.options import ModuleOptions
 
 COUNT = 32  # of each kind
 WIDTH, HEIGHT = 4000, 3000
@@ -67,7 +69,7 @@ def report(kind: str, contents: Sequence[bytes], network: FeatureExtractor) -> N
     rates: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(ROUNDS):
         for name, decode in ways.items():
-            work = functools.partial(pipeline.ahead, contents, decode, lookahead=8)
+            work = functools.partial(prefetching.ahead, contents, decode, lookahead=8)
             rates[name].append(rate(len(contents), lambda work=work: list(map(len, work()))))  # type: ignore[misc]
     ratios = Rounds.of(ours / whole for ours, whole in zip(rates["fraction"], rates["whole"], strict=True))
     made = {

@@ -25,10 +25,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from benchmarks.commands import Paths
-from retraining import console, dataset
-from retraining.dataset import Split
+from retraining.cli import console
+from retraining.data import dataset
+from retraining.data.dataset import Split
 from retraining.errors import WorkFailed
-from retraining.options import DataOptions
+from retraining.settings.options import DataOptions
 
 
 @dataclasses.dataclass(frozen=True)

@@ -13,13 +13,14 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.rounds import rate
-from retraining import extractor, frozen_graph
-from retraining.extractor import FeatureExtractor, Vectors
-from retraining.frozen_graph import Forward, FrozenGraph
-from retraining.images import Pixels
-from retraining.options import ModuleOptions
-from retraining.quiet_tensorflow import tf
-from retraining.saved_model import SIGNATURES
+from retraining.data.images import Pixels
+from retraining.features import extractor
+from retraining.features.extractor import FeatureExtractor, Vectors
+from retraining.graphs import frozen_graph
+from retraining.graphs.frozen_graph import Forward, FrozenGraph
+from retraining.graphs.quiet_tensorflow import tf
+from retraining.modules.hub_module import SIGNATURES
+from retraining.settings.options import ModuleOptions
 
 # Ways to run a module.
 FROZEN = "frozen graph"

@@ -18,9 +18,10 @@ import time
 from collections.abc import Sequence
 
 from benchmarks.commands import MAXRSS_UNIT
-from retraining import architectures, console
+from retraining.cli import console
 from retraining.errors import WorkFailed
-from retraining.options import LEARNING_RATES
+from retraining.settings import architectures
+from retraining.settings.options import LEARNING_RATES
 
 BATCH_SIZE = 8
 CLASSES = 1000
@@ -57,11 +58,11 @@ def _row(name: str, options: StepOptions) -> str:
     """Return the row of one network, measured in this process."""
     import numpy as np
 
-    from retraining import networks
-    from retraining.learner import Learner
+    from retraining.networks import construction
+    from retraining.networks.learner import Learner
 
     size = architectures.image_size_of(name, options.image_size)
-    network = networks.build(name, classes=CLASSES, image_size=size, width=options.width)
+    network = construction.build(name, classes=CLASSES, image_size=size, width=options.width)
     learner = Learner(network, optimizer=options.optimizer, learning_rate=None, steps=1 + STEPS)
     rng = np.random.default_rng(0)
     pixels = rng.random((options.batch_size, size, size, 3), np.float32)

@@ -6,11 +6,12 @@ import dataclasses
 import logging
 from pathlib import Path
 
-from retraining import dataset, images, pipeline, sample_photos
-from retraining.dataset import Dataset, LabelledImage
+from retraining import sample_photos
+from retraining.data import dataset, images, prefetching
+from retraining.data.dataset import Dataset, LabelledImage
+from retraining.data.images import ImageSize
 from retraining.errors import BadImage, BadRequest
-from retraining.images import ImageSize
-from retraining.options import DataOptions
+from retraining.settings.options import DataOptions
 
 SEED = 0
 
@@ -35,7 +36,7 @@ def usable(folder: Path, *, at_least: int) -> Dataset:
     """
     log.info("reading the images of %s", folder)
     found = dataset.scan(DataOptions(image_dir=folder))
-    checked = pipeline.ahead(found.images, _is_usable, lookahead=_LOOKAHEAD)
+    checked = prefetching.ahead(found.images, _is_usable, lookahead=_LOOKAHEAD)
     kept = tuple(image for image, good in zip(found.images, checked, strict=True) if good)
     if len(kept) < at_least:
         raise BadRequest(

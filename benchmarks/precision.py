@@ -21,12 +21,15 @@ import numpy as np
 from benchmarks import modules, photographs
 from benchmarks.commands import Paths
 from benchmarks.rounds import Rounds, rate
-from retraining import console, extractor, images, precision
+from retraining.cli import console
+from retraining.data import images
+from retraining.data.images import ImageSize, Pixels
 from retraining.errors import BadRequest
-from retraining.extractor import BATCH_SIZE, FeatureExtractor, Vectors
-from retraining.images import ImageSize, Pixels
-from retraining.options import ModuleOptions
-from retraining.precision import BFLOAT16, FLOAT32, PRECISIONS
+from retraining.features import extractor
+from retraining.features.extractor import BATCH_SIZE, FeatureExtractor, Vectors
+from retraining.graphs import precision
+from retraining.graphs.precision import BFLOAT16, FLOAT32, PRECISIONS
+from retraining.settings.options import ModuleOptions
 
 REPEAT = 5
 BATCHES = 2  # in a round

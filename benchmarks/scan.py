@@ -15,8 +15,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from retraining import dataset
-from retraining.options import DataOptions
+from retraining.data import dataset
+from retraining.settings.options import DataOptions
 
 IMAGES = 50_000
 CLASSES = 5

@@ -9,9 +9,9 @@ import argparse
 from pathlib import Path
 
 from benchmarks import bottleneck_stage, photographs, table
-from retraining import extractor
-from retraining.options import ModuleOptions
-from retraining.precision import FLOAT32, PRECISIONS
+from retraining.features import extractor
+from retraining.graphs.precision import FLOAT32, PRECISIONS
+from retraining.settings.options import ModuleOptions
 
 REPEAT = 5
 

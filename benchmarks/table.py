@@ -16,7 +16,7 @@ from benchmarks.bottleneck_stage import LARGE_BATCH, SMALL_BATCH
 from benchmarks.commands import LABELLED_IMAGES, WallTimes
 from benchmarks.memory import FEW_IMAGES, MANY_IMAGES, Peaks
 from benchmarks.rounds import Rounds
-from retraining.quiet_tensorflow import tf
+from retraining.graphs.quiet_tensorflow import tf
 
 STAGE_SHARE = 0.9  # of the limit, at least
 LABEL_SHARE = 0.85  # likewise, of label_image.py once it has started

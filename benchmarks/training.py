@@ -10,11 +10,13 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.rounds import rate
-from retraining import classifier, export, log_lines
-from retraining.bottlenecks import Bottlenecks
-from retraining.extractor import FeatureExtractor
-from retraining.options import OutputOptions, TrainingOptions
-from retraining.summaries import SummaryWriter
+from retraining.cli import log_lines
+from retraining.export import writer
+from retraining.features.bottlenecks import Bottlenecks
+from retraining.features.extractor import FeatureExtractor
+from retraining.settings.options import OutputOptions, TrainingOptions
+from retraining.training import softmax_layer
+from retraining.training.tensorboard import SummaryWriter
 
 log = logging.getLogger(__name__)
 
@@ -35,12 +37,12 @@ class Round:
 def measure(vectors: Bottlenecks, extractor: FeatureExtractor, *, repeat: int) -> tuple[Round, ...]:
     """Return `repeat` rounds of a default training."""
     options = TrainingOptions()
-    classifier.train(vectors, dataclasses.replace(options, how_many_training_steps=100))  # to warm up
+    softmax_layer.train(vectors, dataclasses.replace(options, how_many_training_steps=100))  # to warm up
     rounds = []
     for number in range(1, repeat + 1):
         log.info("training: round %d of %d", number, repeat)
         steps = options.how_many_training_steps
-        bare = rate(steps, lambda: classifier.train(vectors, options))
+        bare = rate(steps, lambda: softmax_layer.train(vectors, options))
         rounds.append(Round(bare, rate(steps, lambda: _train_reported(vectors, options, extractor))))
     return tuple(rounds)
 
@@ -54,9 +56,9 @@ def _train_reported(vectors: Bottlenecks, options: TrainingOptions, extractor: F
         SummaryWriter(Path(folder)) as tensorboard,
     ):
 
-        def report(state: classifier.Report) -> None:
+        def report(state: softmax_layer.Report) -> None:
             log_lines.report(state)
             tensorboard.add_report(state)
 
-        store = export.IntermediateGraphs(extractor, OutputOptions())
-        classifier.train(vectors, options, store=store, on_report=report)
+        store = writer.IntermediateGraphs(extractor, OutputOptions())
+        softmax_layer.train(vectors, options, store=store, on_report=report)

@@ -12,10 +12,12 @@ from __future__ import annotations
 
 import sys
 
-from retraining import console, dataset, requirement
-from retraining.dataset import Dataset, Split
+from retraining import requirement
+from retraining.cli import console
+from retraining.data import dataset
+from retraining.data.dataset import Dataset, Split
 from retraining.errors import BadRequest
-from retraining.options import CompareOptions, parse_compare
+from retraining.settings.options import CompareOptions, parse_compare
 
 
 def compare(options: CompareOptions) -> None:
@@ -26,12 +28,14 @@ def compare(options: CompareOptions) -> None:
     _check_held_out(found)
 
     # Only now, since TensorFlow takes seconds to import: a mistake above is answered at once.
-    from retraining import comparison, log_lines, training_images
+    from retraining.cli import log_lines
+    from retraining.comparison import comparison
+    from retraining.networks import image_batches
 
     log_lines.found(found)
     # All of them at once: a name that leads nowhere is told before anything is trained.
     modules = comparison.load_modules(options)
-    images = training_images.usable(found, strict=options.data.strict)
+    images = image_batches.usable(found, strict=options.data.strict)
     result = comparison.run(images, options, modules)
     comparison.write(result, options.comparison.output_dir)
 

@@ -14,11 +14,13 @@ import logging
 import sys
 from typing import TYPE_CHECKING
 
-from retraining import console, contact_sheet, images
-from retraining.options import ALL_LAYERS, DeepDreamOptions, parse_deep_dream
+from retraining.cli import console
+from retraining.data import images
+from retraining.settings.options import ALL_LAYERS, DeepDreamOptions, parse_deep_dream
+from retraining.visualization import contact_sheet
 
 if TYPE_CHECKING:
-    from retraining.dreams import Dream
+    from retraining.visualization.dreams import Dream
 
 SURE = 0.9  # what a class picture should be taken for its class with
 
@@ -34,7 +36,7 @@ def deep_dream(options: DeepDreamOptions) -> None:
     photograph = images.photograph(dream.image) if dream.image else None
 
     # Only now, since TensorFlow takes seconds to import: a mistake above is answered at once.
-    from retraining import dreams, inspected_network
+    from retraining.visualization import dreams, inspected_network
 
     labels = dreams.labels(dream)
     network = inspected_network.load(options.network)

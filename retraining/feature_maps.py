@@ -16,12 +16,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from retraining import console, contact_sheet, images
-from retraining.contact_sheet import Picture
-from retraining.options import FeatureMapsOptions, parse_feature_maps
+from retraining.cli import console
+from retraining.data import images
+from retraining.settings.options import FeatureMapsOptions, parse_feature_maps
+from retraining.visualization import contact_sheet
+from retraining.visualization.contact_sheet import Picture
 
 if TYPE_CHECKING:
-    from retraining.inspected_network import InspectedNetwork, Layer, Maps
+    from retraining.visualization.inspected_network import InspectedNetwork, Layer, Maps
 
 log = logging.getLogger("retraining")
 
@@ -33,7 +35,7 @@ def feature_maps(options: FeatureMapsOptions) -> None:
     photograph = images.photograph(options.maps.image) if options.maps.image else None
 
     # Only now, since TensorFlow takes seconds to import: a mistake above is answered at once.
-    from retraining import inspected_network
+    from retraining.visualization import inspected_network
 
     network = inspected_network.load(options.network)
     if photograph is None or options.maps.list_layers:

@@ -13,9 +13,10 @@ import shutil
 import sys
 from pathlib import Path
 
-from retraining import console, files
+from retraining.cli import console
 from retraining.errors import BadRequest
-from retraining.options import OxfordFlowersOptions, parse_oxford_flowers17
+from retraining.settings.options import OxfordFlowersOptions, parse_oxford_flowers17
+from retraining.storage import atomic_files
 
 # In the order of the photographs.
 CLASSES = (
@@ -93,7 +94,7 @@ def _place(path: Path, target: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         os.link(path, target)
     except OSError:  # another disk, or one without links; what else it may be, `replacing` says
-        with files.replacing(target) as beside:
+        with atomic_files.replacing(target) as beside:
             shutil.copyfile(path, beside)
 
 

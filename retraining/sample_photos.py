@@ -23,8 +23,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFilter
 
-from retraining import console, files
-from retraining.options import SamplePhotosOptions, parse_sample_photos
+from retraining.cli import console
+from retraining.settings.options import SamplePhotosOptions, parse_sample_photos
+from retraining.storage import atomic_files
 
 Points: TypeAlias = npt.NDArray[np.complex128]
 Colours: TypeAlias = npt.NDArray[np.float64]  # red, green, blue of 0 to 255 along the last axis
@@ -524,7 +525,7 @@ def write(folder: Path, *, per_class: int, seed: int) -> None:
         rng = np.random.default_rng([seed, kind, index])
         suffix = ".png" if index % PNG_EVERY == 0 else ".jpg"
         path = folder / KINDS[kind] / f"{KINDS[kind]}_{index:04d}{suffix}"
-        files.write_bytes(path, _encoded(draw(KINDS[kind], rng), suffix, rng))
+        atomic_files.write_bytes(path, _encoded(draw(KINDS[kind], rng), suffix, rng))
 
 
 def _encoded(photograph: Image.Image, suffix: str, rng: np.random.Generator) -> bytes:

@@ -15,12 +15,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from retraining import bottlenecks, compare, dataset, extractor
-from retraining.bottleneck_cache import BottleneckCache
-from retraining.bottlenecks import Bottlenecks
-from retraining.extractor import FeatureExtractor
-from retraining.options import DataOptions, ModuleOptions
-from retraining.quiet_tensorflow import tf
+from retraining import compare
+from retraining.data import dataset
+from retraining.features import bottlenecks, extractor
+from retraining.features.bottlenecks import Bottlenecks
+from retraining.features.cache import BottleneckCache
+from retraining.features.extractor import FeatureExtractor
+from retraining.graphs.quiet_tensorflow import tf
+from retraining.settings.options import DataOptions, ModuleOptions
+
+PROJECT = Path(__file__).parent.parent
 
 MODULE_SIZE = 32
 MODULE_FEATURES = 48

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from retraining import images
+from retraining.data import images
+from retraining.data.images import ImageSize
 from retraining.errors import BadImage
-from retraining.images import ImageSize
 from tests import image_files
 
 SIZE = ImageSize(32, 32)

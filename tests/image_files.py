@@ -9,7 +9,7 @@ import zlib
 import numpy as np
 from PIL import Image, ImageCms
 
-from retraining import images
+from retraining.data import images
 
 RED = (255, 0, 0)
 WIDTH, HEIGHT = 64, 48

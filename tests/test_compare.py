@@ -16,12 +16,11 @@ import pytest
 from PIL import Image
 
 import label_image
-from retraining import compare, networks
+from retraining import compare
 from retraining.errors import BadRequest
-from retraining.options import parse_compare
-from tests.conftest import write_colour_photos, write_photo
-
-PROJECT = Path(__file__).parent.parent
+from retraining.networks import construction
+from retraining.settings.options import parse_compare
+from tests.conftest import PROJECT, write_colour_photos, write_photo
 
 
 def words(photos: Path, out: Path, models: str, *more: str) -> list[str]:
@@ -58,7 +57,7 @@ def test_all_models_are_in_the_table(compared: tuple[Path, Path, list[str]]) -> 
     assert float(rows["colour_grid"]["test_accuracy"]) == 1
     assert (
         int(rows["alexnet-adam"]["parameters"])
-        == networks.build("alexnet", classes=3, image_size=67, width=0.05).count_params()
+        == construction.build("alexnet", classes=3, image_size=67, width=0.05).count_params()
     )
     for row in rows.values():
         assert float(row["training_seconds"]) > 0
@@ -104,7 +103,7 @@ def test_second_run_trains_nothing_again_and_says_the_same(
     )
     assert re.search(r"^The graph was read back and agrees with the classifier on 12 images\.$", output, re.M)
     (weights,) = re.findall(r"^Weights: (.+) \(alexnet-adagrad\)$", output, re.M)
-    assert networks.read(Path(weights)).name == "alexnet"
+    assert construction.read(Path(weights)).name == "alexnet"
     assert (folder / "output_graph.pb").read_bytes() == before
 
 

@@ -11,23 +11,23 @@ from PIL import Image
 
 import label_image
 import retrain
-from retraining import ascent, deep_dream
-from retraining.ascent import OF_CLASSES, OF_LAYERS
+from retraining import deep_dream
+from retraining.data.images import ImageSize
 from retraining.errors import BadRequest
-from retraining.images import ImageSize
-from retraining.options import DreamOptions, parse_deep_dream
-from retraining.quiet_tensorflow import tf
-from tests.conftest import COLOURS, write_photo
-from tests.test_inspected_network import (
+from retraining.graphs.quiet_tensorflow import tf
+from retraining.settings.options import DreamOptions, parse_deep_dream
+from retraining.visualization import ascent
+from retraining.visualization.ascent import OF_CLASSES, OF_LAYERS
+from tests.conftest import COLOURS, PROJECT, write_photo
+from tests.test_retrain import words
+from tests.visualization.test_inspected_network import (
     LISTED,
     SIZE,
     write_known_graph,
     write_network,
     write_tf1_hub_module,
 )
-from tests.test_retrain import words
 
-PROJECT = Path(__file__).parent.parent
 QUICK = ("--octaves", "2", "--steps", "4")
 
 

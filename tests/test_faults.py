@@ -17,19 +17,23 @@ import numpy as np
 import pytest
 
 import retrain
-from retraining import bottlenecks, dataset, export, files, summaries
-from retraining.bottleneck_cache import SHARD_SIZE, BottleneckCache
-from retraining.bottlenecks import Bottlenecks
-from retraining.classifier import SoftmaxLayer
+from retraining.data import dataset
 from retraining.errors import WorkFailed
-from retraining.extractor import FeatureExtractor
-from retraining.options import DataOptions
-from tests.conftest import MODULE_FEATURES, write_colour_photos
+from retraining.export import writer
+from retraining.features import bottlenecks
+from retraining.features.bottlenecks import Bottlenecks
+from retraining.features.cache import SHARD_SIZE, BottleneckCache
+from retraining.features.extractor import FeatureExtractor
+from retraining.settings.options import DataOptions
+from retraining.storage import atomic_files
+from retraining.training import tensorboard
+from retraining.training.softmax_layer import SoftmaxLayer
+from tests.conftest import MODULE_FEATURES, PROJECT, write_colour_photos
+from tests.features.test_bottlenecks import Counting
+from tests.features.test_cache import filled, key, shards, vector
 from tests.interrupted_retrain import interrupted
-from tests.test_bottleneck_cache import filled, key, shards, vector
-from tests.test_bottlenecks import Counting
-from tests.test_retrain import PROJECT, kept, words
-from tests.test_summaries import report
+from tests.test_retrain import kept, words
+from tests.training.test_tensorboard import report
 
 RECORD_BYTES = 8 + 4 + 32 + 4 * MODULE_FEATURES + 4  # length, its checksum, key, vector, checksum
 REGIONS = {
@@ -70,9 +74,9 @@ def check_equal_to_undisturbed(photos: Path, out: Path, module: Path) -> None:
 
 
 KILLS = {  # the call after which a run is killed, and the vectors that are on disk then
-    "retraining.bottleneck_cache:BottleneckCache.flush": 256,
-    "retraining.classifier:descend": 1200,
-    "retraining.export:_check_agreement": 1200,
+    "retraining.features.cache:BottleneckCache.flush": 256,
+    "retraining.training.softmax_layer:descend": 1200,
+    "retraining.export.writer:_check_agreement": 1200,
 }
 
 
@@ -256,13 +260,13 @@ def test_full_disk_is_an_error_that_names_the_file_and_leaves_earlier_results_wh
 
 def test_full_disk_leaves_an_earlier_checkpoint_and_labels_whole(tmp_path: Path) -> None:
     layer = SoftmaxLayer(np.zeros((100, 3), np.float32), np.zeros(3, np.float32))
-    export.write_checkpoint(layer, tmp_path / "checkpoint")
-    files.write_bytes(tmp_path / "labels.txt", b"a\nb\n")
+    writer.write_checkpoint(layer, tmp_path / "checkpoint")
+    atomic_files.write_bytes(tmp_path / "labels.txt", b"a\nb\n")
     before = {path: path.read_bytes() for path in tmp_path.iterdir()}
     with full_disk(500), pytest.raises(WorkFailed) as checkpoint:
-        export.write_checkpoint(layer, tmp_path / "checkpoint")
+        writer.write_checkpoint(layer, tmp_path / "checkpoint")
     with full_disk(5), pytest.raises(WorkFailed) as labels:
-        files.write_bytes(tmp_path / "labels.txt", b"daisy\nrose\n")
+        atomic_files.write_bytes(tmp_path / "labels.txt", b"daisy\nrose\n")
     assert str(checkpoint.value) == (
         f"--checkpoint_path '{tmp_path / 'checkpoint'}' cannot be written: File too large."
     )
@@ -416,8 +420,8 @@ def test_runs_at_once_into_the_same_outputs_leave_one_whole_result(
     flags = command(colour_photos, tmp_path, tf2_module)
     runs = [subprocess.Popen(flags, cwd=PROJECT, stdout=subprocess.DEVNULL) for _ in range(2)]
     assert [process.wait() for process in runs] == [0, 0]
-    assert export.read_graph(tmp_path / "graph.pb").node
-    assert export.read_labels(tmp_path / "labels.txt") == ("cyan", "magenta", "yellow")
+    assert writer.read_graph(tmp_path / "graph.pb").node
+    assert writer.read_labels(tmp_path / "labels.txt") == ("cyan", "magenta", "yellow")
 
 
 def test_clock_set_back_neither_spoils_the_cache_nor_the_curves(
@@ -432,13 +436,13 @@ def test_clock_set_back_neither_spoils_the_cache_nor_the_curves(
         return bottlenecks.compute(dataset.scan(DataOptions(colour_photos)), network, cache)
 
     compute()
-    with summaries.SummaryWriter(tmp_path / "logs") as writer:
+    with tensorboard.SummaryWriter(tmp_path / "logs") as writer:
         writer.add_report(report(0, 0.25))
     an_hour_ago = time.time() - 3600
     monkeypatch.setattr(time, "time", lambda: an_hour_ago)
     compute()
     assert counting.images == 90
-    with summaries.SummaryWriter(tmp_path / "logs") as writer:
+    with tensorboard.SummaryWriter(tmp_path / "logs") as writer:
         writer.add_report(report(0, 0.75))
     monkeypatch.undo()
     files = sorted((tmp_path / "logs" / "train").iterdir(), key=lambda path: path.name)

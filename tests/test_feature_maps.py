@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from retraining import feature_maps, inspected_network
-from retraining.inspected_network import Layer
-from retraining.options import NetworkOptions
+from retraining import feature_maps
+from retraining.settings.options import NetworkOptions
+from retraining.visualization import inspected_network
+from retraining.visualization.inspected_network import Layer
 from tests.conftest import COLOURS, write_photo
-from tests.test_inspected_network import LISTED, write_network
+from tests.visualization.test_inspected_network import LISTED, write_network
 
 
 def layers(*sizes: int) -> list[Layer]:

@@ -6,11 +6,14 @@ import numpy as np
 import pytest
 
 import label_image
-from retraining import classifier, export, image_classifier, images
-from retraining.extractor import FeatureExtractor
-from retraining.images import ImageSize
-from retraining.options import TrainingOptions, parse_label_image
-from retraining.quiet_tensorflow import tf
+from retraining.data import images
+from retraining.data.images import ImageSize
+from retraining.export import writer
+from retraining.features.extractor import FeatureExtractor
+from retraining.graphs.quiet_tensorflow import tf
+from retraining.inference import image_classifier
+from retraining.settings.options import TrainingOptions, parse_label_image
+from retraining.training import softmax_layer
 from tests.conftest import COLOURS, Computed, write_photo
 
 
@@ -18,9 +21,9 @@ from tests.conftest import COLOURS, Computed, write_photo
 def exported(computed: Computed, network: FeatureExtractor, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with graph.pb and labels.txt of a network that knows the three colours."""
     folder = tmp_path_factory.mktemp("exported")
-    layer = classifier.train(computed.bottlenecks, TrainingOptions(how_many_training_steps=300))
-    export.write_graph(export.build(network, layer, "final_result"), folder / "graph.pb")
-    (folder / "labels.txt").write_bytes(export.encoded_labels(computed.bottlenecks.dataset.labels))
+    layer = softmax_layer.train(computed.bottlenecks, TrainingOptions(how_many_training_steps=300))
+    writer.write_graph(writer.build(network, layer, "final_result"), folder / "graph.pb")
+    (folder / "labels.txt").write_bytes(writer.encoded_labels(computed.bottlenecks.dataset.labels))
     return folder
 
 
@@ -61,7 +64,7 @@ def test_one_image_prints_label_and_score_best_first(
 
 
 def test_scores_are_those_of_training(exported: Path, computed: Computed) -> None:
-    layer = classifier.train(computed.bottlenecks, TrainingOptions(how_many_training_steps=300))
+    layer = softmax_layer.train(computed.bottlenecks, TrainingOptions(how_many_training_steps=300))
     path = computed.bottlenecks.testing.paths[0]
     words = ["--graph", exported / "graph.pb", "--labels", exported / "labels.txt", "--image", path]
     options = parse_label_image([str(word) for word in words])

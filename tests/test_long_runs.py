@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import COLOURS, write_photo
-from tests.test_retrain import PROJECT, words
+from tests.conftest import COLOURS, PROJECT, write_photo
+from tests.test_retrain import words
 
 BYTES_PER_IMAGE = 6000  # of memory beside the vectors: paths, keys and bookkeeping
 SECONDS_TO_BEGIN = 20.0  # with TensorFlow's import, on a busy machine

@@ -15,17 +15,19 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from retraining import bottlenecks, dataset, export, images
-from retraining.bottleneck_cache import BottleneckCache
-from retraining.console import shown
-from retraining.dataset import Split, split_of
+from retraining.cli.console import shown
+from retraining.data import dataset, images
+from retraining.data.dataset import Split, split_of
 from retraining.errors import BadRequest
-from retraining.extractor import FeatureExtractor
-from retraining.options import DataOptions, parse_label_image, parse_retrain
+from retraining.export import writer
+from retraining.features import bottlenecks
+from retraining.features.cache import BottleneckCache
+from retraining.features.extractor import FeatureExtractor
+from retraining.settings.options import DataOptions, parse_label_image, parse_retrain
+from tests.cli.test_bad_settings import LABEL_IMAGE_REFUSED, REFUSED
 from tests.conftest import write_photo
-from tests.test_bad_settings import LABEL_IMAGE_REFUSED, REFUSED
-from tests.test_bottlenecks import by_path
-from tests.test_dataset import touch
+from tests.data.test_dataset import touch
+from tests.features.test_bottlenecks import by_path
 
 # As many characters as a file system takes in one name, and none that it does not.
 names = (
@@ -218,9 +220,9 @@ bytes_of_a_name = st.binary(min_size=1, max_size=40).filter(lambda name: not {0,
 def test_any_labels_come_back_from_their_file(written: list[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "labels.txt"
-        path.write_bytes(export.encoded_labels(tuple(written)))
+        path.write_bytes(writer.encoded_labels(tuple(written)))
         assert path.read_bytes().count(b"\n") == len(written)
-        assert export.read_labels(path) == tuple(written)
+        assert writer.read_labels(path) == tuple(written)
 
 
 @many

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 import retrain
-from retraining.flags import flag_name, shown_value
-from retraining.options import (
+from retraining.settings.flags import flag_name, shown_value
+from retraining.settings.options import (
     ComparisonOptions,
     DataOptions,
     DistortionOptions,
@@ -33,10 +33,9 @@ from retraining.options import (
     parse_retrain,
     parse_sample_photos,
 )
-from tests.conftest import write_photo
+from tests.conftest import PROJECT, write_photo
 from tests.test_retrain import words
 
-PROJECT = Path(__file__).parent.parent
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
 
 WORDS_WITHOUT_FLAG = ("folder", "source", "destination")

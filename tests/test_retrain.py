@@ -12,12 +12,11 @@ import pytest
 
 import label_image
 import retrain
-from retraining import extractor, sample_photos
-from retraining.options import ModuleOptions
+from retraining import sample_photos
+from retraining.features import extractor
+from retraining.settings.options import ModuleOptions
 from tests.conftest import COLOURS, write_photo
 from tests.interrupted_retrain import interrupted
-
-PROJECT = Path(__file__).parent.parent
 
 
 def words(photos: Path, out: Path, *more: str | Path, module: str | Path = "builtin") -> list[str]:
@@ -189,7 +188,7 @@ def test_ctrl_c_keeps_the_vectors_and_exits_130(tmp_path: Path) -> None:
     for name in ("cyan", "yellow"):
         for index in range(600):
             write_photo(photos / name / f"{name}_{index:03}.jpg", COLOURS[name], seed=index)
-    flush = "retraining.bottleneck_cache:BottleneckCache.flush"
+    flush = "retraining.features.cache:BottleneckCache.flush"
     run = interrupted(signal.SIGINT, flush, words(photos, tmp_path))
     assert (run.returncode, run.stderr) == (130, "\nretrain: interrupted; what was computed is kept\n")
     assert 256 <= kept(tmp_path) < 1200

@@ -13,11 +13,13 @@ import pytest
 
 import label_image
 import retrain
-from retraining import archive, console, files, places
+from retraining.cli import console, output_paths
 from retraining.errors import BadModule, BadRequest, WorkFailed
-from retraining.options import parse_retrain
-from tests.conftest import COLOURS, write_colour_photos, write_photo
-from tests.test_retrain import PROJECT, words
+from retraining.modules import archive
+from retraining.settings.options import parse_retrain
+from retraining.storage import atomic_files
+from tests.conftest import COLOURS, PROJECT, write_colour_photos, write_photo
+from tests.test_retrain import words
 
 STRANGER = 12345
 
@@ -80,7 +82,7 @@ def test_link_of_ones_own_is_followed(tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     link = shared_folder(tmp_path / "tmp") / "logs"
     link.symlink_to(tmp_path / "mine")
-    places.check_folder("--summaries_dir", link / "run")
+    output_paths.check_folder("--summaries_dir", link / "run")
 
 
 @pytest.mark.parametrize("name", ["graph.pb", "labels.txt", "checkpoint.index", "logs/skipped_images.csv"])
@@ -216,5 +218,5 @@ def test_new_files_in_a_shared_folder_are_never_opened_through_a_link(
     precious.write_bytes(b"someone's")
     (tmp_path / f".labels.txt.{fixed.hex}").symlink_to(precious)
     with pytest.raises(WorkFailed, match=r"labels.txt: cannot be written: File exists\.$"):
-        files.write_bytes(tmp_path / "labels.txt", b"a\nb\n")
+        atomic_files.write_bytes(tmp_path / "labels.txt", b"a\nb\n")
     assert precious.read_bytes() == b"someone's"

@@ -6,17 +6,17 @@ import logging
 import math
 import shlex
 
-from retraining.bottlenecks import Bottlenecks
-from retraining.classifier import Report
-from retraining.comparison_table import Row
-from retraining.dataset import Dataset, Split
-from retraining.evaluation import Evaluation
-from retraining.extractor import FeatureExtractor
-from retraining.image_problems import SKIPPED_FILE
-from retraining.learning_curve import Epoch
-from retraining.options import OutputOptions
-from retraining.precision import FLOAT32
-from retraining.verdict import Verdict
+from retraining.comparison.selection import Verdict
+from retraining.comparison.table import Row
+from retraining.data.dataset import Dataset, Split
+from retraining.features.bottlenecks import Bottlenecks
+from retraining.features.extractor import FeatureExtractor
+from retraining.features.problem_files import SKIPPED_FILE
+from retraining.graphs.precision import FLOAT32
+from retraining.settings.options import OutputOptions
+from retraining.training.evaluation import Evaluation
+from retraining.training.learning_curve import Epoch
+from retraining.training.softmax_layer import Report
 
 log = logging.getLogger(__name__)
 

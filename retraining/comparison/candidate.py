@@ -14,27 +14,23 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from retraining import (
-    architectures,
-    bottlenecks,
-    classifier,
-    image_problems,
-    layer_names,
-    log_lines,
-    network_training,
-)
-from retraining.bottleneck_cache import BottleneckCache
-from retraining.bottlenecks import Bottlenecks
-from retraining.classifier import Batch, Metrics, Report, SoftmaxLayer
-from retraining.extractor import FeatureExtractor
-from retraining.flags import ALL
-from retraining.images import PREPROCESSING, ImageSize
-from retraining.learning_curve import Epoch, LearningCurve
-from retraining.network_training import Recipe
-from retraining.options import CompareOptions, TrainingOptions
-from retraining.quiet_tensorflow import tf
-from retraining.summaries import SummaryWriter
-from retraining.training_images import TrainingImages
+from retraining.cli import log_lines
+from retraining.data.images import PREPROCESSING, ImageSize
+from retraining.features import bottlenecks, problem_files
+from retraining.features.bottlenecks import Bottlenecks
+from retraining.features.cache import BottleneckCache
+from retraining.features.extractor import FeatureExtractor
+from retraining.graphs.quiet_tensorflow import tf
+from retraining.networks import layer_names, trainer
+from retraining.networks.image_batches import TrainingImages
+from retraining.networks.trainer import Recipe
+from retraining.settings import architectures
+from retraining.settings.flags import ALL
+from retraining.settings.options import CompareOptions, TrainingOptions
+from retraining.training import softmax_layer
+from retraining.training.learning_curve import Epoch, LearningCurve
+from retraining.training.softmax_layer import Batch, Metrics, Report, SoftmaxLayer
+from retraining.training.tensorboard import SummaryWriter
 
 RETRAINED, FROM_SCRATCH = "new layer", "from scratch"
 
@@ -64,11 +60,11 @@ def retrain(
     cache = BottleneckCache(settings.bottleneck_dir, network)
     views = bottlenecks.Views(options.distortions, settings.seed)
     vectors = bottlenecks.compute(images.dataset, network, cache, views)
-    image_problems.warn_of_skipped(vectors.skipped)
+    problem_files.warn_of_skipped(vectors.skipped)
     title = _title(handle, network, settings.models)
     with SummaryWriter(_logs(options, title)) as tensorboard:
         record = _EpochRecord(vectors, tensorboard)
-        layer = classifier.train(vectors, _layer_options(options), on_report=record)
+        layer = softmax_layer.train(vectors, _layer_options(options), on_report=record)
     return Contender(
         title=title,
         kind=RETRAINED,
@@ -105,7 +101,7 @@ def train(name: str, optimizer: str, images: TrainingImages, options: CompareOpt
     Raises WorkFailed.
     """
     settings, recipe = options.comparison, _recipe(name, optimizer, options)
-    training = network_training.Training(recipe, images, settings.output_dir / "networks")
+    training = trainer.Training(recipe, images, settings.output_dir / "networks")
     with SummaryWriter(_logs(options, recipe.title), first_step=len(training.epochs)) as tensorboard:
 
         def record(number: int, epoch: Epoch, network: Any) -> None:
@@ -177,7 +173,7 @@ def _layer_options(options: CompareOptions) -> TrainingOptions:
 
 def _tested(layer: SoftmaxLayer, vectors: Bottlenecks) -> Metrics | None:
     testing = vectors.testing
-    return classifier.measure(layer, Batch(testing.vectors, testing.labels)) if len(testing) else None
+    return softmax_layer.measure(layer, Batch(testing.vectors, testing.labels)) if len(testing) else None
 
 
 def _title(handle: str, network: FeatureExtractor, models: Sequence[str]) -> str:

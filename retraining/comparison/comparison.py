@@ -10,28 +10,23 @@ from pathlib import Path
 
 import numpy as np
 
-from retraining import (
-    architectures,
-    comparison_table,
-    contender,
-    curves,
-    evaluation,
-    export,
-    extractor,
-    files,
-    log_lines,
-    verdict,
-)
-from retraining.comparison_table import Row
-from retraining.contender import Contender
-from retraining.extractor import BATCH_SIZE, FeatureExtractor
-from retraining.frozen_graph import FrozenGraph, forward
-from retraining.images import ImageSize
-from retraining.learning_curve import LearningCurve
-from retraining.options import CompareOptions, OutputOptions, TrainingOptions
-from retraining.quiet_tensorflow import tf
-from retraining.training_images import TrainingImages
-from retraining.verdict import Verdict
+from retraining.cli import log_lines
+from retraining.comparison import candidate, curves, selection, table
+from retraining.comparison.candidate import Contender
+from retraining.comparison.selection import Verdict
+from retraining.comparison.table import Row
+from retraining.data.images import ImageSize
+from retraining.export import writer
+from retraining.features import extractor
+from retraining.features.extractor import BATCH_SIZE, FeatureExtractor
+from retraining.graphs.frozen_graph import FrozenGraph, forward
+from retraining.graphs.quiet_tensorflow import tf
+from retraining.networks.image_batches import TrainingImages
+from retraining.settings import architectures
+from retraining.settings.options import CompareOptions, OutputOptions, TrainingOptions
+from retraining.storage import atomic_files
+from retraining.training import evaluation
+from retraining.training.learning_curve import LearningCurve
 
 TIMED_BATCHES = 10  # of which the quickest counts: other programs only ever slow one down
 
@@ -65,13 +60,13 @@ def run(images: TrainingImages, options: CompareOptions, modules: dict[str, Feat
     found: dict[str, LearningCurve] = {}
     weights: dict[str, Path] = {}
     for model in _trained(images, options, modules):
-        graph = export.build(model.extractor, model.layer, OutputOptions.final_tensor_name)
+        graph = writer.build(model.extractor, model.layer, OutputOptions.final_tensor_name)
         rows.append(_row(model, graph))
         found[model.title] = model.curve
         if model.weights is not None:
             weights[model.title] = model.weights
         log_lines.compared(rows[-1], len(model.bottlenecks.testing))
-        decision = verdict.of(rows, validation_images=len(model.bottlenecks.validation))
+        decision = selection.of(rows, validation_images=len(model.bottlenecks.validation))
         if decision.winner is rows[-1]:  # the others need not stay in memory
             winner, winning_graph = model, graph
     return Comparison(tuple(rows), found, weights, decision, winner, winning_graph)
@@ -80,10 +75,10 @@ def run(images: TrainingImages, options: CompareOptions, modules: dict[str, Feat
 def write(result: Comparison, folder: Path) -> None:
     """Write curves, table and winner below `folder`, and say where they are. Raises WorkFailed."""
     pictures = curves.write(result.curves, folder)
-    markdown = comparison_table.markdown(result.rows)
-    tables = {folder / "table.md": markdown, folder / "table.csv": comparison_table.csv_text(result.rows)}
+    markdown = table.markdown(result.rows)
+    tables = {folder / "table.md": markdown, folder / "table.csv": table.csv_text(result.rows)}
     for path, text in tables.items():
-        files.write_bytes(path, text.encode())
+        atomic_files.write_bytes(path, text.encode())
     log_lines.compared_all(result.verdict, markdown)
     for title, path in result.weights.items():
         log.info("Weights: %s (%s)", path, title)
@@ -100,7 +95,7 @@ def _export(result: Comparison, folder: Path) -> None:
         summaries_dir=folder / "logs",
     )
     winner = result.winner
-    agreed = export.write_all(
+    agreed = writer.write_all(
         result.graph,
         options,
         layer=winner.layer,
@@ -115,10 +110,10 @@ def _trained(
 ) -> Iterator[Contender]:
     for model in options.comparison.models:
         if model in modules:
-            yield contender.retrain(model, modules[model], images, options)
+            yield candidate.retrain(model, modules[model], images, options)
             continue
         for optimizer in options.comparison.optimizer:
-            yield contender.train(model, optimizer, images, options)
+            yield candidate.train(model, optimizer, images, options)
 
 
 def _row(model: Contender, graph: FrozenGraph) -> Row:

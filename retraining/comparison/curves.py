@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from retraining.files import replacing
-from retraining.learning_curve import LearningCurve
+from retraining.storage.atomic_files import replacing
+from retraining.training.learning_curve import LearningCurve
 
 FORMATS = ("png", "svg")
 

@@ -6,7 +6,7 @@ import dataclasses
 import math
 from collections.abc import Sequence
 
-from retraining.comparison_table import Row
+from retraining.comparison.table import Row
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,7 +8,7 @@ import io
 import math
 from collections.abc import Iterable, Sequence
 
-from retraining.learning_curve import LAST_EPOCHS
+from retraining.training.learning_curve import LAST_EPOCHS
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,9 +7,9 @@ import math
 import numpy as np
 from PIL import Image
 
-from retraining import images
-from retraining.images import ImageSize, Pixels
-from retraining.options import DistortionOptions
+from retraining.data import images
+from retraining.data.images import ImageSize, Pixels
+from retraining.settings.options import DistortionOptions
 
 
 def least_size(size: ImageSize, options: DistortionOptions) -> ImageSize:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from retraining.errors import BadRequest
-from retraining.options import DataOptions
+from retraining.settings.options import DataOptions
 
 ADVISED_IMAGES_PER_CLASS = 20  # fewer, and a class's test accuracy is little more than chance
 

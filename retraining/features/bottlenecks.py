@@ -11,13 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from retraining import console, distortions, images, matrix, pipeline
-from retraining.bottleneck_cache import BottleneckCache
-from retraining.dataset import Dataset, LabelledImage, Split
+from retraining.cli import console
+from retraining.data import augmentation, images, prefetching
+from retraining.data.dataset import Dataset, LabelledImage, Split
+from retraining.data.images import Pixels
 from retraining.errors import BadImage, WorkFailed
-from retraining.extractor import BATCH_SIZE, FeatureExtractor, Vectors
-from retraining.images import Pixels
-from retraining.options import DistortionOptions
+from retraining.features.cache import BottleneckCache
+from retraining.features.extractor import BATCH_SIZE, FeatureExtractor, Vectors
+from retraining.settings.options import DistortionOptions
+from retraining.storage import large_arrays
 
 _SPLITS = tuple(Split)
 _ROWS_AT_ONCE = 4096
@@ -136,7 +138,7 @@ class _Run:
         order = np.argsort(splits, kind="stable")
         self.item_of_row = np.repeat(order, counts[order])
         self.split_of_row = splits[self.item_of_row]
-        self.vectors = matrix.allocate(len(self.item_of_row), extractor.feature_size, cache.folder)
+        self.vectors = large_arrays.allocate(len(self.item_of_row), extractor.feature_size, cache.folder)
         self.keys: list[bytes] = [b""] * len(self.item_of_row)
         self.digests: list[bytes] = [b""] * len(items)
         self.reasons: dict[int, str] = {}  # by the number of an image that cannot be used
@@ -144,7 +146,7 @@ class _Run:
         self._first_row[order] = np.cumsum(counts[order]) - counts[order]
         self._counts = counts
         self._least = {
-            split: distortions.least_size(extractor.image_size, views.distortions)
+            split: augmentation.least_size(extractor.image_size, views.distortions)
             if views.distorts(split)
             else extractor.image_size
             for split in Split
@@ -176,7 +178,7 @@ class _Run:
 
     def _prepared(self) -> Iterator[_Prepared]:
         # Two batches ahead: one being decoded while one waits for the network.
-        images_ahead = pipeline.ahead(range(len(self.items)), self._prepare, lookahead=self._lookahead)
+        images_ahead = prefetching.ahead(range(len(self.items)), self._prepare, lookahead=self._lookahead)
         return console.progress(images_ahead, total=len(self.items), task="Bottlenecks", unit="image")
 
     def _prepare(self, number: int) -> _Prepared:
@@ -214,7 +216,7 @@ class _Run:
     def _draw_distorted(self, image: Image.Image, key: bytes) -> Pixels:
         # Seeded by the key, a view does not depend on which others are drawn, nor on threads.
         rng = np.random.default_rng(int.from_bytes(key, "big"))
-        return distortions.draw(image, self._extractor.image_size, self._views.distortions, rng)
+        return augmentation.draw(image, self._extractor.image_size, self._views.distortions, rng)
 
     def _is_distorted(self, number: int) -> bool:
         return self._views.distorts(self.items[number].split)

@@ -19,11 +19,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from retraining.dataset import CACHE_TAG
+from retraining.data.dataset import CACHE_TAG
 from retraining.errors import BadRequest, WorkFailed
-from retraining.extractor import FeatureExtractor, Vectors
-from retraining.files import reason, replacing, write_bytes
-from retraining.quiet_tensorflow import tf
+from retraining.features.extractor import FeatureExtractor, Vectors
+from retraining.graphs.quiet_tensorflow import tf
+from retraining.storage.atomic_files import reason, replacing, write_bytes
 
 KEY_BYTES = 32  # of a SHA-256
 SHARD_SIZE = 256  # vectors; what a kill costs at most

@@ -11,14 +11,15 @@ import re
 import numpy as np
 from numpy.typing import NDArray
 
-from retraining import graph_file, keras_network, module_source, precision, saved_model
+from retraining.data.images import PREPROCESSING, ImageSize
 from retraining.errors import BadModule
-from retraining.frozen_graph import Forward, FrozenGraph, forward, op_of
-from retraining.images import PREPROCESSING, ImageSize
-from retraining.module import Module
-from retraining.options import ModuleOptions
-from retraining.precision import BFLOAT16, FLOAT32
-from retraining.quiet_tensorflow import tf
+from retraining.graphs import precision
+from retraining.graphs.frozen_graph import Forward, FrozenGraph, forward, op_of
+from retraining.graphs.precision import BFLOAT16, FLOAT32
+from retraining.graphs.quiet_tensorflow import tf
+from retraining.modules import graph_module, hub_module, keras_module, location
+from retraining.modules.module import Module
+from retraining.settings.options import ModuleOptions
 
 Vectors = NDArray[np.float32]
 
@@ -97,13 +98,13 @@ def _usable(asked: str) -> str:
 
 
 def _module(handle: str, options: ModuleOptions) -> Module:
-    if handle.startswith(keras_network.PREFIX):
-        return keras_network.load(handle, image_size=options.image_size)
-    path = module_source.local_path(handle, model_dir=options.model_dir)
-    name = module_source.short_name(handle, path)
+    if handle.startswith(keras_module.PREFIX):
+        return keras_module.load(handle, image_size=options.image_size)
+    path = location.local_path(handle, model_dir=options.model_dir)
+    name = location.short_name(handle, path)
     if path.is_dir():
-        return saved_model.load(path, name=name)
-    return graph_file.load(path, options, name=name)
+        return hub_module.load(path, name=name)
+    return graph_module.load(path, options, name=name)
 
 
 def _image_size(module: Module, handle: str, given: int | None) -> ImageSize:

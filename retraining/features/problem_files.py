@@ -10,11 +10,11 @@ import logging
 from collections.abc import Iterable
 from pathlib import Path
 
-from retraining.bottlenecks import Bottlenecks, SkippedImage
-from retraining.console import shown
-from retraining.dataset import Dataset, LabelledImage
+from retraining.cli.console import shown
+from retraining.data.dataset import Dataset, LabelledImage
 from retraining.errors import WorkFailed
-from retraining.files import write_bytes
+from retraining.features.bottlenecks import Bottlenecks, SkippedImage
+from retraining.storage.atomic_files import write_bytes
 
 SKIPPED_FILE = "skipped_images.csv"
 DUPLICATES_FILE = "duplicate_images.csv"

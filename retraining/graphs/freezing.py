@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from retraining.frozen_graph import CALL_OPS, FrozenGraph, GraphDef
-from retraining.quiet_tensorflow import convert_variables_to_constants_v2, tf
+from retraining.graphs.frozen_graph import CALL_OPS, FrozenGraph, GraphDef
+from retraining.graphs.quiet_tensorflow import convert_variables_to_constants_v2, tf
 
 # TensorFlow keeps every function it has seen by its name, and refuses another one under it.
 _NEW_NAME = "_to_inline"

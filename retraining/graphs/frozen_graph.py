@@ -10,8 +10,8 @@ import numpy as np
 from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 
-from retraining.precision import BFLOAT16, FLOAT32
-from retraining.quiet_tensorflow import tf
+from retraining.graphs.precision import BFLOAT16, FLOAT32
+from retraining.graphs.quiet_tensorflow import tf
 
 GraphDef: TypeAlias = tf.compat.v1.GraphDef
 NodeDef: TypeAlias = tf.compat.v1.NodeDef

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from retraining import images, pipeline
+from retraining.data import images, prefetching
+from retraining.data.images import ImageSize, Pixels
 from retraining.errors import BadImage, BadRequest, WorkFailed
-from retraining.export import read_graph, read_labels
-from retraining.extractor import BATCH_SIZE
-from retraining.files import reason
-from retraining.frozen_graph import (
+from retraining.export.writer import read_graph, read_labels
+from retraining.features.extractor import BATCH_SIZE
+from retraining.graphs.frozen_graph import (
     INPUT_OPS,
     Forward,
     GraphDef,
@@ -26,9 +26,9 @@ from retraining.frozen_graph import (
     likely_outputs,
     op_of,
 )
-from retraining.images import ImageSize, Pixels
-from retraining.options import LabelImageOptions
-from retraining.quiet_tensorflow import tf
+from retraining.graphs.quiet_tensorflow import tf
+from retraining.settings.options import LabelImageOptions
+from retraining.storage.atomic_files import reason
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,7 +61,7 @@ class ImageClassifier:
 
     def classify(self, paths: Sequence[Path], *, best: int) -> Iterator[LabelledFile]:
         """Yield the `best` predictions for each file, in order, those that are no images included."""
-        prepared = pipeline.ahead(paths, self._prepare, lookahead=2 * BATCH_SIZE)
+        prepared = prefetching.ahead(paths, self._prepare, lookahead=2 * BATCH_SIZE)
         waiting: list[tuple[Path, Pixels | BadImage]] = []
         for item in zip(paths, prepared, strict=True):
             waiting.append(item)

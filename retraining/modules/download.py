@@ -8,7 +8,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from retraining import console
+from retraining.cli import console
 
 STALL_SECONDS = 30.0  # without a byte; a slow line is not a stalled one
 ATTEMPTS = 3

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from retraining.data.images import ImageSize
 from retraining.errors import BadModule
-from retraining.frozen_graph import (
+from retraining.graphs.frozen_graph import (
     INPUT_OPS,
     FrozenGraph,
     GraphDef,
@@ -21,10 +22,9 @@ from retraining.frozen_graph import (
     static_shapes,
     tensor_of,
 )
-from retraining.images import ImageSize
-from retraining.module import Module
-from retraining.options import ModuleOptions
-from retraining.quiet_tensorflow import tf
+from retraining.graphs.quiet_tensorflow import tf
+from retraining.modules.module import Module
+from retraining.settings.options import ModuleOptions
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,13 +9,13 @@ from typing import Any
 
 from google.protobuf.message import DecodeError
 
-from retraining import hub_attachment
+from retraining.data.images import ImageSize
 from retraining.errors import BadModule
-from retraining.freezing import freeze
-from retraining.frozen_graph import FrozenGraph, for_inference, op_of
-from retraining.images import ImageSize
-from retraining.module import Module
-from retraining.quiet_tensorflow import tf
+from retraining.graphs.freezing import freeze
+from retraining.graphs.frozen_graph import FrozenGraph, for_inference, op_of
+from retraining.graphs.quiet_tensorflow import tf
+from retraining.modules import hub_attachment
+from retraining.modules.module import Module
 
 REQUIRED_FILES = ("saved_model.pb", "variables/variables.index")
 

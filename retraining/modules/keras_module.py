@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
+from retraining.data.images import ImageSize
 from retraining.errors import BadModule
-from retraining.freezing import freeze
-from retraining.frozen_graph import for_inference
-from retraining.images import ImageSize
-from retraining.module import Module
-from retraining.quiet_tensorflow import tf
+from retraining.graphs.freezing import freeze
+from retraining.graphs.frozen_graph import for_inference
+from retraining.graphs.quiet_tensorflow import tf
+from retraining.modules.module import Module
 
 PREFIX = "keras:"
 

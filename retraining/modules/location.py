@@ -12,11 +12,11 @@ import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from retraining import archive, download, saved_model
-from retraining.catalogue import BUILTIN
-from retraining.download import DownloadFailed
 from retraining.errors import BadModule, WorkFailed
-from retraining.quiet_tensorflow import tf
+from retraining.graphs.quiet_tensorflow import tf
+from retraining.modules import archive, download, hub_module
+from retraining.modules.catalogue import BUILTIN
+from retraining.modules.download import DownloadFailed
 
 _BUILTIN_FOLDER = Path(__file__).parent / "builtin" / "small_resnet_128"
 
@@ -191,5 +191,5 @@ def _module_in(folder: Path, *, shown: str) -> Path:
         )
     if found[0].name != "saved_model.pb":
         return found[0]
-    saved_model.check_folder(found[0].parent, shown=shown)
+    hub_module.check_folder(found[0].parent, shown=shown)
     return found[0].parent

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
-from retraining.frozen_graph import FrozenGraph
-from retraining.images import ImageSize
+from retraining.data.images import ImageSize
+from retraining.graphs.frozen_graph import FrozenGraph
 
 
 @dataclasses.dataclass(frozen=True)

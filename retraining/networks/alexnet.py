@@ -6,7 +6,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from retraining.quiet_tensorflow import tf
+from retraining.graphs.quiet_tensorflow import tf
 
 IMAGE_SIZE = 227  # the paper says 224, with which its own 55x55 maps do not come out
 MIN_IMAGE_SIZE = 67  # smaller, and nothing is left after the last pooling

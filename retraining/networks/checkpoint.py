@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from retraining import architectures
 from retraining.errors import BadRequest
-from retraining.files import replacing
+from retraining.settings import architectures
+from retraining.storage.atomic_files import replacing
 
 SUFFIX = ".npz"
 

@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from retraining import alexnet, architectures, googlenet, layer_names, network_file
-from retraining.frozen_graph import FrozenGraph
-from retraining.quiet_tensorflow import tf
+from retraining.graphs.frozen_graph import FrozenGraph
+from retraining.graphs.quiet_tensorflow import tf
+from retraining.networks import alexnet, checkpoint, googlenet, layer_names
+from retraining.settings import architectures
 
 NAMES = architectures.NAMES
 
@@ -99,10 +100,10 @@ def read(path: Path, *, name: str | None = None) -> Network:
 
     Raises BadRequest if the file is none, or is of another network than `name`.
     """
-    stored = network_file.read(path, name=name)
+    stored = checkpoint.read(path, name=name)
     about = stored.description
     network = build(about.name, classes=len(about.labels), image_size=about.image_size, width=about.width)
-    network_file.fill(network, stored)
+    checkpoint.fill(network, stored)
     return network
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from retraining.alexnet import LocalResponseNormalization
-from retraining.quiet_tensorflow import tf
+from retraining.graphs.quiet_tensorflow import tf
+from retraining.networks.alexnet import LocalResponseNormalization
 
 IMAGE_SIZE = 224
 MIN_IMAGE_SIZE = 65  # smaller, and the auxiliary heads' 5x5 windows find no 5x5 maps

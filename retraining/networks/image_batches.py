@@ -9,12 +9,14 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from retraining import console, dataset, distortions, image_problems, images, pipeline
-from retraining.bottlenecks import SkippedImage
-from retraining.dataset import Dataset, LabelledImage, Split
+from retraining.cli import console
+from retraining.data import augmentation, dataset, images, prefetching
+from retraining.data.dataset import Dataset, LabelledImage, Split
+from retraining.data.images import ImageSize, Pixels
 from retraining.errors import BadImage, WorkFailed
-from retraining.images import ImageSize, Pixels
-from retraining.options import DistortionOptions
+from retraining.features import problem_files
+from retraining.features.bottlenecks import SkippedImage
+from retraining.settings.options import DistortionOptions
 
 _LOOKAHEAD = 64  # decoded images
 
@@ -46,7 +48,7 @@ def usable(found: Dataset, *, strict: bool = False) -> TrainingImages:
     """
     skipped: list[SkippedImage] = []
     kept, digest = [], hashlib.sha256("\n".join(found.labels).encode(errors="surrogateescape"))
-    checked = pipeline.ahead(found.images, _checked, lookahead=_LOOKAHEAD)
+    checked = prefetching.ahead(found.images, _checked, lookahead=_LOOKAHEAD)
     progress = console.progress(checked, total=len(found.images), task="Checking", unit="image")
     for image, content in zip(found.images, progress, strict=True):
         if isinstance(content, BadImage):
@@ -55,7 +57,7 @@ def usable(found: Dataset, *, strict: bool = False) -> TrainingImages:
         kept.append(image)
         digest.update(content + f"{image.label} {image.split.value}".encode())
     usable_images = dataclasses.replace(found, images=tuple(kept))
-    image_problems.warn_of_skipped(skipped)
+    problem_files.warn_of_skipped(skipped)
     if skipped and strict:
         raise WorkFailed(
             f"{len(skipped):,} files cannot be used, listed above, and --strict is given. Mend or remove "
@@ -107,7 +109,7 @@ class _Look:
 
     def decode(self) -> Pixels:
         try:
-            least = distortions.least_size(self.size, self.views)
+            least = augmentation.least_size(self.size, self.views)
             image = images.upright(images.read(self.item.path), least)
         except BadImage as error:
             raise WorkFailed(
@@ -115,11 +117,11 @@ class _Look:
             ) from error
         if not self.views.are_on():
             return images.resized(image, self.size)
-        return distortions.draw(image, self.size, self.views, np.random.default_rng(self.seed))
+        return augmentation.draw(image, self.size, self.views, np.random.default_rng(self.seed))
 
 
 def _batches(items: Sequence[LabelledImage], looks: Sequence[_Look], batch_size: int) -> Iterator[ImageBatch]:
-    decoded = pipeline.ahead(looks, _Look.decode, lookahead=max(_LOOKAHEAD, 2 * batch_size))
+    decoded = prefetching.ahead(looks, _Look.decode, lookahead=max(_LOOKAHEAD, 2 * batch_size))
     for rows in np.array_split(np.arange(len(items)), batches_of(len(items), batch_size)):
         pixels = np.stack([next(decoded) for _ in rows])
         yield ImageBatch(pixels, np.array([items[row].label for row in rows], np.int64))

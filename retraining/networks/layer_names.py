@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from retraining.freezing import freeze
-from retraining.frozen_graph import FrozenGraph, GraphDef, op_of
-from retraining.quiet_tensorflow import tf
+from retraining.graphs.freezing import freeze
+from retraining.graphs.frozen_graph import FrozenGraph, GraphDef, op_of
+from retraining.graphs.quiet_tensorflow import tf
 
 INPUT_OP = "images"
 

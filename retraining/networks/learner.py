@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from retraining.classifier import Labels
-from retraining.images import Pixels
-from retraining.network_file import Arrays
-from retraining.options import LEARNING_RATES
-from retraining.quiet_tensorflow import tf
+from retraining.data.images import Pixels
+from retraining.graphs.quiet_tensorflow import tf
+from retraining.networks.checkpoint import Arrays
+from retraining.settings.options import LEARNING_RATES
+from retraining.training.softmax_layer import Labels
 
 AUXILIARY_SHARE = 0.3  # of an auxiliary head's loss: GoogLeNet's paper, section 5
 MOMENTUM = 0.9  # of sgd: likewise

@@ -14,16 +14,17 @@ from typing import Any
 
 import numpy as np
 
-from retraining import console, network_file, networks, training_images
-from retraining.classifier import Metrics
-from retraining.dataset import Split
+from retraining.cli import console
+from retraining.data.dataset import Split
+from retraining.data.images import ImageSize
 from retraining.errors import BadRequest
-from retraining.images import ImageSize
-from retraining.learner import Learner
-from retraining.learning_curve import Epoch, LearningCurve
-from retraining.network_file import Description, StoredNetwork
-from retraining.options import LEARNING_RATES, DistortionOptions
-from retraining.training_images import ImageBatch, TrainingImages
+from retraining.networks import checkpoint, construction, image_batches
+from retraining.networks.checkpoint import Description, StoredNetwork
+from retraining.networks.image_batches import ImageBatch, TrainingImages
+from retraining.networks.learner import Learner
+from retraining.settings.options import LEARNING_RATES, DistortionOptions
+from retraining.training.learning_curve import Epoch, LearningCurve
+from retraining.training.softmax_layer import Metrics
 
 log = logging.getLogger(__name__)
 
@@ -62,13 +63,13 @@ class Training:
 
     def __init__(self, recipe: Recipe, images: TrainingImages, folder: Path) -> None:
         """Build the network, or take it up as an earlier run has left it in `folder`."""
-        self.path = folder / f"{recipe.title}-{recipe.key(images)}{network_file.SUFFIX}"
+        self.path = folder / f"{recipe.title}-{recipe.key(images)}{checkpoint.SUFFIX}"
         self.epochs: list[Epoch] = []
         self._recipe = recipe
         self._labels = images.dataset.labels
         self._sets = {split: images.of(split) for split in Split}
-        self._steps = training_images.batches_of(len(self._sets[Split.TRAINING]), recipe.batch_size)
-        self.network = networks.build(
+        self._steps = image_batches.batches_of(len(self._sets[Split.TRAINING]), recipe.batch_size)
+        self.network = construction.build(
             recipe.name,
             classes=len(self._labels),
             image_size=recipe.image_size,
@@ -106,7 +107,7 @@ class Training:
 
     def _shuffled(self, number: int) -> Iterator[ImageBatch]:
         recipe = self._recipe
-        return training_images.shuffled(
+        return image_batches.shuffled(
             self._sets[Split.TRAINING],
             ImageSize(recipe.image_size, recipe.image_size),
             recipe.batch_size,
@@ -131,7 +132,7 @@ class Training:
         if not items:
             return None
         size = ImageSize(recipe.image_size, recipe.image_size)
-        batches = training_images.in_order(items, size, recipe.batch_size)
+        batches = image_batches.in_order(items, size, recipe.batch_size)
         probabilities = np.concatenate([self._learner.predict(batch.pixels) for batch in batches])
         labels = np.array([item.label for item in items])
         accuracy = float((probabilities.argmax(axis=1) == labels).mean())
@@ -143,7 +144,7 @@ class Training:
         """Write weights, curve and, unless it is over, all else that the training goes on from."""
         recipe = self._recipe
         is_over = len(self.epochs) == recipe.epochs
-        network_file.write(
+        checkpoint.write(
             self.network,
             self.path,
             Description(recipe.name, self._labels, recipe.image_size, recipe.width),
@@ -155,7 +156,7 @@ class Training:
         stored = _stored(self.path, self._recipe)
         if stored is None:
             return
-        network_file.fill(self.network, stored)
+        checkpoint.fill(self.network, stored)
         self.epochs = [_epoch(values) for values in stored.further["epochs"]]
         if len(self.epochs) < self._recipe.epochs:
             self._learner.take_up(stored.weights)
@@ -167,7 +168,7 @@ def _stored(path: Path, recipe: Recipe) -> StoredNetwork | None:
     if not path.exists():
         return None
     try:
-        return network_file.read(path, name=recipe.name)
+        return checkpoint.read(path, name=recipe.name)
     except BadRequest as error:
         log.warning("%s The training begins anew.", error)
         return None

@@ -11,11 +11,13 @@ import difflib
 from collections.abc import Sequence
 from pathlib import Path
 
-from retraining import architectures, catalogue, flags, places
-from retraining.catalogue import DEFAULT_MODULE, module_of_architecture
-from retraining.console import LEVELS
+from retraining.cli import output_paths
+from retraining.cli.console import LEVELS
 from retraining.errors import BadRequest
-from retraining.precision import FLOAT32, PRECISIONS
+from retraining.graphs.precision import FLOAT32, PRECISIONS
+from retraining.modules import catalogue
+from retraining.modules.catalogue import DEFAULT_MODULE, module_of_architecture
+from retraining.settings import architectures, flags
 
 ALL_LAYERS = "all"
 
@@ -121,9 +123,9 @@ class ModuleOptions:
                 f"'{self.architecture}' and '{self.tfhub_module}'. Keep one of them."
             )
         given = (flag for flag in GRAPH_FILE_FLAGS if getattr(self, flag) is not None)
-        places.check_folder("--bottleneck_dir", self.bottleneck_dir)
+        output_paths.check_folder("--bottleneck_dir", self.bottleneck_dir)
         if self.model_dir is not None:
-            places.check_folder("--model_dir", self.model_dir)
+            output_paths.check_folder("--model_dir", self.model_dir)
         flag, handle = next(given, None), self.handle()
         if flag and not handle.endswith(GRAPH_FILE_SUFFIXES):
             raise BadRequest(
@@ -245,11 +247,11 @@ class OutputOptions:
         """Raise BadRequest if these flags contradict each other or what is on disk."""
         files = self._files()
         for flag, path in files.items():
-            places.check_file(flag, path)
+            output_paths.check_file(flag, path)
         folders = self._folders()
         for flag, path in folders.items():
-            places.check_folder(flag, path)
-        places.check_apart(files, folders)
+            output_paths.check_folder(flag, path)
+        output_paths.check_apart(files, folders)
         if self.saved_model_dir is not None:
             _check_saved_model_dir(self.saved_model_dir, files | folders)
 
@@ -283,7 +285,7 @@ def _check_saved_model_dir(folder: Path, outputs: dict[str, Path]) -> None:
             "or remove this one."
         )
     for flag, path in outputs.items():
-        if flag != "--saved_model_dir" and places.is_within(path, folder):
+        if flag != "--saved_model_dir" and output_paths.is_within(path, folder):
             raise BadRequest(f"{flag} must lie outside --saved_model_dir '{folder}', received '{path}'.")
 
 
@@ -302,12 +304,12 @@ class RetrainOptions:
         self.data.check()
         self.module.check()
         self.output.check()
-        if places.is_same(self.output.summaries_dir, self.data.image_dir):
+        if output_paths.is_same(self.output.summaries_dir, self.data.image_dir):
             raise BadRequest(
                 "--summaries_dir must not be --image_dir, where its folders would become classes; received "
                 f"'{self.data.image_dir}' twice."
             )
-        if places.is_within(self.output.output_graph, Path(self.module.tfhub_module)):
+        if output_paths.is_within(self.output.output_graph, Path(self.module.tfhub_module)):
             raise BadRequest(
                 f"--output_graph must not lie in the module that it is made of, received "
                 f"'{self.output.output_graph}'."
@@ -472,7 +474,7 @@ class MapsOptions:
         """Raise BadRequest if these flags contradict each other or what is on disk."""
         if self.image is None and not self.list_layers:
             raise BadRequest("--image is required: the photograph that the network is shown.")
-        places.check_folder("--output_dir", self.output_dir)
+        output_paths.check_folder("--output_dir", self.output_dir)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -538,7 +540,7 @@ class DreamOptions:
             )
         if self.channel is not None and self.layers in ("", ALL_LAYERS):
             raise BadRequest("--channel is one of a named layer. Name it with --layers.")
-        places.check_folder("--output_dir", self.output_dir)
+        output_paths.check_folder("--output_dir", self.output_dir)
 
     def check_files(self) -> None:
         """Raise BadRequest if the labels that these flags need are not there."""
@@ -620,8 +622,8 @@ class ComparisonOptions:
                 )
         for model in self.models:
             self._check_model(model)
-        places.check_folder("--output_dir", self.output_dir)
-        places.check_folder("--bottleneck_dir", self.bottleneck_dir)
+        output_paths.check_folder("--output_dir", self.output_dir)
+        output_paths.check_folder("--bottleneck_dir", self.bottleneck_dir)
 
     def _check_model(self, model: str) -> None:
         if model in architectures.NAMES:

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from retraining.errors import WorkFailed
-from retraining.extractor import Vectors
-from retraining.files import reason
+from retraining.features.extractor import Vectors
+from retraining.storage.atomic_files import reason
 
 # Of the memory; the rest is for the network, for decoding, and for the system's own copy of the files.
 SHARE_OF_MEMORY = 0.25

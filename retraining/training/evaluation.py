@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from retraining.bottlenecks import Bottlenecks
-from retraining.classifier import Sampler, SoftmaxLayer
-from retraining.options import TrainingOptions
+from retraining.features.bottlenecks import Bottlenecks
+from retraining.settings.options import TrainingOptions
+from retraining.training.softmax_layer import Sampler, SoftmaxLayer
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,14 +9,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from retraining import console, distortions, images, pipeline
-from retraining.bottlenecks import BottleneckSet
-from retraining.classifier import Batch, Sampler
+from retraining.cli import console
+from retraining.data import augmentation, images, prefetching
+from retraining.data.images import Pixels
 from retraining.errors import BadImage
-from retraining.extractor import BATCH_SIZE, FeatureExtractor, Vectors
-from retraining.flags import ALL
-from retraining.images import Pixels
-from retraining.options import DistortionOptions, TrainingOptions
+from retraining.features.bottlenecks import BottleneckSet
+from retraining.features.extractor import BATCH_SIZE, FeatureExtractor, Vectors
+from retraining.settings.flags import ALL
+from retraining.settings.options import DistortionOptions, TrainingOptions
+from retraining.training.softmax_layer import Batch, Sampler
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +47,7 @@ class FreshViews:
         self._steps = settings.how_many_training_steps
         self._count = settings.train_batch_size
         self._seed = settings.seed
-        self._least = distortions.least_size(extractor.image_size, options)
+        self._least = augmentation.least_size(extractor.image_size, options)
         self._gone: set[int] = set()
 
     def batches(self) -> Iterator[Batch]:
@@ -71,7 +72,7 @@ class FreshViews:
                 yield _Draw(row, step, place)
 
     def _vectors(self, draws: Iterator[_Draw]) -> Iterator[Vectors]:
-        prepared = pipeline.ahead(draws, self._prepare, lookahead=2 * BATCH_SIZE)
+        prepared = prefetching.ahead(draws, self._prepare, lookahead=2 * BATCH_SIZE)
         while batch := list(itertools.islice(prepared, BATCH_SIZE)):
             usable = [pixels for _, pixels in batch if pixels is not None]
             extracted = iter(self._extractor.extract(np.stack(usable)) if usable else ())
@@ -86,7 +87,7 @@ class FreshViews:
             return draw.row, None
         # Seeded by its place, a view does not depend on threads nor on what was drawn before.
         rng = np.random.default_rng([self._seed, draw.step, draw.place])
-        return draw.row, distortions.draw(image, self._extractor.image_size, self._options, rng)
+        return draw.row, augmentation.draw(image, self._extractor.image_size, self._options, rng)
 
     def _usable(self, row: int, vector: Vectors | None) -> Vectors:
         """Return the view's vector, or that of the undistorted image if there is none of numbers."""

@@ -9,11 +9,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from retraining.bottlenecks import Bottlenecks, BottleneckSet
 from retraining.errors import WorkFailed
-from retraining.extractor import Vectors
-from retraining.flags import ALL
-from retraining.options import TrainingOptions
+from retraining.features.bottlenecks import Bottlenecks, BottleneckSet
+from retraining.features.extractor import Vectors
+from retraining.settings.flags import ALL
+from retraining.settings.options import TrainingOptions
 
 Labels = NDArray[np.int64]
 

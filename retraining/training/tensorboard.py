@@ -14,11 +14,11 @@ from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.plugins.histogram.summary_v2 import histogram_pb
 
-from retraining.classifier import Metrics, Report
 from retraining.errors import WorkFailed
-from retraining.files import reason
-from retraining.frozen_graph import GraphDef
-from retraining.quiet_tensorflow import tf
+from retraining.graphs.frozen_graph import GraphDef
+from retraining.graphs.quiet_tensorflow import tf
+from retraining.storage.atomic_files import reason
+from retraining.training.softmax_layer import Metrics, Report
 
 HISTOGRAM_BUCKETS = 30
 

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from retraining import canvas
-from retraining.canvas import Canvas, View
-from retraining.images import ImageSize, Pixels
-from retraining.objective import Objective
-from retraining.options import DreamOptions
+from retraining.data.images import ImageSize, Pixels
+from retraining.settings.options import DreamOptions
+from retraining.visualization import canvas
+from retraining.visualization.canvas import Canvas, View
+from retraining.visualization.objective import Objective
 
 
 @dataclasses.dataclass(frozen=True)

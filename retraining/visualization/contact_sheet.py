@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from retraining import files
+from retraining.storage import atomic_files
 
 PAGE_WIDTH = 1400  # pixels that a page comes near to, if its pictures allow
 SMALLEST, LARGEST = 40, 256  # pixels of a picture's longer side on a page
@@ -72,7 +72,7 @@ def write(image: Image.Image, path: Path) -> None:
     """Write a picture as PNG, whole or not at all. Raises WorkFailed."""
     content = io.BytesIO()
     image.save(content, "PNG")
-    files.write_bytes(path, content.getvalue())
+    atomic_files.write_bytes(path, content.getvalue())
 
 
 def file_stem(name: str) -> str:

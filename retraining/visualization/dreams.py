@@ -10,14 +10,17 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from retraining import ascent, canvas, console, contact_sheet, export, images, objective
-from retraining.ascent import OF_CLASSES, OF_LAYERS, Manner
-from retraining.canvas import Canvas
+from retraining.cli import console
+from retraining.data import images
+from retraining.data.images import ImageSize
 from retraining.errors import BadRequest
-from retraining.images import ImageSize
-from retraining.inspected_network import InspectedNetwork, Layer
-from retraining.objective import Objective, Target
-from retraining.options import ALL_LAYERS, DreamOptions
+from retraining.export import writer
+from retraining.settings.options import ALL_LAYERS, DreamOptions
+from retraining.visualization import ascent, canvas, contact_sheet, objective
+from retraining.visualization.ascent import OF_CLASSES, OF_LAYERS, Manner
+from retraining.visualization.canvas import Canvas
+from retraining.visualization.inspected_network import InspectedNetwork, Layer
+from retraining.visualization.objective import Objective, Target
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,7 +48,7 @@ def labels(options: DreamOptions) -> tuple[str, ...]:
     """
     if not options.class_label:
         return ()
-    known = export.read_labels(options.labels)
+    known = writer.read_labels(options.labels)
     if options.class_label not in known:
         nearest = difflib.get_close_matches(options.class_label, known, n=3, cutoff=0.4) or known[:5]
         raise BadRequest(

@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from retraining import extractor, graph_file, networks
+from retraining.data.images import ImageSize, Pixels
 from retraining.errors import BadRequest
-from retraining.export import read_graph
-from retraining.frozen_graph import (
+from retraining.export.writer import read_graph
+from retraining.features import extractor
+from retraining.graphs.frozen_graph import (
     INPUT_OPS,
     FrozenGraph,
     GraphDef,
@@ -22,9 +23,10 @@ from retraining.frozen_graph import (
     op_of,
     tensor_of,
 )
-from retraining.images import ImageSize, Pixels
-from retraining.options import ModuleOptions, NetworkOptions
-from retraining.quiet_tensorflow import tf
+from retraining.graphs.quiet_tensorflow import tf
+from retraining.modules import graph_module
+from retraining.networks import construction
+from retraining.settings.options import ModuleOptions, NetworkOptions
 
 CONVOLUTIONS = ("Conv2D", "DepthwiseConv2dNative")
 
@@ -139,7 +141,7 @@ def load(options: NetworkOptions) -> InspectedNetwork:
 def _frozen(options: NetworkOptions) -> tuple[str, FrozenGraph]:
     """Return the name and the graph, of a fixed image size, of the network."""
     if options.network:
-        graph = networks.frozen(options.network, weights=options.weights, image_size=options.image_size)
+        graph = construction.frozen(options.network, weights=options.weights, image_size=options.image_size)
         return options.network, graph
     loaded = extractor.load(_module_options(options))
     return loaded.name, loaded.graph
@@ -153,7 +155,7 @@ def _module_options(options: NetworkOptions) -> ModuleOptions:
     graph_def = read_graph(options.graph)
     output = module.bottleneck_tensor_name or _last_output(graph_def)
     module = dataclasses.replace(module, bottleneck_tensor_name=output)
-    if graph_file.known(graph_def):
+    if graph_module.known(graph_def):
         return module
     # As label_image.py reads it: one input, in [0, 1].
     return dataclasses.replace(

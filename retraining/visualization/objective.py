@@ -8,12 +8,12 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from retraining import image_classifier
+from retraining.data.images import ImageSize, Pixels
 from retraining.errors import BadRequest
-from retraining.frozen_graph import op_of, static_shapes, tensor_of
-from retraining.images import ImageSize, Pixels
-from retraining.inspected_network import InspectedNetwork, Layer
-from retraining.quiet_tensorflow import tf
+from retraining.graphs.frozen_graph import op_of, static_shapes, tensor_of
+from retraining.graphs.quiet_tensorflow import tf
+from retraining.inference import image_classifier
+from retraining.visualization.inspected_network import InspectedNetwork, Layer
 
 # Between the logits and the result of a classifier, these change nothing but the shape.
 _PASSING_OPS = ("Identity", "Reshape", "Squeeze")

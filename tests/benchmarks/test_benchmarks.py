@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_precision import needs_bfloat16
+from tests.conftest import PROJECT
+from tests.graphs.test_precision import needs_bfloat16
 
-PROJECT = Path(__file__).parent.parent
 LIMIT = "limit, 1 / (1 / forward + 1 / decode)"
 
 

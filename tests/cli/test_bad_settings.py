@@ -11,9 +11,9 @@ import pytest
 
 import label_image
 import retrain
-from retraining import places
+from retraining.cli import output_paths
 from retraining.errors import BadRequest
-from retraining.options import (
+from retraining.settings.options import (
     DataOptions,
     DistortionOptions,
     LabelImageOptions,
@@ -245,10 +245,10 @@ def test_file_of_another_user_in_a_shared_folder_is_refused_early(
     shared.mkdir()
     shared.chmod(0o1777)
     (shared / "output_graph.pb").touch()
-    places.check_file("--output_graph", shared / "output_graph.pb")
+    output_paths.check_file("--output_graph", shared / "output_graph.pb")
     monkeypatch.setattr(os, "geteuid", lambda: 12345)
     with pytest.raises(BadRequest) as caught:
-        places.check_file("--output_graph", shared / "output_graph.pb")
+        output_paths.check_file("--output_graph", shared / "output_graph.pb")
     assert str(caught.value) == (
         f"--output_graph '{shared / 'output_graph.pb'}' belongs to another user. Name another place."
     )

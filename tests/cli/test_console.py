@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from retraining import console
+from retraining.cli import console
 from retraining.errors import BadRequest, UserError, WorkFailed
 
 

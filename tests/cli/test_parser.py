@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 
 from retraining.errors import BadRequest
-from retraining.options import RetrainOptions, parse_label_image, parse_retrain
-
-PROJECT = Path(__file__).parent.parent
+from retraining.settings.options import RetrainOptions, parse_label_image, parse_retrain
+from tests.conftest import PROJECT
 
 
 def parse(*words: str) -> RetrainOptions:
@@ -237,5 +236,5 @@ def test_help_and_typos_answer_without_tensorflow(words: list[str]) -> None:
     command = [sys.executable, "-X", "importtime", *words]
     done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
     imports = re.findall(r"^import time:.*\| +(\S+)$", done.stderr, re.MULTILINE)
-    assert "retraining.options" in imports
+    assert "retraining.settings.options" in imports
     assert not [name for name in imports if name.startswith(("tensorflow", "numpy", "PIL"))]

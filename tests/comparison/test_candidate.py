@@ -6,19 +6,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from retraining import comparison, contender, dataset, export, networks, training_images
-from retraining.contender import Contender
-from retraining.frozen_graph import FrozenGraph, forward
-from retraining.options import CompareOptions, ComparisonOptions, DataOptions, DistortionOptions
-from retraining.quiet_tensorflow import tf
-from retraining.training_images import TrainingImages
+from retraining.comparison import candidate, comparison
+from retraining.comparison.candidate import Contender
+from retraining.data import dataset
+from retraining.export import writer
+from retraining.graphs.frozen_graph import FrozenGraph, forward
+from retraining.graphs.quiet_tensorflow import tf
+from retraining.networks import construction, image_batches
+from retraining.networks.image_batches import TrainingImages
+from retraining.settings.options import CompareOptions, ComparisonOptions, DataOptions, DistortionOptions
 from tests.conftest import write_colour_photos
 
 
 @pytest.fixture(scope="module")
 def images(tmp_path_factory: pytest.TempPathFactory) -> TrainingImages:
     folder = write_colour_photos(tmp_path_factory.mktemp("colours"))
-    return training_images.usable(dataset.scan(DataOptions(folder)))
+    return image_batches.usable(dataset.scan(DataOptions(folder)))
 
 
 def options(out: Path, *models: str) -> CompareOptions:
@@ -39,16 +42,16 @@ def options(out: Path, *models: str) -> CompareOptions:
 
 @pytest.fixture(scope="module")
 def alexnet(images: TrainingImages, tmp_path_factory: pytest.TempPathFactory) -> Contender:
-    return contender.train("alexnet", "adam", images, options(tmp_path_factory.mktemp("out"), "alexnet"))
+    return candidate.train("alexnet", "adam", images, options(tmp_path_factory.mktemp("out"), "alexnet"))
 
 
 def graph_of(model: Contender) -> FrozenGraph:
-    return export.build(model.extractor, model.layer, "final_result")
+    return writer.build(model.extractor, model.layer, "final_result")
 
 
 def test_network_in_two_parts_is_the_network(alexnet: Contender) -> None:
     assert alexnet.weights is not None
-    network = networks.read(alexnet.weights)
+    network = construction.read(alexnet.weights)
     pixels = np.random.default_rng(0).random((5, 67, 67, 3), np.float32)
     expected = network(pixels, training=False).numpy()
     np.testing.assert_allclose(forward(graph_of(alexnet))(pixels), expected, rtol=1e-3, atol=1e-6)
@@ -63,7 +66,7 @@ def test_network_has_the_accuracy_of_its_last_epoch(alexnet: Contender) -> None:
 
 
 def retrained(handle: str, images: TrainingImages, options: CompareOptions) -> Contender:
-    return contender.retrain(handle, comparison.load_modules(options)[handle], images, options)
+    return candidate.retrain(handle, comparison.load_modules(options)[handle], images, options)
 
 
 def test_module_has_as_many_epochs_as_networks_have(

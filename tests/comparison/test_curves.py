@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from retraining import curves
-from retraining.classifier import Metrics
-from retraining.learning_curve import Epoch, LearningCurve
+from retraining.comparison import curves
+from retraining.training.learning_curve import Epoch, LearningCurve
+from retraining.training.softmax_layer import Metrics
 
 
 def curve(*accuracies: float, loss: float = 1.5, validated: bool = True) -> LearningCurve:

@@ -4,8 +4,8 @@ import csv
 import io
 import math
 
-from retraining import comparison_table
-from retraining.comparison_table import Row
+from retraining.comparison import table
+from retraining.comparison.table import Row
 
 ROWS = (
     Row("builtin", "new layer", 0.75, 8 / 11, 0.7, 1_700_000, 3_504_000, 5.4, 297.6),
@@ -14,7 +14,7 @@ ROWS = (
 
 
 def test_table_to_read() -> None:
-    assert comparison_table.markdown(ROWS) == (
+    assert table.markdown(ROWS) == (
         "| model | trained | validation accuracy | test accuracy | test, mean of last 10 epochs | parameters | file | training | images/s at prediction |\n"
         "|---|---|---|---|---|---|---|---|---|\n"
         "| builtin | new layer | 75.0% | 72.7% | 70.0% | 1,700,000 | 3.5 MB | 5 s | 298 |\n"
@@ -23,7 +23,7 @@ def test_table_to_read() -> None:
 
 
 def test_table_to_reckon_with_has_the_figures_in_full() -> None:
-    first, second = csv.DictReader(io.StringIO(comparison_table.csv_text(ROWS)))
+    first, second = csv.DictReader(io.StringIO(table.csv_text(ROWS)))
     assert float(first["test_accuracy"]) == 8 / 11
     assert int(first["parameters"]) == 1_700_000
     assert second["model"] == "a|b"

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from retraining import distortions, images
-from retraining.images import ImageSize, Pixels
-from retraining.options import DistortionOptions
+from retraining.data import augmentation, images
+from retraining.data.images import ImageSize, Pixels
+from retraining.settings.options import DistortionOptions
 
 SIZE = ImageSize(20, 30)
 
@@ -20,7 +20,7 @@ def ramp() -> Image.Image:
 
 def draw(seed: int = 0, **settings: float) -> Pixels:
     options = DistortionOptions(**settings)  # type: ignore[arg-type]
-    return distortions.draw(ramp(), SIZE, options, np.random.default_rng(seed))
+    return augmentation.draw(ramp(), SIZE, options, np.random.default_rng(seed))
 
 
 def test_without_distortions_a_view_is_the_image() -> None:

@@ -13,15 +13,17 @@ import pytest
 
 import label_image
 import retrain
-from retraining import bottlenecks, dataset, export
-from retraining.bottleneck_cache import BottleneckCache
-from retraining.dataset import Split
+from retraining.data import dataset
+from retraining.data.dataset import Split
 from retraining.errors import BadRequest
-from retraining.extractor import FeatureExtractor
-from retraining.options import DataOptions
-from tests.conftest import COLOURS, write_colour_photos, write_photo
-from tests.test_dataset import many, touch
-from tests.test_retrain import PROJECT, words
+from retraining.export import writer
+from retraining.features import bottlenecks
+from retraining.features.cache import BottleneckCache
+from retraining.features.extractor import FeatureExtractor
+from retraining.settings.options import DataOptions
+from tests.conftest import COLOURS, PROJECT, write_colour_photos, write_photo
+from tests.data.test_dataset import many, touch
+from tests.test_retrain import words
 
 # Label and how a terminal is shown it.
 NAMES = {
@@ -60,7 +62,7 @@ def test_class_of_any_name_is_trained_exported_and_shown(
         write_photo(photos / name / f"{index}.jpg", COLOURS["cyan"], index)
         write_photo(photos / "other" / f"{index}.jpg", COLOURS["yellow"], 100 + index)
     assert retrain.main(words(photos, tmp_path, module=tf2_module)) == 0
-    assert set(export.read_labels(tmp_path / "labels.txt")) == {name, "other"}
+    assert set(writer.read_labels(tmp_path / "labels.txt")) == {name, "other"}
     capsys.readouterr()
     files = ["--graph", tmp_path / "graph.pb", "--labels", tmp_path / "labels.txt"]
     files += ["--image", photos / name / "0.jpg", "--num_top_predictions", "1"]
@@ -96,7 +98,7 @@ def test_two_thousand_classes_are_trained_and_exported(
     more = ("--validation_percentage", "0", "--testing_percentage", "0")
     assert retrain.main(words(photos, tmp_path, *more, module=tf2_module)) == 0
     assert "Found 6000 images in 2000 classes (6000 training" in capsys.readouterr().out
-    assert len(export.read_labels(tmp_path / "labels.txt")) == 2000
+    assert len(writer.read_labels(tmp_path / "labels.txt")) == 2000
 
 
 def split(name: str) -> Split:

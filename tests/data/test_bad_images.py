@@ -13,12 +13,13 @@ import pytest
 from PIL import Image
 
 import retrain
-from retraining import bottlenecks, dataset, images
-from retraining.bottleneck_cache import BottleneckCache
+from retraining.data import dataset, images
+from retraining.data.images import ImageSize
 from retraining.errors import BadImage
-from retraining.extractor import FeatureExtractor
-from retraining.images import ImageSize
-from retraining.options import DataOptions
+from retraining.features import bottlenecks
+from retraining.features.cache import BottleneckCache
+from retraining.features.extractor import FeatureExtractor
+from retraining.settings.options import DataOptions
 from tests import image_files
 from tests.conftest import COLOURS, write_photo
 from tests.test_retrain import words

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from retraining import dataset
-from retraining.dataset import Split, split_of
+from retraining.data import dataset
+from retraining.data.dataset import Split, split_of
 from retraining.errors import BadRequest
-from retraining.options import DataOptions
+from retraining.settings.options import DataOptions
 
 
 def split(name: str, validation: float = 10, testing: float = 10) -> Split:

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from tests.test_retrain import PROJECT
+from tests.conftest import PROJECT
 
 SECONDS = 0.1  # a file at most, on average; a hang is told by it
 MEGABYTES = 2000

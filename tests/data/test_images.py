@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from retraining import images
+from retraining.data import images
+from retraining.data.images import ImageSize
 from retraining.errors import BadImage
-from retraining.images import ImageSize
 from tests.image_files import encoded, red_left
 
 SIZE = ImageSize(4, 6)

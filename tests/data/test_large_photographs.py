@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from retraining import distortions, extractor, images, sample_photos
-from retraining.images import ImageSize
-from retraining.options import DistortionOptions, ModuleOptions
+from retraining import sample_photos
+from retraining.data import augmentation, images
+from retraining.data.images import ImageSize
+from retraining.features import extractor
+from retraining.settings.options import DistortionOptions, ModuleOptions
 from tests.image_files import encoded, red_left
 
 LEAST = ImageSize(128, 128)
@@ -61,7 +63,7 @@ def test_every_kind_of_jpeg_looks_the_same_at_a_fraction(mode: str, progressive:
 
 def test_views_are_drawn_of_no_fewer_pixels_than_they_have() -> None:
     options = DistortionOptions(random_crop=20, random_scale=50)
-    assert distortions.least_size(ImageSize(100, 200), options) == ImageSize(180, 360)
+    assert augmentation.least_size(ImageSize(100, 200), options) == ImageSize(180, 360)
 
 
 def photograph(seed: int) -> bytes:

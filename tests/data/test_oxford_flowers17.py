@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from retraining import dataset, oxford_flowers17
-from retraining.options import DataOptions
+from retraining import oxford_flowers17
+from retraining.data import dataset
+from retraining.settings.options import DataOptions
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from retraining import pipeline
+from retraining.data import prefetching
 
 
 def test_results_come_in_order() -> None:
@@ -13,13 +13,13 @@ def test_results_come_in_order() -> None:
         time.sleep(0.002 * (item % 5 == 0))
         return item * item
 
-    results = pipeline.ahead(range(50), slow_when_early, lookahead=8)
+    results = prefetching.ahead(range(50), slow_when_early, lookahead=8)
     assert list(results) == [item * item for item in range(50)]
 
 
 def test_work_stays_within_the_lookahead() -> None:
     items = iter(range(100))
-    results = pipeline.ahead(items, lambda item: item, lookahead=8)
+    results = prefetching.ahead(items, lambda item: item, lookahead=8)
     next(results)
     assert next(items) == 9  # eight ahead, and one more since one was done
 
@@ -29,11 +29,11 @@ def test_what_work_raises_is_raised_to_the_caller() -> None:
         raise ValueError(f"item {item}")
 
     with pytest.raises(ValueError, match="item 0"):
-        list(pipeline.ahead(range(3), fail, lookahead=2))
+        list(prefetching.ahead(range(3), fail, lookahead=2))
 
 
 def test_threads_end_when_the_caller_stops_early() -> None:
-    results = pipeline.ahead(range(1000), lambda item: item, lookahead=8)
+    results = prefetching.ahead(range(1000), lambda item: item, lookahead=8)
     next(results)
     results.close()  # type: ignore[attr-defined]
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("decode")]

@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from retraining import bottlenecks, dataset, images
-from retraining.bottleneck_cache import BottleneckCache
-from retraining.bottlenecks import Bottlenecks, SkippedImage, Views
-from retraining.extractor import FeatureExtractor
-from retraining.options import DataOptions, DistortionOptions
+from retraining.data import dataset, images
+from retraining.features import bottlenecks
+from retraining.features.bottlenecks import Bottlenecks, SkippedImage, Views
+from retraining.features.cache import BottleneckCache
+from retraining.features.extractor import FeatureExtractor
+from retraining.settings.options import DataOptions, DistortionOptions
 from tests.conftest import COLOURS, write_photo
 
 

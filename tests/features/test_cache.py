@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from retraining.bottleneck_cache import SHARD_SIZE, BottleneckCache
-from retraining.extractor import FeatureExtractor
+from retraining.features.cache import SHARD_SIZE, BottleneckCache
+from retraining.features.extractor import FeatureExtractor
 from tests.conftest import MODULE_FEATURES
 
 

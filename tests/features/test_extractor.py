@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from retraining import extractor
-from retraining.catalogue import DEFAULT_MODULE
+from retraining.data.images import ImageSize
 from retraining.errors import BadModule
-from retraining.images import ImageSize
-from retraining.options import ModuleOptions
-from retraining.quiet_tensorflow import tf
+from retraining.features import extractor
+from retraining.graphs.quiet_tensorflow import tf
+from retraining.modules.catalogue import DEFAULT_MODULE
+from retraining.settings.options import ModuleOptions
 from tests.conftest import MODULE_FEATURES, MODULE_SIZE, save_tf1_hub
 
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from retraining.frozen_graph import FrozenGraph, for_inference, forward
-from retraining.quiet_tensorflow import tf
+from retraining.graphs.frozen_graph import FrozenGraph, for_inference, forward
+from retraining.graphs.quiet_tensorflow import tf
 
 
 def with_branch(*, is_training: bool) -> FrozenGraph:

@@ -9,14 +9,18 @@ import numpy as np
 import pytest
 
 import retrain
-from retraining import classifier, export, extractor, precision, saved_model
-from retraining.bottleneck_cache import BottleneckCache
-from retraining.bottlenecks import Bottlenecks
+from retraining.data.images import PREPROCESSING
 from retraining.errors import WorkFailed
-from retraining.extractor import FeatureExtractor
-from retraining.images import PREPROCESSING
-from retraining.options import ModuleOptions, OutputOptions, TrainingOptions
-from retraining.precision import BFLOAT16, FLOAT32
+from retraining.export import writer
+from retraining.features import extractor
+from retraining.features.bottlenecks import Bottlenecks
+from retraining.features.cache import BottleneckCache
+from retraining.features.extractor import FeatureExtractor
+from retraining.graphs import precision
+from retraining.graphs.precision import BFLOAT16, FLOAT32
+from retraining.modules import hub_module
+from retraining.settings.options import ModuleOptions, OutputOptions, TrainingOptions
+from retraining.training import softmax_layer
 from tests.conftest import MODULE_FEATURES, MODULE_SIZE, Computed
 from tests.test_retrain import final_accuracy, words
 
@@ -79,7 +83,7 @@ def test_vectors_of_the_two_precisions_are_never_taken_for_each_other(
 
 
 def test_vectors_cached_before_there_was_a_choice_stay_valid(tf2_module: Path) -> None:
-    module = saved_model.fingerprint(tf2_module)
+    module = hub_module.fingerprint(tf2_module)
     settings = f"{module} {MODULE_SIZE}x{MODULE_SIZE} {MODULE_FEATURES} {PREPROCESSING}"
     assert loaded(tf2_module, FLOAT32).fingerprint == hashlib.sha256(settings.encode()).hexdigest()
 
@@ -122,7 +126,7 @@ def test_exported_graph_is_checked_against_float32_and_as_strictly(
 ) -> None:
     bottlenecks = with_coarse_vectors(computed.bottlenecks)
     short = dataclasses.replace(network, precision=BFLOAT16)
-    layer = classifier.train(bottlenecks, TrainingOptions(how_many_training_steps=20))
+    layer = softmax_layer.train(bottlenecks, TrainingOptions(how_many_training_steps=20))
     wrong = dataclasses.replace(layer, biases=layer.biases + np.array([0, 0, 2], np.float32))
     outputs = OutputOptions(
         output_graph=tmp_path / "graph.pb",
@@ -130,9 +134,9 @@ def test_exported_graph_is_checked_against_float32_and_as_strictly(
         checkpoint_path=tmp_path / "checkpoint",
     )
 
-    def agreed(used: FeatureExtractor, in_graph: classifier.SoftmaxLayer) -> int:
-        graph = export.build(used, in_graph, "final_result")
-        return export.write_all(graph, outputs, layer=layer, bottlenecks=bottlenecks, extractor=used)
+    def agreed(used: FeatureExtractor, in_graph: softmax_layer.SoftmaxLayer) -> int:
+        graph = writer.build(used, in_graph, "final_result")
+        return writer.write_all(graph, outputs, layer=layer, bottlenecks=bottlenecks, extractor=used)
 
     assert agreed(short, layer) == len(bottlenecks.testing)
     with pytest.raises(WorkFailed):

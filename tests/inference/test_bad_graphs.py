@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 import label_image
-from retraining.quiet_tensorflow import tf
+from retraining.graphs.quiet_tensorflow import tf
 from tests.conftest import COLOURS, write_photo
-from tests.test_bad_images import odd_files
+from tests.data.test_bad_images import odd_files
 from tests.test_label_image import label, write_pixel_classifier
 
 

@@ -3,15 +3,14 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-from retraining import catalogue
-from retraining.catalogue import BUILTIN, DEFAULT_MODULE, KNOWN, SOURCES, KnownModule, resolve
 from retraining.errors import BadRequest
+from retraining.modules import catalogue
+from retraining.modules.catalogue import BUILTIN, DEFAULT_MODULE, KNOWN, SOURCES, KnownModule, resolve
+from tests.conftest import PROJECT
 
-PROJECT = Path(__file__).parent.parent
 HUB = "https://tfhub.dev/google/imagenet/"
 
 
@@ -272,5 +271,5 @@ def test_table_fits_a_terminal_and_is_aligned() -> None:
 
 
 def test_import_brings_no_tensorflow() -> None:
-    command = "import sys, retraining.catalogue; sys.exit(bool({'tensorflow', 'numpy', 'keras'} & set(sys.modules)))"
+    command = "import sys, retraining.modules.catalogue; sys.exit(bool({'tensorflow', 'numpy', 'keras'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", command], cwd=PROJECT, check=False).returncode == 0

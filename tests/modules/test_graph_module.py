@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from retraining import extractor
+from retraining.data.images import ImageSize
 from retraining.errors import BadModule
-from retraining.extractor import FeatureExtractor
-from retraining.images import ImageSize
-from retraining.options import ModuleOptions
-from retraining.quiet_tensorflow import tf
+from retraining.features import extractor
+from retraining.features.extractor import FeatureExtractor
+from retraining.graphs.quiet_tensorflow import tf
+from retraining.settings.options import ModuleOptions
 
 
 def write(path: Path, graph: tf.Graph) -> Path:

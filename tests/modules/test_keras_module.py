@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from retraining import extractor, keras_network
+from retraining.data.images import ImageSize
 from retraining.errors import BadModule
-from retraining.images import ImageSize
-from retraining.options import ModuleOptions
-from retraining.quiet_tensorflow import tf
+from retraining.features import extractor
+from retraining.graphs.quiet_tensorflow import tf
+from retraining.modules import keras_module
+from retraining.settings.options import ModuleOptions
 
 
 def refusal(handle: str, **settings: Any) -> str:
@@ -54,7 +55,7 @@ def test_network_gives_what_keras_gives_with_its_own_scaling(name: str, scaling:
 def test_size_is_the_one_the_network_was_trained_at() -> None:
     network = extractor.load(ModuleOptions("keras:MobileNetV2?weights=random"))
     assert network.image_size == ImageSize(224, 224)
-    assert keras_network.TRAINED_SIZES.keys() <= set(keras_network.names())
+    assert keras_module.TRAINED_SIZES.keys() <= set(keras_module.names())
 
 
 def test_random_weights_are_the_same_in_every_run() -> None:
@@ -119,13 +120,13 @@ TOO_LARGE = ("ConvNeXtLarge", "ConvNeXtXLarge")
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("name", [name for name in keras_network.names() if name not in TOO_LARGE])
+@pytest.mark.parametrize("name", [name for name in keras_module.names() if name not in TOO_LARGE])
 def test_every_network_of_keras_applications_runs_without_functions(name: str) -> None:
     # A process for each, since TensorFlow gives back little memory before its end.
     code = (
         "import numpy as np\n"
         "from retraining import extractor\n"
-        "from retraining.options import ModuleOptions\n"
+        "from retraining.settings.options import ModuleOptions\n"
         f"network = extractor.load(ModuleOptions('keras:{name}?weights=random', image_size=96))\n"
         "vectors = network.extract(np.random.default_rng(0).random((2, 96, 96, 3), np.float32))\n"
         "assert vectors.shape == (2, network.feature_size)\n"

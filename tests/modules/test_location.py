@@ -17,10 +17,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from retraining import download, extractor, module_source
 from retraining.errors import BadModule
-from retraining.options import ModuleOptions
-from retraining.quiet_tensorflow import tf
+from retraining.features import extractor
+from retraining.graphs.quiet_tensorflow import tf
+from retraining.modules import download, location
+from retraining.settings.options import ModuleOptions
 from tests.conftest import MODULE_FEATURES
 
 
@@ -252,7 +253,7 @@ def test_archive_that_unpacks_to_too_much_is_refused(
     packed: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "net.tar.gz").write_bytes(packed)
-    monkeypatch.setattr("retraining.archive.MAX_FILES", 2)
+    monkeypatch.setattr("retraining.modules.archive.MAX_FILES", 2)
     assert "is refused: it holds more than 2 files" in refusal(tmp_path / "net.tar.gz", tmp_path / "cache")
 
 
@@ -285,4 +286,4 @@ def test_nothing_at_an_address_of_tensorflows_is_said(tmp_path: Path) -> None:
     ],
 )
 def test_short_name_can_be_part_of_a_folders_name(handle: str, name: str) -> None:
-    assert module_source.short_name(handle, Path(handle)) == name
+    assert location.short_name(handle, Path(handle)) == name

@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from retraining import architectures, layer_names, network_file, networks
 from retraining.errors import BadRequest
-from retraining.frozen_graph import FrozenGraph, forward, static_shapes
-from retraining.network_file import Description
-from retraining.quiet_tensorflow import tf
+from retraining.graphs.frozen_graph import FrozenGraph, forward, static_shapes
+from retraining.graphs.quiet_tensorflow import tf
+from retraining.networks import checkpoint, construction, layer_names
+from retraining.networks.checkpoint import Description
+from retraining.settings import architectures
 
 THIN: dict[str, Any] = {"width": 0.125, "image_size": 80}
 
@@ -41,7 +42,7 @@ PUBLISHED: dict[str, tuple[int, dict[str, tuple[int, int, int]]]] = {
 HEADS = {"head0_pool": (4, 4, 512), "head1_pool": (4, 4, 528), "head0_bottleneck": (4, 4, 128)}
 
 QUICK = ("alexnet", "googlenet")
-EACH = [name if name in QUICK else pytest.param(name, marks=pytest.mark.soak) for name in networks.NAMES]
+EACH = [name if name in QUICK else pytest.param(name, marks=pytest.mark.soak) for name in construction.NAMES]
 
 
 def photos(size: int, count: int = 2) -> np.ndarray:
@@ -51,10 +52,10 @@ def photos(size: int, count: int = 2) -> np.ndarray:
 @pytest.mark.parametrize("name", EACH)
 def test_full_network_is_the_published_one(name: str) -> None:
     parameters, shapes = PUBLISHED[name]
-    network = networks.build(name, classes=1000)
+    network = construction.build(name, classes=1000)
     size = architectures.ARCHITECTURES[name].image_size
     assert network.input_shape == (None, size, size, 3)
-    assert networks.main_path(network).count_params() == parameters
+    assert construction.main_path(network).count_params() == parameters
     for layer, shape in (shapes | (HEADS if name == "googlenet" else {})).items():
         assert tuple(network.get_layer(layer).output.shape) == (None, *shape), layer
     assert [tuple(output.shape) for output in network.outputs] == [(None, 1000)] * (
@@ -64,23 +65,23 @@ def test_full_network_is_the_published_one(name: str) -> None:
 
 @pytest.mark.parametrize("name", EACH)
 def test_thin_network_keeps_its_layers(name: str) -> None:
-    network = networks.build(name, classes=3, **THIN)
-    thinner = networks.build(name, classes=3, **{**THIN, "width": 0.01})
+    network = construction.build(name, classes=3, **THIN)
+    thinner = construction.build(name, classes=3, **{**THIN, "width": 0.01})
     assert thinner.count_params() < network.count_params() < PUBLISHED[name][0] / 10
     assert [layer.name for layer in thinner.layers] == [layer.name for layer in network.layers]
     filters = [layer.filters for layer in thinner.layers if hasattr(layer, "filters")]
-    assert min(filters) == networks.FEWEST_FILTERS
-    probabilities = networks.main_path(network)(photos(80)).numpy()
+    assert min(filters) == construction.FEWEST_FILTERS
+    probabilities = construction.main_path(network)(photos(80)).numpy()
     assert probabilities.shape == (2, 3)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
 
 
 def test_weights_are_those_of_the_seed() -> None:
     tf.keras.utils.set_random_seed(1)
-    first = networks.build("alexnet", classes=3, **THIN, seed=5).get_weights()
+    first = construction.build("alexnet", classes=3, **THIN, seed=5).get_weights()
     tf.keras.utils.set_random_seed(2)
-    same = networks.build("alexnet", classes=3, **THIN, seed=5).get_weights()
-    other = networks.build("alexnet", classes=3, **THIN, seed=6).get_weights()
+    same = construction.build("alexnet", classes=3, **THIN, seed=5).get_weights()
+    other = construction.build("alexnet", classes=3, **THIN, seed=6).get_weights()
     assert all(np.array_equal(one, two) for one, two in zip(first, same, strict=True))
     assert not np.array_equal(first[0], other[0])
     assert not np.array_equal(first[2].ravel()[:100], first[0].ravel()[:100])
@@ -88,16 +89,16 @@ def test_weights_are_those_of_the_seed() -> None:
 
 @pytest.mark.soak
 def test_names_do_not_depend_on_what_was_built_before() -> None:
-    first = networks.build("xception", classes=3, **THIN)
+    first = construction.build("xception", classes=3, **THIN)
     tf.keras.layers.Conv2D(8, 3)
-    again = networks.build("xception", classes=3, **THIN)
+    again = construction.build("xception", classes=3, **THIN)
     assert [weight.path for weight in first.weights] == [weight.path for weight in again.weights]
     assert "conv2d/kernel" in {weight.path for weight in again.weights}
 
 
 @functools.cache
 def frozen(name: str) -> FrozenGraph:
-    return networks.frozen(name, **THIN, seed=3)
+    return construction.frozen(name, **THIN, seed=3)
 
 
 def test_convolutions_of_googlenet_are_the_known_59() -> None:
@@ -116,24 +117,24 @@ def test_convolutions_of_googlenet_are_the_known_59() -> None:
 
 @pytest.mark.parametrize("name", EACH)
 def test_frozen_network_gives_what_the_network_gives(name: str) -> None:
-    network = networks.build(name, classes=1000, **THIN, seed=3)
+    network = construction.build(name, classes=1000, **THIN, seed=3)
     graph = frozen(name)
     assert len(graph.graph_def.library.function) == 0
-    expected = networks.main_path(network)(photos(80), training=False).numpy()
+    expected = construction.main_path(network)(photos(80), training=False).numpy()
     np.testing.assert_allclose(forward(graph)(photos(80)), expected, rtol=1e-3, atol=1e-6)
     strangers = {node.name.split("/")[0] for node in graph.graph_def.node}
     assert strangers <= {layer.name for layer in network.layers} | {"images"}
 
 
 def test_layer_before_a_dropout_keeps_its_name() -> None:
-    network = networks.build("alexnet", classes=3, **THIN)
+    network = construction.build("alexnet", classes=3, **THIN)
     features = tf.keras.Model(network.input, network.get_layer("predictions").input, name="alexnet")
     assert layer_names.freeze_network(features).output_name == "fc7:0"
 
 
 def test_unknown_network_is_refused_with_the_nearest() -> None:
     with pytest.raises(BadRequest) as caught:
-        networks.build("gogglenet", classes=3)
+        construction.build("gogglenet", classes=3)
     assert (
         str(caught.value)
         == "'gogglenet' is no network of this program. Nearest: googlenet, alexnet, resnet50."
@@ -142,7 +143,7 @@ def test_unknown_network_is_refused_with_the_nearest() -> None:
 
 def test_size_too_small_for_a_network_is_refused() -> None:
     with pytest.raises(BadRequest) as caught:
-        networks.build("xception", classes=3, image_size=64)
+        construction.build("xception", classes=3, image_size=64)
     assert str(caught.value) == (
         "--image_size of xception must be at least 71, received 64. Raise it, or leave the network out."
     )
@@ -151,30 +152,30 @@ def test_size_too_small_for_a_network_is_refused() -> None:
 @pytest.mark.parametrize("name", EACH)
 def test_smallest_size_is_one_that_works(name: str) -> None:
     size = architectures.ARCHITECTURES[name].smallest_size
-    network = networks.build(name, classes=3, width=0.01, image_size=size)
-    assert networks.main_path(network).output_shape == (None, 3)
+    network = construction.build(name, classes=3, width=0.01, image_size=size)
+    assert construction.main_path(network).output_shape == (None, 3)
 
 
 @pytest.fixture(scope="module")
 def stored(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Path]:
-    network = networks.build("alexnet", classes=2, **THIN, seed=4)
+    network = construction.build("alexnet", classes=2, **THIN, seed=4)
     path = tmp_path_factory.mktemp("stored") / "alexnet.npz"
-    network_file.write(network, path, Description("alexnet", ("ä", "b\udcff"), 80, 0.125))
+    checkpoint.write(network, path, Description("alexnet", ("ä", "b\udcff"), 80, 0.125))
     return network, path
 
 
 def test_network_that_is_read_is_the_one_that_was_written(stored: tuple[Any, Path]) -> None:
     network, path = stored
     expected = network(photos(80), training=False).numpy()
-    np.testing.assert_array_equal(networks.read(path)(photos(80), training=False).numpy(), expected)
-    graph = networks.frozen("alexnet", weights=path)
+    np.testing.assert_array_equal(construction.read(path)(photos(80), training=False).numpy(), expected)
+    graph = construction.frozen("alexnet", weights=path)
     np.testing.assert_allclose(forward(graph)(photos(80)), expected, rtol=1e-4)
-    assert network_file.read(path).description == Description("alexnet", ("ä", "b\udcff"), 80, 0.125)
+    assert checkpoint.read(path).description == Description("alexnet", ("ä", "b\udcff"), 80, 0.125)
 
 
 def reading(path: Path, name: str | None = None) -> str:
     with pytest.raises(BadRequest) as caught:
-        networks.read(path, name=name)
+        construction.read(path, name=name)
     return str(caught.value)
 
 
@@ -211,16 +212,16 @@ def test_pickled_objects_are_refused(tmp_path: Path) -> None:
 
 def test_description_that_makes_no_sense_is_refused(stored: tuple[Any, Path], tmp_path: Path) -> None:
     network, path = stored[0], tmp_path / "odd.npz"
-    network_file.write(network, path, Description("alexnet", ("a", "b"), 80, 4.0))
+    checkpoint.write(network, path, Description("alexnet", ("a", "b"), 80, 4.0))
     assert "it describes 80 pixels at width 4.0" in reading(path)
-    network_file.write(network, path, Description("lenet", ("a", "b"), 80, 1.0))
+    checkpoint.write(network, path, Description("lenet", ("a", "b"), 80, 1.0))
     assert "'lenet' is no network" in reading(path)
 
 
 def test_weights_of_another_width_are_refused(tmp_path: Path) -> None:
-    network = networks.build("alexnet", classes=2, image_size=80, width=0.25)
+    network = construction.build("alexnet", classes=2, image_size=80, width=0.25)
     path = tmp_path / "wide.npz"
-    network_file.write(network, path, Description("alexnet", ("a", "b"), 80, 0.125))
+    checkpoint.write(network, path, Description("alexnet", ("a", "b"), 80, 0.125))
     assert reading(path) == (
         f"weights '{path}' do not fit alexnet: conv1_pre_relu/kernel takes an array of [11, 11, 3, 12], and the file "
         "has one of [11, 11, 3, 24]. Train it anew with compare."

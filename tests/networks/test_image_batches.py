@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from retraining import dataset, images, training_images
-from retraining.dataset import Split
+from retraining.data import dataset, images
+from retraining.data.dataset import Split
+from retraining.data.images import ImageSize
 from retraining.errors import WorkFailed
-from retraining.images import ImageSize
-from retraining.options import DataOptions, DistortionOptions
-from retraining.training_images import ImageBatch, TrainingImages
+from retraining.networks import image_batches
+from retraining.networks.image_batches import ImageBatch, TrainingImages
+from retraining.settings.options import DataOptions, DistortionOptions
 from tests.conftest import write_photo
 
 SIZE = ImageSize(8, 8)
@@ -21,11 +22,11 @@ SIZE = ImageSize(8, 8)
 
 @pytest.fixture
 def found(colour_photos: Path) -> TrainingImages:
-    return training_images.usable(dataset.scan(DataOptions(colour_photos)))
+    return image_batches.usable(dataset.scan(DataOptions(colour_photos)))
 
 
 def epoch(found: TrainingImages, number: int, **views: Any) -> list[ImageBatch]:
-    drawn = training_images.shuffled(
+    drawn = image_batches.shuffled(
         found.of(Split.TRAINING), SIZE, 20, views=DistortionOptions(**views), seed=(0, number)
     )
     return list(drawn)
@@ -51,7 +52,7 @@ def test_epoch_is_the_same_in_every_run(found: TrainingImages) -> None:
 
 def test_labels_go_with_their_images(found: TrainingImages) -> None:
     items = found.of(Split.TESTING)
-    (batch,) = training_images.in_order(items, SIZE, 100)
+    (batch,) = image_batches.in_order(items, SIZE, 100)
     assert list(batch.labels) == [item.label for item in items]
     for item, pixels in zip(items, batch.pixels, strict=True):
         assert np.array_equal(pixels, images.decode(images.read(item.path), SIZE))
@@ -67,7 +68,7 @@ def test_files_that_are_no_images_are_left_out(colour_photos: Path, caplog: pyte
     broken = colour_photos / "cyan" / "broken.jpg"
     broken.write_bytes(b"GIF89a")
     with caplog.at_level(logging.WARNING):
-        found = training_images.usable(dataset.scan(DataOptions(colour_photos)))
+        found = image_batches.usable(dataset.scan(DataOptions(colour_photos)))
     assert len(found.dataset.images) == 90
     assert caplog.messages[0].startswith(f"skipped {broken}: it is ")
 
@@ -76,7 +77,7 @@ def test_fingerprint_is_that_of_contents_classes_and_sets(found: TrainingImages,
     options = DataOptions(colour_photos)
 
     def fingerprint(options: DataOptions = options) -> str:
-        return training_images.usable(dataset.scan(options)).fingerprint
+        return image_batches.usable(dataset.scan(options)).fingerprint
 
     assert fingerprint() == found.fingerprint
     assert fingerprint(dataclasses.replace(options, testing_percentage=20)) != found.fingerprint
@@ -88,7 +89,7 @@ def test_image_that_goes_while_training_is_named(found: TrainingImages) -> None:
     items = found.of(Split.TRAINING)
     items[0].path.unlink()
     with pytest.raises(WorkFailed) as caught:
-        list(training_images.in_order(items, SIZE, 10))
+        list(image_batches.in_order(items, SIZE, 10))
     assert str(caught.value) == (
         f"{items[0].path} cannot be read (No such file or directory), and could be read before. Run again."
     )

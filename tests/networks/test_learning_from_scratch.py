@@ -8,11 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from retraining import dataset, networks, sample_photos, training_images
-from retraining.dataset import Dataset
-from retraining.network_training import Recipe, Training
-from retraining.options import DataOptions, DistortionOptions
-from retraining.training_images import TrainingImages
+from retraining import sample_photos
+from retraining.data import dataset
+from retraining.data.dataset import Dataset
+from retraining.networks import construction, image_batches
+from retraining.networks.image_batches import TrainingImages
+from retraining.networks.trainer import Recipe, Training
+from retraining.settings.options import DataOptions, DistortionOptions
 
 pytestmark = pytest.mark.soak
 
@@ -46,7 +48,7 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> TrainingImages:
         (folder / "all" / kind).rename(folder / "two" / kind)
     # Some 330 test images: of 70, one more or less decided.
     options = DataOptions(folder / "two", testing_percentage=20, validation_percentage=5)
-    return training_images.usable(dataset.scan(options))
+    return image_batches.usable(dataset.scan(options))
 
 
 def final_accuracy(recipe: Recipe, images: TrainingImages, folder: Path) -> float:
@@ -56,12 +58,12 @@ def final_accuracy(recipe: Recipe, images: TrainingImages, folder: Path) -> floa
     return testing.accuracy
 
 
-@pytest.mark.parametrize("name", networks.NAMES)
+@pytest.mark.parametrize("name", construction.NAMES)
 def test_drawn_flowers_are_learnt_from_noise(name: str, drawn: TrainingImages, tmp_path: Path) -> None:
     assert final_accuracy(RECIPES[name], drawn, tmp_path) >= 0.9
 
 
-@pytest.mark.parametrize("name", networks.NAMES)
+@pytest.mark.parametrize("name", construction.NAMES)
 def test_random_labels_are_not_learnt(name: str, drawn: TrainingImages, tmp_path: Path) -> None:
     recipe = dataclasses.replace(RECIPES[name], epochs=RECIPES[name].epochs // 2)
     assert final_accuracy(recipe, with_random_labels(drawn), tmp_path) < 0.6  # 0.5 is chance

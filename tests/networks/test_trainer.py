@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from retraining import dataset, networks, training_images
-from retraining.dataset import Dataset
-from retraining.learning_curve import Epoch, LearningCurve
-from retraining.network_training import Recipe, Training
-from retraining.options import LEARNING_RATES, DataOptions
-from retraining.training_images import TrainingImages
+from retraining.data import dataset
+from retraining.data.dataset import Dataset
+from retraining.networks import construction, image_batches
+from retraining.networks.image_batches import TrainingImages
+from retraining.networks.trainer import Recipe, Training
+from retraining.settings.options import LEARNING_RATES, DataOptions
+from retraining.training.learning_curve import Epoch, LearningCurve
 from tests.conftest import write_colour_photos
 
 THIN = Recipe("alexnet", "adam", None, epochs=4, batch_size=16, image_size=67, width=0.05, seed=0)
@@ -26,7 +27,7 @@ class Killed(Exception):
 @pytest.fixture(scope="module")
 def colours(tmp_path_factory: pytest.TempPathFactory) -> TrainingImages:
     folder = write_colour_photos(tmp_path_factory.mktemp("colours"))
-    return training_images.usable(dataset.scan(DataOptions(folder)))
+    return image_batches.usable(dataset.scan(DataOptions(folder)))
 
 
 def trained(recipe: Recipe, images: TrainingImages, folder: Path) -> tuple[Any, LearningCurve]:
@@ -107,7 +108,7 @@ def test_training_that_is_over_is_only_read(colours: TrainingImages, tmp_path: P
 def test_file_holds_the_network_for_others_to_read(colours: TrainingImages, tmp_path: Path) -> None:
     training = Training(THIN, colours, tmp_path)
     training.run()
-    read = networks.read(training.path, name="alexnet")
+    read = construction.read(training.path, name="alexnet")
     np.testing.assert_array_equal(read.get_weights()[0], training.network.get_weights()[0])
 
 

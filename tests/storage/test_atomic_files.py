@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from retraining.errors import WorkFailed
-from retraining.files import replacing, write_bytes
+from retraining.storage.atomic_files import replacing, write_bytes
 
 
 def test_parent_folders_are_created(tmp_path: Path) -> None:

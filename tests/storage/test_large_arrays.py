@@ -6,16 +6,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from retraining import bottlenecks, dataset, matrix
-from retraining.bottleneck_cache import BottleneckCache
+from retraining.data import dataset
 from retraining.errors import WorkFailed
-from retraining.extractor import FeatureExtractor
-from retraining.options import DataOptions
-from tests.test_bottlenecks import by_path
+from retraining.features import bottlenecks
+from retraining.features.cache import BottleneckCache
+from retraining.features.extractor import FeatureExtractor
+from retraining.settings.options import DataOptions
+from retraining.storage import large_arrays
+from tests.features.test_bottlenecks import by_path
 
 
 def test_small_matrix_is_in_memory(tmp_path: Path) -> None:
-    small = matrix.allocate(1000, 20, tmp_path / "cache")
+    small = large_arrays.allocate(1000, 20, tmp_path / "cache")
     assert not isinstance(small, np.memmap)
     assert small.shape == (1000, 20)
     assert small.dtype == np.float32
@@ -25,8 +27,8 @@ def test_small_matrix_is_in_memory(tmp_path: Path) -> None:
 def test_matrix_beyond_its_share_of_memory_is_a_file_without_a_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(matrix, "memory", lambda: 100_000)
-    large = matrix.allocate(1000, 20, tmp_path / "cache")
+    monkeypatch.setattr(large_arrays, "memory", lambda: 100_000)
+    large = large_arrays.allocate(1000, 20, tmp_path / "cache")
     assert isinstance(large, np.memmap)
     assert list((tmp_path / "cache").iterdir()) == []
     large[:] = np.arange(20)
@@ -35,13 +37,13 @@ def test_matrix_beyond_its_share_of_memory_is_a_file_without_a_name(
 
 def test_memory_is_that_of_the_machine_or_its_container() -> None:
     physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    assert 1 << 28 < matrix.memory() <= physical
+    assert 1 << 28 < large_arrays.memory() <= physical
 
 
 def test_disk_without_room_for_the_matrix_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(matrix, "memory", lambda: 100_000)
+    monkeypatch.setattr(large_arrays, "memory", lambda: 100_000)
     with pytest.raises(WorkFailed) as caught:
-        matrix.allocate(1 << 40, 1000, tmp_path)
+        large_arrays.allocate(1 << 40, 1000, tmp_path)
     assert str(caught.value).startswith(
         f"the vectors of 1,099,511,627,776 images take 4096000.0 GiB, for which '{tmp_path}' has no room: "
     )
@@ -55,7 +57,7 @@ def test_vectors_are_the_same_from_a_matrix_in_a_file(
     (colour_photos / "yellow" / "a.jpg").write_bytes(b"")
     scanned = dataset.scan(DataOptions(colour_photos))
     in_memory = bottlenecks.compute(scanned, network, BottleneckCache(tmp_path / "a", network))
-    monkeypatch.setattr(matrix, "memory", lambda: 1000)
+    monkeypatch.setattr(large_arrays, "memory", lambda: 1000)
     mapped = bottlenecks.compute(scanned, network, BottleneckCache(tmp_path / "b", network))
     assert isinstance(mapped.training.vectors, np.memmap)
     assert by_path(mapped) == by_path(in_memory)

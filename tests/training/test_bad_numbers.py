@@ -11,11 +11,12 @@ import pytest
 from PIL import Image
 
 import retrain
-from retraining import classifier, compare
-from retraining.classifier import Report
+from retraining import compare
 from retraining.errors import WorkFailed
-from retraining.options import TrainingOptions
-from retraining.quiet_tensorflow import tf
+from retraining.graphs.quiet_tensorflow import tf
+from retraining.settings.options import TrainingOptions
+from retraining.training import softmax_layer
+from retraining.training.softmax_layer import Report
 from tests.conftest import MODULE_SIZE, Computed, write_colour_photos, write_photo
 from tests.test_retrain import words
 
@@ -44,14 +45,14 @@ def test_diverging_training_ends_at_its_step_with_the_reason_and_no_graph(
 def test_training_that_learns_is_not_taken_for_diverging(rate: float, computed: Computed) -> None:
     reports: list[Report] = []
     options = TrainingOptions(how_many_training_steps=500, learning_rate=rate)
-    classifier.train(computed.bottlenecks, options, on_report=reports.append)
+    softmax_layer.train(computed.bottlenecks, options, on_report=reports.append)
     assert reports[-1].training.accuracy > 0.9
 
 
 def test_divergence_is_noticed_at_the_last_step_too(computed: Computed) -> None:
     options = TrainingOptions(how_many_training_steps=1, learning_rate=1e6)
     with pytest.raises(WorkFailed, match=r"^training diverged at step 0: "):
-        classifier.train(computed.bottlenecks, options)
+        softmax_layer.train(computed.bottlenecks, options)
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +128,7 @@ def test_huge_features_diverge_in_our_words_and_not_in_numpys(
 
 
 def test_probabilities_stay_numbers_for_any_logits() -> None:
-    layer = classifier.SoftmaxLayer(np.array([[1e38, -1e38, 0]], np.float32), np.zeros(3, np.float32))
+    layer = softmax_layer.SoftmaxLayer(np.array([[1e38, -1e38, 0]], np.float32), np.zeros(3, np.float32))
     probabilities = layer.probabilities(np.array([[1.0], [-1.0], [0.0]], np.float32))
     np.testing.assert_allclose(
         probabilities, np.array([[1, 0, 0], [0, 1, 0], [1 / 3] * 3], np.float32), atol=1e-6

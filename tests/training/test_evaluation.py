@@ -4,11 +4,11 @@ from pathlib import Path
 
 import numpy as np
 
-from retraining import evaluation
-from retraining.classifier import SoftmaxLayer
-from retraining.evaluation import Misclassified
-from retraining.options import TrainingOptions
-from tests.test_classifier import sets
+from retraining.settings.options import TrainingOptions
+from retraining.training import evaluation
+from retraining.training.evaluation import Misclassified
+from retraining.training.softmax_layer import SoftmaxLayer
+from tests.training.test_softmax_layer import sets
 
 FIRST_THREE = SoftmaxLayer(np.eye(4, 3, dtype=np.float32), np.zeros(3, np.float32))
 ALWAYS_B = SoftmaxLayer(np.zeros((4, 3), np.float32), np.array([0, 1, 0], np.float32))

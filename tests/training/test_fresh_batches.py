@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 
 import retrain
-from retraining import classifier, distortions, images
-from retraining.extractor import FeatureExtractor
-from retraining.fresh_views import FreshViews
-from retraining.options import DistortionOptions, TrainingOptions
+from retraining.data import augmentation, images
+from retraining.features.extractor import FeatureExtractor
+from retraining.settings.options import DistortionOptions, TrainingOptions
+from retraining.training import softmax_layer
+from retraining.training.fresh_batches import FreshViews
 from tests.conftest import Computed
-from tests.test_bottlenecks import Counting
+from tests.features.test_bottlenecks import Counting
 from tests.test_retrain import final_accuracy, kept, words
 
 FLIPPED = DistortionOptions(flip_left_right=True, random_crop=20, random_brightness=30, distorted_views=0)
@@ -21,7 +22,7 @@ TRAINING = TrainingOptions(how_many_training_steps=7, train_batch_size=25, seed=
 
 def batches(
     computed: Computed, network: FeatureExtractor, training: TrainingOptions = TRAINING
-) -> list[classifier.Batch]:
+) -> list[softmax_layer.Batch]:
     views = FreshViews(computed.bottlenecks.training, network, options=FLIPPED, settings=training)
     return list(views.batches())
 
@@ -38,7 +39,7 @@ def test_each_step_has_its_batch_of_views_that_no_other_step_has(
 def test_views_are_those_of_the_images_they_are_labelled_with(
     computed: Computed, network: FeatureExtractor
 ) -> None:
-    layer = classifier.train(computed.bottlenecks, TrainingOptions(how_many_training_steps=500))
+    layer = softmax_layer.train(computed.bottlenecks, TrainingOptions(how_many_training_steps=500))
     for batch in batches(computed, network):
         assert (layer.log_probabilities(batch.vectors).argmax(axis=1) == batch.labels).all()
 
@@ -94,8 +95,8 @@ def test_views_are_drawn_as_the_kept_ones_are(computed: Computed, network: Featu
     one = dataclasses.replace(TRAINING, train_batch_size=-1, how_many_training_steps=1)
     (batch,) = batches(computed, network, one)
     path = computed.bottlenecks.training.paths[5]
-    image = images.upright(path.read_bytes(), distortions.least_size(network.image_size, FLIPPED))
-    view = distortions.draw(image, network.image_size, FLIPPED, np.random.default_rng([3, 0, 5]))
+    image = images.upright(path.read_bytes(), augmentation.least_size(network.image_size, FLIPPED))
+    view = augmentation.draw(image, network.image_size, FLIPPED, np.random.default_rng([3, 0, 5]))
     np.testing.assert_array_equal(batch.vectors[5], network.extract(view[np.newaxis])[0])
 
 

@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from retraining import classifier
-from retraining.bottlenecks import Bottlenecks, BottleneckSet
-from retraining.classifier import Batch, Report, Sampler, SoftmaxLayer
-from retraining.dataset import Dataset
-from retraining.options import TrainingOptions
-from retraining.quiet_tensorflow import tf
+from retraining.data.dataset import Dataset
+from retraining.features.bottlenecks import Bottlenecks, BottleneckSet
+from retraining.graphs.quiet_tensorflow import tf
+from retraining.settings.options import TrainingOptions
+from retraining.training import softmax_layer
+from retraining.training.softmax_layer import Batch, Report, Sampler, SoftmaxLayer
 
 
 def image_set(labels: list[int], features: int = 4, seed: int = 0) -> BottleneckSet:
@@ -42,9 +42,9 @@ def options(**changes: float) -> TrainingOptions:
 
 
 def test_what_can_be_learnt_is_learnt() -> None:
-    layer = classifier.train(LEARNABLE, options())
+    layer = softmax_layer.train(LEARNABLE, options())
     testing = LEARNABLE.testing
-    assert classifier.measure(layer, Batch(testing.vectors, testing.labels)).accuracy == 1
+    assert softmax_layer.measure(layer, Batch(testing.vectors, testing.labels)).accuracy == 1
     assert layer.weights.dtype == layer.biases.dtype == np.float32
 
 
@@ -53,9 +53,9 @@ def test_random_labels_are_not_learnt() -> None:
     shuffled = dataclasses.replace(
         LEARNABLE, training=dataclasses.replace(LEARNABLE.training, labels=rng.integers(0, 3, 60))
     )
-    layer = classifier.train(shuffled, options())
+    layer = softmax_layer.train(shuffled, options())
     testing = LEARNABLE.testing
-    assert classifier.measure(layer, Batch(testing.vectors, testing.labels)).accuracy < 0.8
+    assert softmax_layer.measure(layer, Batch(testing.vectors, testing.labels)).accuracy < 0.8
 
 
 def test_a_step_is_tensorflows_gradient_descent() -> None:
@@ -67,9 +67,9 @@ def test_a_step_is_tensorflows_gradient_descent() -> None:
         logits = tf.matmul(batch.vectors, weights) + biases
         loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(batch.labels, logits))
     gradients = tape.gradient(loss, [weights, biases])
-    assert classifier.measure(layer, batch).cross_entropy == pytest.approx(float(loss), rel=1e-5)
+    assert softmax_layer.measure(layer, batch).cross_entropy == pytest.approx(float(loss), rel=1e-5)
     expected = [weights - 0.5 * gradients[0], biases - 0.5 * gradients[1]]
-    classifier.descend(layer, batch, 0.5)
+    softmax_layer.descend(layer, batch, 0.5)
     np.testing.assert_allclose(layer.weights, expected[0], rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(layer.biases, expected[1], rtol=1e-4, atol=1e-6)
 
@@ -97,7 +97,7 @@ def test_classes_without_images_in_a_set_are_not_drawn() -> None:
 def test_minus_one_takes_every_image_once() -> None:
     assert sorted(Sampler(LEARNABLE.training, np.random.default_rng(0)).draw(-1)) == list(range(60))
     reports: list[Report] = []
-    classifier.train(
+    softmax_layer.train(
         LEARNABLE, options(train_batch_size=-1, validation_batch_size=-1), on_report=reports.append
     )
     assert reports[0].training.count == 60
@@ -107,7 +107,7 @@ def test_minus_one_takes_every_image_once() -> None:
 
 def test_reports_come_every_interval_and_after_the_last_step() -> None:
     steps: list[int] = []
-    classifier.train(
+    softmax_layer.train(
         LEARNABLE,
         options(how_many_training_steps=25, eval_step_interval=10),
         on_report=lambda report: steps.append(report.step),
@@ -117,13 +117,13 @@ def test_reports_come_every_interval_and_after_the_last_step() -> None:
 
 def test_set_without_validation_images_has_no_validation() -> None:
     reports: list[Report] = []
-    classifier.train(sets([0, 1, 2], [], []), options(), on_report=reports.append)
+    softmax_layer.train(sets([0, 1, 2], [], []), options(), on_report=reports.append)
     assert {report.validation for report in reports} == {None}
 
 
 def test_same_seed_gives_the_same_layer_whatever_is_reported() -> None:
-    silent = classifier.train(LEARNABLE, options())
-    reported = classifier.train(LEARNABLE, options(eval_step_interval=1), on_report=list[Report]().append)
+    silent = softmax_layer.train(LEARNABLE, options())
+    reported = softmax_layer.train(LEARNABLE, options(eval_step_interval=1), on_report=list[Report]().append)
     np.testing.assert_array_equal(silent.weights, reported.weights)
-    another = classifier.train(LEARNABLE, options(seed=1))
+    another = softmax_layer.train(LEARNABLE, options(seed=1))
     assert not np.array_equal(silent.weights, another.weights)

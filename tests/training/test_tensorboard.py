@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from retraining.classifier import Metrics, Report, SoftmaxLayer
 from retraining.errors import WorkFailed
-from retraining.extractor import FeatureExtractor
-from retraining.quiet_tensorflow import tf
-from retraining.summaries import SummaryWriter
+from retraining.features.extractor import FeatureExtractor
+from retraining.graphs.quiet_tensorflow import tf
+from retraining.training.softmax_layer import Metrics, Report, SoftmaxLayer
+from retraining.training.tensorboard import SummaryWriter
 from tests.conftest import MODULE_FEATURES
 
 

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from retraining import canvas, images
-from retraining.canvas import View
-from retraining.images import ImageSize
+from retraining.data import images
+from retraining.data.images import ImageSize
+from retraining.visualization import canvas
+from retraining.visualization.canvas import View
 
 WHOLE, NETWORK = ImageSize(50, 70), ImageSize(32, 24)
 

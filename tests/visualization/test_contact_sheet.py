@@ -6,8 +6,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from retraining import contact_sheet
-from retraining.contact_sheet import GAP, LARGEST, MARGIN, PAGE_WIDTH, SMALLEST, Picture, grey, page
+from retraining.visualization import contact_sheet
+from retraining.visualization.contact_sheet import (
+    GAP,
+    LARGEST,
+    MARGIN,
+    PAGE_WIDTH,
+    SMALLEST,
+    Picture,
+    grey,
+    page,
+)
 
 
 def pictures(count: int, size: int, caption: str = "") -> list[Picture]:

@@ -5,12 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from retraining import feature_maps, inspected_network, networks
+from retraining import feature_maps
+from retraining.data.images import ImageSize
 from retraining.errors import BadRequest
-from retraining.images import ImageSize
-from retraining.inspected_network import InspectedNetwork
-from retraining.options import parse_feature_maps
-from retraining.quiet_tensorflow import tf
+from retraining.graphs.quiet_tensorflow import tf
+from retraining.networks import construction
+from retraining.settings.options import parse_feature_maps
+from retraining.visualization import inspected_network
+from retraining.visualization.inspected_network import InspectedNetwork
 from tests.conftest import save_tf1_hub
 
 SIZE = 32
@@ -139,7 +141,7 @@ def test_network_that_compare_trained_is_read_with_its_weights_and_size(alexnet_
     assert network.image_size == ImageSize(67, 67)
     pixels = np.random.default_rng(0).random((67, 67, 3), np.float32)
     (scores,) = network.values([network.graph.output_name], pixels)
-    expected = networks.read(alexnet_weights)(pixels[np.newaxis]).numpy()[0]
+    expected = construction.read(alexnet_weights)(pixels[np.newaxis]).numpy()[0]
     np.testing.assert_allclose(scores, expected, atol=1e-6)
 
 

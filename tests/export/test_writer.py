@@ -6,24 +6,26 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from retraining import classifier, export, images
-from retraining.classifier import SoftmaxLayer
+from retraining.data import images
 from retraining.errors import BadRequest, WorkFailed
-from retraining.extractor import FeatureExtractor
-from retraining.frozen_graph import FrozenGraph
-from retraining.options import OutputOptions, TrainingOptions
-from retraining.quiet_tensorflow import tf
+from retraining.export import writer
+from retraining.features.extractor import FeatureExtractor
+from retraining.graphs.frozen_graph import FrozenGraph
+from retraining.graphs.quiet_tensorflow import tf
+from retraining.settings.options import OutputOptions, TrainingOptions
+from retraining.training import softmax_layer
+from retraining.training.softmax_layer import SoftmaxLayer
 from tests.conftest import Computed
 
 
 @pytest.fixture(scope="module")
 def layer(computed: Computed) -> SoftmaxLayer:
-    return classifier.train(computed.bottlenecks, TrainingOptions(how_many_training_steps=100))
+    return softmax_layer.train(computed.bottlenecks, TrainingOptions(how_many_training_steps=100))
 
 
 @pytest.fixture
 def graph(network: FeatureExtractor, layer: SoftmaxLayer) -> FrozenGraph:
-    return export.build(network, layer, "final_result")
+    return writer.build(network, layer, "final_result")
 
 
 @pytest.fixture
@@ -47,7 +49,7 @@ def pixels_of(computed: Computed, network: FeatureExtractor) -> np.ndarray:
 def test_graph_runs_in_a_plain_session_by_its_published_names(
     graph: FrozenGraph, layer: SoftmaxLayer, computed: Computed, network: FeatureExtractor, tmp_path: Path
 ) -> None:
-    export.write_graph(graph, tmp_path / "graph.pb")
+    writer.write_graph(graph, tmp_path / "graph.pb")
     graph_def = tf.compat.v1.GraphDef()
     graph_def.ParseFromString((tmp_path / "graph.pb").read_bytes())
     with tf.Graph().as_default() as plain, tf.compat.v1.Session() as session:
@@ -71,7 +73,7 @@ def test_graph_holds_no_functions_and_little_beside_module_and_layer(
 
 
 def test_final_tensor_name_is_the_softmax_op(network: FeatureExtractor, layer: SoftmaxLayer) -> None:
-    named = export.build(network, layer, "my.result")
+    named = writer.build(network, layer, "my.result")
     assert [node.op for node in named.graph_def.node if node.name == "my.result"] == ["Softmax"]
 
 
@@ -82,13 +84,13 @@ def test_all_outputs_are_written_and_can_be_used(
     network: FeatureExtractor,
     outputs: OutputOptions,
 ) -> None:
-    agreed = export.write_all(
+    agreed = writer.write_all(
         graph, outputs, layer=layer, bottlenecks=computed.bottlenecks, extractor=network
     )
     assert agreed == len(computed.bottlenecks.testing) > 3
-    assert export.read_labels(outputs.output_labels) == ("cyan", "magenta", "yellow")
+    assert writer.read_labels(outputs.output_labels) == ("cyan", "magenta", "yellow")
     assert outputs.output_labels.read_bytes() == b"cyan\nmagenta\nyellow\n"
-    assert export.read_graph(outputs.output_graph) == graph.graph_def
+    assert writer.read_graph(outputs.output_graph) == graph.graph_def
     checkpoint = tf.train.load_checkpoint(str(outputs.checkpoint_path))
     np.testing.assert_array_equal(checkpoint.get_tensor("weights/.ATTRIBUTES/VARIABLE_VALUE"), layer.weights)
     left = {path.name for path in outputs.output_graph.parent.iterdir()}
@@ -108,7 +110,7 @@ def test_saved_model_serves_image_to_prediction(
     layer: SoftmaxLayer,
     outputs: OutputOptions,
 ) -> None:
-    export.write_all(graph, outputs, layer=layer, bottlenecks=computed.bottlenecks, extractor=network)
+    writer.write_all(graph, outputs, layer=layer, bottlenecks=computed.bottlenecks, extractor=network)
     module = tf.saved_model.load(str(outputs.saved_model_dir))
     serve = module.signatures["serving_default"]
     assert list(serve.structured_input_signature[1]) == ["image"]
@@ -133,8 +135,8 @@ def test_graph_that_disagrees_with_the_classifier_is_not_left_as_if_good(
     path.write_bytes(b"the earlier good one")
     wrong = SoftmaxLayer(layer.weights[:, ::-1].copy(), layer.biases)
     with pytest.raises(WorkFailed) as caught:
-        export.write_all(
-            export.build(network, wrong, "final_result"),
+        writer.write_all(
+            writer.build(network, wrong, "final_result"),
             dataclasses.replace(outputs, output_graph=path),
             layer=layer,
             bottlenecks=computed.bottlenecks,
@@ -160,7 +162,7 @@ def test_image_edited_since_is_left_out_of_the_check(
 ) -> None:
     testing = computed.bottlenecks.testing
     edited = dataclasses.replace(testing, keys=(b"edited", *testing.keys[1:]))
-    agreed = export.write_all(
+    agreed = writer.write_all(
         graph,
         outputs,
         layer=layer,
@@ -173,24 +175,24 @@ def test_image_edited_since_is_left_out_of_the_check(
 def test_intermediate_graphs_and_checkpoint_are_stored_at_their_steps(
     network: FeatureExtractor, computed: Computed, outputs: OutputOptions
 ) -> None:
-    store = export.IntermediateGraphs(network, outputs)
-    classifier.train(computed.bottlenecks, TrainingOptions(how_many_training_steps=25), store=store)
+    store = writer.IntermediateGraphs(network, outputs)
+    softmax_layer.train(computed.bottlenecks, TrainingOptions(how_many_training_steps=25), store=store)
     folder = outputs.intermediate_output_graphs_dir
     assert {path.name for path in folder.iterdir()} == {"intermediate_10.pb", "intermediate_20.pb"}
-    early, late = (export.read_graph(folder / f"intermediate_{step}.pb") for step in (10, 20))
+    early, late = (writer.read_graph(folder / f"intermediate_{step}.pb") for step in (10, 20))
     assert early != late
     assert outputs.checkpoint_path.with_name("checkpoint.index").exists()
 
 
 def test_labels_survive_the_way_to_the_file_and_back(tmp_path: Path) -> None:
     labels = ("Zebra", " spaces ", "été", "猫", "\udce9 not utf-8", "carriage\rreturn")
-    (tmp_path / "labels.txt").write_bytes(export.encoded_labels(labels))
-    assert export.read_labels(tmp_path / "labels.txt") == labels
+    (tmp_path / "labels.txt").write_bytes(writer.encoded_labels(labels))
+    assert writer.read_labels(tmp_path / "labels.txt") == labels
 
 
 def test_labels_with_the_line_ends_of_windows_are_read(tmp_path: Path) -> None:
     (tmp_path / "labels.txt").write_bytes(b"daisy\r\nroses\r\n")
-    assert export.read_labels(tmp_path / "labels.txt") == ("daisy", "roses")
+    assert writer.read_labels(tmp_path / "labels.txt") == ("daisy", "roses")
 
 
 @pytest.mark.parametrize("content", [b"\xff\xff no graph", b""])
@@ -198,7 +200,7 @@ def test_file_that_is_no_graph_is_refused(content: bytes, tmp_path: Path) -> Non
     path = tmp_path / "graph.pb"
     path.write_bytes(content)
     with pytest.raises(BadRequest) as caught:
-        export.read_graph(path)
+        writer.read_graph(path)
     assert str(caught.value) == (
         f"'{path}' is not a frozen graph, or is cut short. Give the file that retrain.py wrote."
     )

@@ -11,16 +11,16 @@ from pathlib import Path
 
 import numpy as np
 
-from retraining import images
-from retraining.bottlenecks import Bottlenecks, BottleneckSet
-from retraining.classifier import SoftmaxLayer
+from retraining.data import images
 from retraining.errors import BadImage, BadRequest, WorkFailed
-from retraining.extractor import BATCH_SIZE, FeatureExtractor
-from retraining.files import reason, replacing, replacing_folder, scratch_folder, write_bytes
-from retraining.frozen_graph import FrozenGraph, GraphDef, forward, parse
-from retraining.options import OutputOptions
-from retraining.precision import FLOAT32
-from retraining.quiet_tensorflow import tf
+from retraining.features.bottlenecks import Bottlenecks, BottleneckSet
+from retraining.features.extractor import BATCH_SIZE, FeatureExtractor
+from retraining.graphs.frozen_graph import FrozenGraph, GraphDef, forward, parse
+from retraining.graphs.precision import FLOAT32
+from retraining.graphs.quiet_tensorflow import tf
+from retraining.settings.options import OutputOptions
+from retraining.storage.atomic_files import reason, replacing, replacing_folder, scratch_folder, write_bytes
+from retraining.training.softmax_layer import SoftmaxLayer
 
 INPUT_OP = "Placeholder"  # the name that existing label_image samples expect
 
