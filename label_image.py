@@ -10,47 +10,44 @@ from __future__ import annotations
 import logging
 import sys
 
-from retraining.cli import console
+from retraining.cli import console, logs, programs
 from retraining.data import dataset
 from retraining.errors import BadRequest, WorkFailed
-from retraining.settings.options import LabelImageOptions, parse_label_image
+from retraining.settings.label_image import LabelImageSettings
 
 log = logging.getLogger("retraining")
 
 
-def label_image(options: LabelImageOptions) -> None:
-    """Do all that the command line asks for."""
-    console.configure_logging("INFO")
-    for flag, path in (("--graph", options.graph), ("--labels", options.labels)):
-        if not path.is_file():
-            found = "is no file" if path.exists() else "does not exist"
-            raise BadRequest(f"{flag} '{path}' {found}. retrain.py writes graph and labels.")
-
-    files = dataset.image_files(options.image)
+def label_image(settings: LabelImageSettings) -> None:
+    """Run the command."""
+    logs.configure_logging("INFO")
+    files = dataset.image_files(settings.image)
     if not files:
-        raise BadRequest("--image names folders without any file. Name an image, or a folder with some.")
+        raise BadRequest("{image} names only folders without files. Name an image, or a folder of images.")
 
     # Only now, since TensorFlow takes seconds to import: a mistake above is answered at once.
-    from retraining.inference import image_classifier
+    from retraining.inference import graph_classifier
 
-    classifier = image_classifier.load(options)
+    classifier = graph_classifier.load(settings)
     failed = 0
-    for labelled in classifier.classify(files, best=options.num_top_predictions):
-        if labelled.reason:
+    for classified in classifier.classify(files, best=settings.num_top_predictions):
+        if classified.reason:
             failed += 1
-            log.warning("%s: %s.", labelled.path, labelled.reason)
+            log.warning("%s: %s.", classified.source, classified.reason)
             continue
         if len(files) > 1:
-            console.say(str(labelled.path))
-        for prediction in labelled.predictions:
-            console.say(f"{prediction.label} {prediction.score:.5f}")
+            logs.say(str(classified.source))
+        for prediction in classified.predictions:
+            logs.say(f"{prediction.label} {prediction.score:.5f}")
     if failed:
-        raise WorkFailed(f"{failed} of {len(files)} images could not be labelled, see above.")
+        raise WorkFailed(
+            "{failed} of {count} images could not be labelled, see above.", failed=failed, count=len(files)
+        )
 
 
 def main(argv: list[str] | None = None) -> int:
     """Return the exit status for the command-line words `argv` (default: those of this process)."""
-    return console.run(label_image, parse=parse_label_image, argv=argv, name="label_image")
+    return console.run(label_image, programs.LABEL_IMAGE, argv)
 
 
 if __name__ == "__main__":

@@ -18,9 +18,8 @@ from pathlib import Path
 
 from benchmarks import commands, memory, photographs
 from benchmarks.commands import Paths
-from retraining.cli import console
-from retraining.modules.catalogue import BUILTIN
-from retraining.settings.options import ModuleOptions
+from retraining.cli import console, logs
+from retraining.settings.module import BUILTIN, ModuleSettings
 
 REPEAT = 3
 MIN_IMAGES = 64  # one of the larger batches of the forward pass
@@ -60,7 +59,7 @@ def _measured(options: BenchOptions, scratch: Path) -> str:
     from retraining.features import bottlenecks, extractor
     from retraining.features.cache import BottleneckCache
 
-    network = extractor.load(ModuleOptions(options.tfhub_module))
+    network = extractor.load(ModuleSettings(options.tfhub_module))
     stage = bottleneck_stage.measure(images, network, repeat=options.repeat)
     vectors = bottlenecks.compute(images, network, BottleneckCache(paths.bottleneck_dir, network))
     steps = training.measure(vectors, network, repeat=options.repeat)
@@ -115,7 +114,7 @@ def _folder(text: str) -> Path:
 
 def _configure_logging() -> None:
     """Send what is being measured to standard error, and the program's own lines where it sends them."""
-    console.configure_logging("INFO")
+    logs.configure_logging("INFO")
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
     log.setLevel(logging.INFO)

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.rounds import rate
+from retraining.arrays import ImageSize, Pixels
 from retraining.data import images, prefetching
 from retraining.data.dataset import Dataset, LabelledImage
-from retraining.data.images import ImageSize, Pixels
 from retraining.features import bottlenecks
 from retraining.features.cache import BottleneckCache
 from retraining.features.extractor import BATCH_SIZE, FeatureExtractor

@@ -23,6 +23,7 @@ from benchmarks.rounds import Rounds
 from retraining.cli import console
 from retraining.data import images
 from retraining.features.extractor import BATCH_SIZE
+from retraining.progress import progress
 
 REPEAT = 5
 OTHER_BATCH_SIZES = (1, 8, 16, 64)
@@ -113,7 +114,7 @@ def _started(process: NetworkProcess, processes: contextlib.ExitStack) -> Callab
 def _print(what: str, alternatives: Alternatives, repeat: int) -> None:
     for measure in alternatives.values():
         measure()  # to warm up
-    turns: Iterator[int] = console.progress(range(repeat), total=repeat, task=what, unit="round")
+    turns: Iterator[int] = progress(range(repeat), total=repeat, task=what, unit="round")
     rounds = [{name: measure() for name, measure in alternatives.items()} for _ in turns]
     ours = next(iter(alternatives))
     for name in alternatives:

@@ -18,17 +18,20 @@ import numpy as np
 from benchmarks import commands
 from benchmarks.commands import Paths
 from benchmarks.rounds import Rounds, rate
+from retraining.arrays import Pixels
 from retraining.data import augmentation, dataset, images, prefetching
-from retraining.data.images import Pixels
 from retraining.features import bottlenecks, extractor
-from retraining.features.bottlenecks import BottleneckSet
+from retraining.features.bottleneck_sets import BottleneckSet
 from retraining.features.cache import BottleneckCache
 from retraining.features.extractor import BATCH_SIZE, FeatureExtractor
 from retraining.graphs import frozen_graph
-from retraining.settings.options import DataOptions, DistortionOptions, ModuleOptions, TrainingOptions
-from retraining.training.fresh_batches import FreshViews
+from retraining.settings.augmentation import AugmentationSettings
+from retraining.settings.data import DataSettings
+from retraining.settings.module import ModuleSettings
+from retraining.settings.training import TrainingSettings
+from retraining.training.fresh_batches import FreshBatches
 
-DISTORTIONS = DistortionOptions(
+DISTORTIONS = AugmentationSettings(
     True, random_crop=10, random_scale=10, random_brightness=10, distorted_views=0
 )
 FLAGS = ["--flip_left_right", "--random_crop=10", "--random_scale=10", "--random_brightness=10"]
@@ -52,7 +55,7 @@ class Round:
 
 def fresh_views(training: BottleneckSet, network: FeatureExtractor) -> list[Round]:
     """Return the rounds of fresh views of a training set."""
-    options = TrainingOptions(how_many_training_steps=STEPS)
+    options = TrainingSettings(how_many_training_steps=STEPS)
     draw = functools.partial(_draw, network=network)
     count = STEPS * options.train_batch_size
     paths = [training.paths[row % len(training)] for row in range(count)]
@@ -62,7 +65,7 @@ def fresh_views(training: BottleneckSet, network: FeatureExtractor) -> list[Roun
     network.extract(pixels[:BATCH_SIZE])  # its session: starting one is no part of a step
     rounds = []
     for _ in range(ROUNDS):
-        views = FreshViews(training, network, options=DISTORTIONS, settings=options)
+        views = FreshBatches(training, network, options=DISTORTIONS, settings=options)
         rounds.append(
             Round(
                 draw=rate(count, lambda: list(map(len, prefetching.ahead(paths, draw, lookahead=64)))),
@@ -105,9 +108,9 @@ def main() -> None:
             print(f"{what}: {seconds:.1f} s")
         if times:
             print(f"distorted against undistorted: {_times(times):.2f} times")
-        network = extractor.load(ModuleOptions(given.handle))
+        network = extractor.load(ModuleSettings(given.handle))
         cache = BottleneckCache(Path(scratch) / "cache", network)
-        scanned = dataset.scan(DataOptions(given.folder))
+        scanned = dataset.scan(DataSettings(given.folder))
         training = bottlenecks.compute(scanned, network, cache).training
         rounds = fresh_views(training, network)
     for name in ("draw", "forward", "fresh"):

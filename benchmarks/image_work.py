@@ -11,8 +11,8 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.rounds import rate
+from retraining.arrays import ImageSize, Pixels
 from retraining.data import prefetching
-from retraining.data.images import ImageSize, Pixels
 from retraining.graphs.quiet_tensorflow import tf
 
 SIZE = ImageSize(224, 224)  # that of most modules

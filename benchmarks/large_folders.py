@@ -15,8 +15,7 @@ from benchmarks import commands
 from benchmarks.commands import Paths
 from retraining import sample_photos
 from retraining.features import extractor
-from retraining.modules.catalogue import BUILTIN
-from retraining.settings.options import ModuleOptions
+from retraining.settings.module import BUILTIN, ModuleSettings
 
 COUNTS = (500, 5_000, 50_000)
 SOURCES = 10  # photographs of each kind
@@ -37,7 +36,7 @@ def write(folder: Path, count: int) -> None:
 
 def main(handle: str) -> None:
     """Measure and print a table."""
-    features = extractor.load(ModuleOptions(handle)).feature_size
+    features = extractor.load(ModuleSettings(handle)).feature_size
     print("| images | first run | per image | peak memory | of it, the matrix of vectors | second run |")
     print("|---|---|---|---|---|---|")
     for count in COUNTS:

@@ -20,11 +20,11 @@ from PIL import Image
 from benchmarks import photographs
 from benchmarks.rounds import Rounds, rate
 from retraining import sample_photos
+from retraining.arrays import ImageSize, Pixels, Vectors
 from retraining.data import images, prefetching
-from retraining.data.images import ImageSize, Pixels
 from retraining.features import extractor
-from retraining.features.extractor import BATCH_SIZE, FeatureExtractor, Vectors
-from retraining.settings.options import ModuleOptions
+from retraining.features.extractor import BATCH_SIZE, FeatureExtractor
+from retraining.settings.module import ModuleSettings
 
 COUNT = 32  # of each kind
 WIDTH, HEIGHT = 4000, 3000
@@ -90,7 +90,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("handle")
     given = parser.parse_args()
-    network = extractor.load(ModuleOptions(given.handle))
+    network = extractor.load(ModuleSettings(given.handle))
     found = photographs.usable(given.folder, at_least=COUNT).images
     chosen = found[:: len(found) // COUNT][:COUNT]
     report("enlarged photographs", [enlarged(Image.open(image.file)) for image in chosen], network)

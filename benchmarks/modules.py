@@ -29,7 +29,7 @@ from retraining.cli import console
 from retraining.data import dataset
 from retraining.data.dataset import Split
 from retraining.errors import WorkFailed
-from retraining.settings.options import DataOptions
+from retraining.settings.data import DataSettings
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,7 +78,7 @@ def retrained(handle: str, paths: Paths, *flags: str) -> Row:
 
 def _labelled_accuracy(paths: Paths) -> float:
     """Return the share of test photographs, in percent, that label_image.py labels right."""
-    scanned = dataset.scan(DataOptions(paths.image_dir))
+    scanned = dataset.scan(DataSettings(paths.image_dir))
     testing = [image for image in scanned.images if image.split is Split.TESTING]
     files = [image.path for image in testing]
     lines = _run([*paths.label_image(files), "--num_top_predictions=1"]).splitlines()

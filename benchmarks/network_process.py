@@ -13,14 +13,14 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.rounds import rate
-from retraining.data.images import Pixels
+from retraining.arrays import Pixels, Vectors
 from retraining.features import extractor
-from retraining.features.extractor import FeatureExtractor, Vectors
+from retraining.features.extractor import FeatureExtractor
 from retraining.graphs import frozen_graph
 from retraining.graphs.frozen_graph import Forward, FrozenGraph
 from retraining.graphs.quiet_tensorflow import tf
 from retraining.modules.hub_module import SIGNATURES
-from retraining.settings.options import ModuleOptions
+from retraining.settings.module import ModuleSettings
 
 # Ways to run a module.
 FROZEN = "frozen graph"
@@ -72,7 +72,7 @@ def _rate(folder: Path, way: str, batch_size: int) -> float:
 
 @functools.cache
 def _network(folder: Path) -> FeatureExtractor:
-    return extractor.load(ModuleOptions(str(folder)))
+    return extractor.load(ModuleSettings(str(folder)))
 
 
 @functools.cache

@@ -21,7 +21,7 @@ from benchmarks.commands import MAXRSS_UNIT
 from retraining.cli import console
 from retraining.errors import WorkFailed
 from retraining.settings import architectures
-from retraining.settings.options import LEARNING_RATES
+from retraining.settings.compare import LEARNING_RATES
 
 BATCH_SIZE = 8
 CLASSES = 1000

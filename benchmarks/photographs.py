@@ -7,11 +7,11 @@ import logging
 from pathlib import Path
 
 from retraining import sample_photos
+from retraining.arrays import ImageSize
 from retraining.data import dataset, images, prefetching
 from retraining.data.dataset import Dataset, LabelledImage
-from retraining.data.images import ImageSize
 from retraining.errors import BadImage, BadRequest
-from retraining.settings.options import DataOptions
+from retraining.settings.data import DataSettings
 
 SEED = 0
 
@@ -35,7 +35,7 @@ def usable(folder: Path, *, at_least: int) -> Dataset:
     Raises BadRequest if they are fewer than `at_least`.
     """
     log.info("reading the images of %s", folder)
-    found = dataset.scan(DataOptions(image_dir=folder))
+    found = dataset.scan(DataSettings(image_dir=folder))
     checked = prefetching.ahead(found.images, _is_usable, lookahead=_LOOKAHEAD)
     kept = tuple(image for image, good in zip(found.images, checked, strict=True) if good)
     if len(kept) < at_least:

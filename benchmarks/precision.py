@@ -21,15 +21,15 @@ import numpy as np
 from benchmarks import modules, photographs
 from benchmarks.commands import Paths
 from benchmarks.rounds import Rounds, rate
+from retraining.arrays import ImageSize, Pixels, Vectors
 from retraining.cli import console
 from retraining.data import images
-from retraining.data.images import ImageSize, Pixels
 from retraining.errors import BadRequest
 from retraining.features import extractor
-from retraining.features.extractor import BATCH_SIZE, FeatureExtractor, Vectors
+from retraining.features.extractor import BATCH_SIZE, FeatureExtractor
 from retraining.graphs import precision
-from retraining.graphs.precision import BFLOAT16, FLOAT32, PRECISIONS
-from retraining.settings.options import ModuleOptions
+from retraining.progress import progress
+from retraining.settings.module import BFLOAT16, FLOAT32, PRECISIONS, ModuleSettings
 
 REPEAT = 5
 BATCHES = 2  # in a round
@@ -79,11 +79,11 @@ def measure(options: PrecisionOptions) -> None:
 
 
 def _compared(handle: str, options: PrecisionOptions) -> Compared:
-    full, short = (extractor.load(ModuleOptions(handle, precision=name)) for name in (FLOAT32, BFLOAT16))
+    full, short = (extractor.load(ModuleSettings(handle, precision=name)) for name in (FLOAT32, BFLOAT16))
     batches = _batches(options.folder, full.image_size)
     cosine = _lowest_cosine(_vectors(full, batches), _vectors(short, batches))  # and both are warm
     rates: dict[str, list[float]] = {name: [] for name in PRECISIONS}
-    for _ in console.progress(range(options.repeat), total=options.repeat, task=handle, unit="round"):
+    for _ in progress(range(options.repeat), total=options.repeat, task=handle, unit="round"):
         rates[FLOAT32].append(_rate(full, batches))
         rates[BFLOAT16].append(_rate(short, batches))
     return Compared(Rounds.of(rates[FLOAT32]), Rounds.of(rates[BFLOAT16]), cosine)

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from retraining.data import dataset
-from retraining.settings.options import DataOptions
+from retraining.settings.data import DataSettings
 
 IMAGES = 50_000
 CLASSES = 5
@@ -46,7 +46,7 @@ def ratio(count: int) -> float:
         least, ours = [], []
         for _ in range(ROUNDS):
             least.append(_seconds(lambda: walk_and_hash(folder)))
-            ours.append(_seconds(lambda: dataset.scan(DataOptions(folder))))
+            ours.append(_seconds(lambda: dataset.scan(DataSettings(folder))))
     return min(ours) / min(least)
 
 

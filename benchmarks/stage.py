@@ -10,8 +10,7 @@ from pathlib import Path
 
 from benchmarks import bottleneck_stage, photographs, table
 from retraining.features import extractor
-from retraining.graphs.precision import FLOAT32, PRECISIONS
-from retraining.settings.options import ModuleOptions
+from retraining.settings.module import FLOAT32, PRECISIONS, ModuleSettings
 
 REPEAT = 5
 
@@ -25,7 +24,7 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=REPEAT)
     given = parser.parse_args()
     images = photographs.usable(given.folder, at_least=bottleneck_stage.LARGE_BATCH)
-    network = extractor.load(ModuleOptions(given.handle, precision=given.precision))
+    network = extractor.load(ModuleSettings(given.handle, precision=given.precision))
     rounds = bottleneck_stage.measure(images, network, repeat=given.repeat)
     print(f"{table.machine()}\n{len(images.images):,} images; module {network.name}; {network.precision}\n")
     print(table.markdown(table.stage_rows(rounds)))

@@ -12,11 +12,13 @@ from pathlib import Path
 from benchmarks.rounds import rate
 from retraining.cli import log_lines
 from retraining.export import writer
-from retraining.features.bottlenecks import Bottlenecks
+from retraining.features.bottleneck_sets import Bottlenecks
 from retraining.features.extractor import FeatureExtractor
-from retraining.settings.options import OutputOptions, TrainingOptions
-from retraining.training import softmax_layer
+from retraining.settings.output import OutputSettings
+from retraining.settings.training import TrainingSettings
+from retraining.training import trainer
 from retraining.training.tensorboard import SummaryWriter
+from retraining.training.trainer import TrainingStep
 
 log = logging.getLogger(__name__)
 
@@ -36,18 +38,18 @@ class Round:
 
 def measure(vectors: Bottlenecks, extractor: FeatureExtractor, *, repeat: int) -> tuple[Round, ...]:
     """Return `repeat` rounds of a default training."""
-    options = TrainingOptions()
-    softmax_layer.train(vectors, dataclasses.replace(options, how_many_training_steps=100))  # to warm up
+    options = TrainingSettings()
+    trainer.train(vectors, dataclasses.replace(options, how_many_training_steps=100))  # to warm up
     rounds = []
     for number in range(1, repeat + 1):
         log.info("training: round %d of %d", number, repeat)
         steps = options.how_many_training_steps
-        bare = rate(steps, lambda: softmax_layer.train(vectors, options))
+        bare = rate(steps, lambda: trainer.train(vectors, options))
         rounds.append(Round(bare, rate(steps, lambda: _train_reported(vectors, options, extractor))))
     return tuple(rounds)
 
 
-def _train_reported(vectors: Bottlenecks, options: TrainingOptions, extractor: FeatureExtractor) -> None:
+def _train_reported(vectors: Bottlenecks, options: TrainingSettings, extractor: FeatureExtractor) -> None:
     """Train as retrain.py does, its lines going nowhere."""
     with (
         tempfile.TemporaryDirectory(prefix="bench_") as folder,
@@ -56,9 +58,9 @@ def _train_reported(vectors: Bottlenecks, options: TrainingOptions, extractor: F
         SummaryWriter(Path(folder)) as tensorboard,
     ):
 
-        def report(state: softmax_layer.Report) -> None:
+        def report(state: TrainingStep) -> None:
             log_lines.report(state)
             tensorboard.add_report(state)
 
-        store = writer.IntermediateGraphs(extractor, OutputOptions())
-        softmax_layer.train(vectors, options, store=store, on_report=report)
+        store = writer.IntermediateGraphs(extractor, OutputSettings())
+        trainer.train(vectors, options, store=store, on_report=report)

@@ -5,15 +5,79 @@ A message reads: subject, rule, value received, remedy, in one line where it fit
 
 from __future__ import annotations
 
+import string
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+
+class Message:
+    """A sentence for a person: a template, and the values that go into it.
+
+    A field of the template without a value is the name of a setting. Its reader knows it by another name
+    on the command line (`--image_size`) than in Python (`image_size`), so it is filled in when the message
+    is shown. A value may be a message itself.
+    """
+
+    def __init__(self, template: str, /, **values: object) -> None:
+        self.template = template
+        self.values = values
+
+    def __str__(self) -> str:
+        return self.text()
+
+    def text(self, *, setting_name: Callable[[str], str] = str, show: Callable[[object], str] = str) -> str:
+        """Return the sentence, settings named by `setting_name`, values passed through `show`."""
+        return _Formatter(setting_name, show).vformat(self.template, (), self.values)
+
+
+def setting_named(name: str) -> Message:
+    """Return the name of a setting as a value of a message: shown as its reader knows it."""
+    return Message(f"{{{name}}}")
+
+
+class _Formatter(string.Formatter):
+    """str.format, for which a field without a value names a setting."""
+
+    def __init__(self, setting_name: Callable[[str], str], show: Callable[[object], str]) -> None:
+        self._setting_name = setting_name
+        self._show = show
+
+    def get_value(self, key: int | str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        if isinstance(key, str) and key not in kwargs:
+            return Message("{name}", name=self._setting_name(key))
+        return super().get_value(key, args, kwargs)
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        if isinstance(value, Message):
+            return value.text(setting_name=self._setting_name, show=self._show)
+        return self._show(format(value, format_spec) if format_spec else value)
+
 
 class UserError(Exception):
-    """Something the user can mend. `exit_status` is what the command then returns."""
+    """Something the user can fix. `exit_status` is what a command then returns.
+
+    `template` and `values` are those of a Message: the text that values hold is never taken for a template.
+    """
 
     exit_status = 1
 
+    def __init__(self, template: str, /, **values: object) -> None:
+        self.message = Message(template, **values)
+        super().__init__(template, values)
+
+    def __str__(self) -> str:
+        return str(self.message)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _made_again, (type(self), self.message.template, self.message.values)
+
+
+def _made_again(kind: type[UserError], template: str, values: dict[str, object]) -> UserError:
+    return kind(template, **values)
+
 
 class BadRequest(UserError):
-    """A flag, folder or handle that cannot be used as given; found before any work is done."""
+    """A setting, folder or handle that cannot be used as given; found before any work is done."""
 
     exit_status = 2
 
@@ -25,12 +89,8 @@ class WorkFailed(UserError):
 
 
 class BadModule(BadRequest):
-    """A feature-vector module that is missing, unreachable, damaged or of another kind."""
+    """A pretrained network that is missing, unreachable, damaged or of another kind."""
 
 
 class BadImage(WorkFailed):
-    """A file whose bytes are no usable image. `reason` leaves out the path."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
+    """A file or other source that is not a usable image. The message goes on after "it"."""

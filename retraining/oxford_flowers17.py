@@ -15,7 +15,9 @@ from pathlib import Path
 
 from retraining.cli import console
 from retraining.errors import BadRequest
-from retraining.settings.options import OxfordFlowersOptions, parse_oxford_flowers17
+from retraining.progress import progress
+from retraining.settings.options import parse_oxford_flowers17
+from retraining.settings.samples import OxfordFlowersSettings
 from retraining.storage import atomic_files
 
 # In the order of the photographs.
@@ -56,7 +58,7 @@ def write(source: Path, destination: Path) -> None:
     paths = _numbered(source)
     _check_destination(source, destination)
     numbered = enumerate(paths, start=1)
-    for number, path in console.progress(numbered, total=COUNT, task="Sorting", unit="photo"):
+    for number, path in progress(numbered, total=COUNT, task="Sorting", unit="photo"):
         _place(path, destination / class_of(number) / path.name)
 
 
@@ -98,7 +100,7 @@ def _place(path: Path, target: Path) -> None:
             shutil.copyfile(path, beside)
 
 
-def oxford_flowers17(options: OxfordFlowersOptions) -> None:
+def oxford_flowers17(options: OxfordFlowersSettings) -> None:
     """Do all that the command line asks for."""
     write(options.source, options.destination)
     print(f"{COUNT} photographs in {len(CLASSES)} folders below {options.destination}, {PER_CLASS} in each")

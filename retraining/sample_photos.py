@@ -24,7 +24,9 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFilter
 
 from retraining.cli import console
-from retraining.settings.options import SamplePhotosOptions, parse_sample_photos
+from retraining.progress import progress
+from retraining.settings.options import parse_sample_photos
+from retraining.settings.samples import SamplePhotosSettings
 from retraining.storage import atomic_files
 
 Points: TypeAlias = npt.NDArray[np.complex128]
@@ -520,7 +522,7 @@ def write(folder: Path, *, per_class: int, seed: int) -> None:
     Files of the same name are replaced, others are left alone. Raises WorkFailed.
     """
     numbers = [(kind, index) for kind in range(len(KINDS)) for index in range(1, per_class + 1)]
-    for kind, index in console.progress(numbers, total=len(numbers), task="Drawing", unit="photo"):
+    for kind, index in progress(numbers, total=len(numbers), task="Drawing", unit="photo"):
         # A generator of its own: a larger per_class must not change the photographs before.
         rng = np.random.default_rng([seed, kind, index])
         suffix = ".png" if index % PNG_EVERY == 0 else ".jpg"
@@ -537,7 +539,7 @@ def _encoded(photograph: Image.Image, suffix: str, rng: np.random.Generator) -> 
     return content.getvalue()
 
 
-def sample_photos(options: SamplePhotosOptions) -> None:
+def sample_photos(options: SamplePhotosSettings) -> None:
     """Do all that the command line asks for."""
     write(options.folder, per_class=options.per_class, seed=options.seed)
     total = options.per_class * len(KINDS)

@@ -18,11 +18,12 @@ from PIL import Image
 from retraining import compare
 from retraining.data import dataset
 from retraining.features import bottlenecks, extractor
-from retraining.features.bottlenecks import Bottlenecks
+from retraining.features.bottleneck_sets import Bottlenecks
 from retraining.features.cache import BottleneckCache
 from retraining.features.extractor import FeatureExtractor
 from retraining.graphs.quiet_tensorflow import tf
-from retraining.settings.options import DataOptions, ModuleOptions
+from retraining.settings.data import DataSettings
+from retraining.settings.module import ModuleSettings
 
 PROJECT = Path(__file__).parent.parent
 
@@ -132,7 +133,7 @@ def save_tf1_hub(session: tf.compat.v1.Session, folder: Path, images: tf.Tensor,
 
 @pytest.fixture(scope="session")
 def network(tf2_module: Path) -> FeatureExtractor:
-    return extractor.load(ModuleOptions(str(tf2_module)))
+    return extractor.load(ModuleSettings(str(tf2_module)))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -147,7 +148,7 @@ class Computed:
 def computed(network: FeatureExtractor, tmp_path_factory: pytest.TempPathFactory) -> Computed:
     folder = write_colour_photos(tmp_path_factory.mktemp("computed") / "photos")
     cache = BottleneckCache(tmp_path_factory.mktemp("cache"), network)
-    return Computed(folder, bottlenecks.compute(dataset.scan(DataOptions(folder)), network, cache))
+    return Computed(folder, bottlenecks.compute(dataset.scan(DataSettings(folder)), network, cache))
 
 
 @pytest.fixture

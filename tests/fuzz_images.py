@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
+from retraining.arrays import ImageSize
 from retraining.data import images
-from retraining.data.images import ImageSize
 from retraining.errors import BadImage
 from tests import image_files
 

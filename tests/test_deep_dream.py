@@ -8,14 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from retraining.settings.options import parse_deep_dream
 
 import label_image
 import retrain
 from retraining import deep_dream
-from retraining.data.images import ImageSize
+from retraining.arrays import ImageSize
 from retraining.errors import BadRequest
 from retraining.graphs.quiet_tensorflow import tf
-from retraining.settings.options import DreamOptions, parse_deep_dream
+from retraining.settings.deep_dream import DreamSettings
 from retraining.visualization import ascent
 from retraining.visualization.ascent import OF_CLASSES, OF_LAYERS
 from tests.conftest import COLOURS, PROJECT, write_photo
@@ -221,11 +222,11 @@ def test_first_octave_of_layers_covers_the_network_and_that_of_classes_begins_be
     network, photograph, options = (
         ImageSize(100, 100),
         ImageSize(200, 400),
-        DreamOptions(octaves=3, octave_scale=2),
+        DreamSettings(octaves=3, octave_scale=2),
     )
-    last = ascent.last_size(network, photograph, manner=OF_LAYERS, options=options)
+    last = ascent.last_size(network, photograph, style=OF_LAYERS, options=options)
     assert ascent.octaves(last, options) == [ImageSize(100, 200), ImageSize(200, 400), ImageSize(400, 800)]
-    last = ascent.last_size(network, network, manner=OF_CLASSES, options=options)
+    last = ascent.last_size(network, network, style=OF_CLASSES, options=options)
     assert ascent.octaves(last, options)[0] == ImageSize(65, 65)
 
 

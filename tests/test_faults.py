@@ -19,13 +19,14 @@ import pytest
 import retrain
 from retraining.data import dataset
 from retraining.errors import WorkFailed
-from retraining.export import writer
+from retraining.export import checkpoint
 from retraining.features import bottlenecks
-from retraining.features.bottlenecks import Bottlenecks
+from retraining.features.bottleneck_sets import Bottlenecks
 from retraining.features.cache import SHARD_SIZE, BottleneckCache
 from retraining.features.extractor import FeatureExtractor
-from retraining.settings.options import DataOptions
-from retraining.storage import atomic_files
+from retraining.graphs import graph_file
+from retraining.settings.data import DataSettings
+from retraining.storage import atomic_files, labels_file
 from retraining.training import tensorboard
 from retraining.training.softmax_layer import SoftmaxLayer
 from tests.conftest import MODULE_FEATURES, PROJECT, write_colour_photos
@@ -124,7 +125,7 @@ def test_kill_costs_at_most_one_shard(
     tmp_path: Path, network: FeatureExtractor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     photos = write_colour_photos(tmp_path / "photos", per_class=200)
-    scanned = dataset.scan(DataOptions(photos))
+    scanned = dataset.scan(DataSettings(photos))
     for limit in range(0, 600, 97):
         counting = Counting(monkeypatch)
         killed_after(limit, scanned, network, tmp_path / str(limit), monkeypatch)
@@ -260,11 +261,11 @@ def test_full_disk_is_an_error_that_names_the_file_and_leaves_earlier_results_wh
 
 def test_full_disk_leaves_an_earlier_checkpoint_and_labels_whole(tmp_path: Path) -> None:
     layer = SoftmaxLayer(np.zeros((100, 3), np.float32), np.zeros(3, np.float32))
-    writer.write_checkpoint(layer, tmp_path / "checkpoint")
+    checkpoint.write(layer, tmp_path / "checkpoint")
     atomic_files.write_bytes(tmp_path / "labels.txt", b"a\nb\n")
     before = {path: path.read_bytes() for path in tmp_path.iterdir()}
     with full_disk(500), pytest.raises(WorkFailed) as checkpoint:
-        writer.write_checkpoint(layer, tmp_path / "checkpoint")
+        checkpoint.write(layer, tmp_path / "checkpoint")
     with full_disk(5), pytest.raises(WorkFailed) as labels:
         atomic_files.write_bytes(tmp_path / "labels.txt", b"daisy\nrose\n")
     assert str(checkpoint.value) == (
@@ -420,8 +421,8 @@ def test_runs_at_once_into_the_same_outputs_leave_one_whole_result(
     flags = command(colour_photos, tmp_path, tf2_module)
     runs = [subprocess.Popen(flags, cwd=PROJECT, stdout=subprocess.DEVNULL) for _ in range(2)]
     assert [process.wait() for process in runs] == [0, 0]
-    assert writer.read_graph(tmp_path / "graph.pb").node
-    assert writer.read_labels(tmp_path / "labels.txt") == ("cyan", "magenta", "yellow")
+    assert graph_file.read(tmp_path / "graph.pb").node
+    assert labels_file.read(tmp_path / "labels.txt") == ("cyan", "magenta", "yellow")
 
 
 def test_clock_set_back_neither_spoils_the_cache_nor_the_curves(
@@ -433,7 +434,7 @@ def test_clock_set_back_neither_spoils_the_cache_nor_the_curves(
 ) -> None:
     def compute() -> Bottlenecks:
         cache = BottleneckCache(tmp_path / "cache", network)
-        return bottlenecks.compute(dataset.scan(DataOptions(colour_photos)), network, cache)
+        return bottlenecks.compute(dataset.scan(DataSettings(colour_photos)), network, cache)
 
     compute()
     with tensorboard.SummaryWriter(tmp_path / "logs") as writer:

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from retraining import feature_maps
-from retraining.settings.options import NetworkOptions
+from retraining.settings.network import NetworkSettings
 from retraining.visualization import inspected_network
 from retraining.visualization.inspected_network import Layer
 from tests.conftest import COLOURS, write_photo
@@ -42,7 +42,7 @@ def show(graph: Path, photo: Path, out: Path, *words: str) -> int:
 @pytest.mark.soak
 def test_inception_v3_at_224_gives_the_maps_of_the_article() -> None:
     network = inspected_network.load(
-        NetworkOptions(tfhub_module="keras:InceptionV3?weights=random", image_size=224)
+        NetworkSettings(tfhub_module="keras:InceptionV3?weights=random", image_size=224)
     )
     chosen = feature_maps.chosen(network, "")
     assert sizes(chosen) == [111, 54, 25, 12, 5]

@@ -4,16 +4,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from retraining.settings.options import parse_label_image
 
 import label_image
+from retraining.arrays import ImageSize
 from retraining.data import images
-from retraining.data.images import ImageSize
-from retraining.export import writer
+from retraining.export import classifier_graph, writer
 from retraining.features.extractor import FeatureExtractor
 from retraining.graphs.quiet_tensorflow import tf
-from retraining.inference import image_classifier
-from retraining.settings.options import TrainingOptions, parse_label_image
-from retraining.training import softmax_layer
+from retraining.inference import graph_classifier
+from retraining.settings.training import TrainingSettings
+from retraining.storage import labels_file
+from retraining.training import trainer
 from tests.conftest import COLOURS, Computed, write_photo
 
 
@@ -21,9 +23,9 @@ from tests.conftest import COLOURS, Computed, write_photo
 def exported(computed: Computed, network: FeatureExtractor, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with graph.pb and labels.txt of a network that knows the three colours."""
     folder = tmp_path_factory.mktemp("exported")
-    layer = softmax_layer.train(computed.bottlenecks, TrainingOptions(how_many_training_steps=300))
-    writer.write_graph(writer.build(network, layer, "final_result"), folder / "graph.pb")
-    (folder / "labels.txt").write_bytes(writer.encoded_labels(computed.bottlenecks.dataset.labels))
+    layer = trainer.train(computed.bottlenecks, TrainingSettings(how_many_training_steps=300))
+    writer.write_graph(classifier_graph.build(network, layer, "final_result"), folder / "graph.pb")
+    (folder / "labels.txt").write_bytes(labels_file.encode(computed.bottlenecks.dataset.labels))
     return folder
 
 
@@ -64,11 +66,11 @@ def test_one_image_prints_label_and_score_best_first(
 
 
 def test_scores_are_those_of_training(exported: Path, computed: Computed) -> None:
-    layer = softmax_layer.train(computed.bottlenecks, TrainingOptions(how_many_training_steps=300))
+    layer = trainer.train(computed.bottlenecks, TrainingSettings(how_many_training_steps=300))
     path = computed.bottlenecks.testing.paths[0]
     words = ["--graph", exported / "graph.pb", "--labels", exported / "labels.txt", "--image", path]
     options = parse_label_image([str(word) for word in words])
-    (labelled,) = image_classifier.load(options).classify([path], best=3)
+    (labelled,) = graph_classifier.load(options).classify([path], best=3)
     expected = layer.probabilities(computed.bottlenecks.testing.vectors[:1])[0]
     scores = {prediction.label: prediction.score for prediction in labelled.predictions}
     for name, probability in zip(computed.bottlenecks.dataset.labels, expected, strict=True):

@@ -14,16 +14,17 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from retraining.settings.options import parse_label_image, parse_retrain
 
-from retraining.cli.console import shown
 from retraining.data import dataset, images
 from retraining.data.dataset import Split, split_of
 from retraining.errors import BadRequest
-from retraining.export import writer
 from retraining.features import bottlenecks
 from retraining.features.cache import BottleneckCache
 from retraining.features.extractor import FeatureExtractor
-from retraining.settings.options import DataOptions, parse_label_image, parse_retrain
+from retraining.printable import printable
+from retraining.settings.data import DataSettings
+from retraining.storage import labels_file
 from tests.cli.test_bad_settings import LABEL_IMAGE_REFUSED, REFUSED
 from tests.conftest import write_photo
 from tests.data.test_dataset import touch
@@ -82,7 +83,7 @@ def scanned(root: Path, folders: dict[str, list[str]]) -> dict[str, Split]:
     for folder, files in folders.items():
         touch(root / folder, *files)
     with contextlib.suppress(BadRequest):  # a class without a training image is complained of, rightly
-        return {Path(image.file).name: image.split for image in dataset.scan(DataOptions(root)).images}
+        return {Path(image.file).name: image.split for image in dataset.scan(DataSettings(root)).images}
     walk = [path for path in root.rglob("*") if path.is_file()]
     return {path.name: split_of(path.name, validation_percentage=10, testing_percentage=10) for path in walk}
 
@@ -148,7 +149,7 @@ class Edits:
             shard.write_bytes(content[: len(content) - (seed % 3) * 7])
 
     def vectors(self, cache_dir: Path) -> dict[str, bytes]:
-        scanned = dataset.scan(DataOptions(self.photos, testing_percentage=0, validation_percentage=0))
+        scanned = dataset.scan(DataSettings(self.photos, testing_percentage=0, validation_percentage=0))
         return by_path(bottlenecks.compute(scanned, self.network, BottleneckCache(cache_dir, self.network)))
 
 
@@ -206,7 +207,7 @@ def test_any_words_are_options_or_one_refusal(argv: list[str]) -> None:
         try:
             parse(argv)
         except BadRequest as refusal:
-            assert shown(refusal)
+            assert printable(refusal)
         except SystemExit as answered:  # --help
             assert answered.code == 0
 
@@ -220,15 +221,15 @@ bytes_of_a_name = st.binary(min_size=1, max_size=40).filter(lambda name: not {0,
 def test_any_labels_come_back_from_their_file(written: list[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "labels.txt"
-        path.write_bytes(writer.encoded_labels(tuple(written)))
+        path.write_bytes(labels_file.encode(tuple(written)))
         assert path.read_bytes().count(b"\n") == len(written)
-        assert writer.read_labels(path) == tuple(written)
+        assert labels_file.read(path) == tuple(written)
 
 
 @many
 @given(st.text())
 def test_any_text_is_shown_on_one_line_without_control_characters(text: str) -> None:
-    line = shown(text)
+    line = printable(text)
     assert re.search("[\x00-\x1f\x7f-\x9f\ud800-\udfff]", line) is None
-    assert shown(line) == line
+    assert printable(line) == line
     line.encode("utf-8")

@@ -9,22 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-import retrain
 from retraining.settings.flags import flag_name, shown_value
 from retraining.settings.options import (
-    ComparisonOptions,
-    DataOptions,
-    DistortionOptions,
-    DreamOptions,
-    LabelImageOptions,
-    MapsOptions,
-    ModuleOptions,
-    NetworkOptions,
-    OutputOptions,
-    OxfordFlowersOptions,
-    SamplePhotosOptions,
-    TrainingOptions,
     parse_compare,
     parse_deep_dream,
     parse_feature_maps,
@@ -33,6 +19,19 @@ from retraining.settings.options import (
     parse_retrain,
     parse_sample_photos,
 )
+
+import retrain
+from retraining.settings.augmentation import AugmentationSettings
+from retraining.settings.compare import ComparisonSettings
+from retraining.settings.data import DataSettings
+from retraining.settings.deep_dream import DreamSettings
+from retraining.settings.feature_maps import MapsSettings
+from retraining.settings.label_image import LabelImageSettings
+from retraining.settings.module import ModuleSettings
+from retraining.settings.network import NetworkSettings
+from retraining.settings.output import OutputSettings
+from retraining.settings.samples import OxfordFlowersSettings, SamplePhotosSettings
+from retraining.settings.training import TrainingSettings
 from tests.conftest import PROJECT, write_photo
 from tests.test_retrain import words
 
@@ -62,13 +61,13 @@ def commands(program: str) -> list[list[str]]:
 @pytest.mark.parametrize(
     "groups",
     [
-        (DataOptions, ModuleOptions, DistortionOptions, TrainingOptions, OutputOptions),
-        (LabelImageOptions,),
-        (DataOptions, ComparisonOptions, DistortionOptions),
-        (OxfordFlowersOptions,),
-        (NetworkOptions, MapsOptions),
-        (NetworkOptions, DreamOptions),
-        (SamplePhotosOptions,),
+        (DataSettings, ModuleSettings, AugmentationSettings, TrainingSettings, OutputSettings),
+        (LabelImageSettings,),
+        (DataSettings, ComparisonSettings, AugmentationSettings),
+        (OxfordFlowersSettings,),
+        (NetworkSettings, MapsSettings),
+        (NetworkSettings, DreamSettings),
+        (SamplePhotosSettings,),
     ],
 )
 def test_every_flag_is_in_the_readme_with_its_default_and_meaning(groups: tuple[type[Any], ...]) -> None:

@@ -13,9 +13,10 @@ import pytest
 
 import label_image
 import retrain
-from retraining.cli import console, output_paths
+from retraining.cli import output_paths
 from retraining.errors import BadModule, BadRequest, WorkFailed
 from retraining.modules import archive
+from retraining.printable import printable
 from retraining.settings.options import parse_retrain
 from retraining.storage import atomic_files
 from tests.conftest import COLOURS, PROJECT, write_colour_photos, write_photo
@@ -169,7 +170,7 @@ def test_no_source_reads_pickles_or_runs_a_shell(path: Path) -> None:
     ],
 )
 def test_what_could_steer_a_terminal_is_shown_as_an_escape(text: str, seen: str) -> None:
-    assert console.shown(text) == seen
+    assert printable(text) == seen
 
 
 CONTROL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e]")

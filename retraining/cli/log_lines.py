@@ -1,4 +1,4 @@
-"""The lines a run prints. Scripts of ten years parse some of them: their wording is an interface."""
+"""The lines that a run prints. Scripts of ten years parse some of them: their wording is an interface."""
 
 from __future__ import annotations
 
@@ -6,23 +6,25 @@ import logging
 import math
 import shlex
 
-from retraining.comparison.selection import Verdict
+from retraining.comparison import table
+from retraining.comparison.comparison import Comparison, Written
+from retraining.comparison.selection import Selection
 from retraining.comparison.table import Row
 from retraining.data.dataset import Dataset, Split
-from retraining.features.bottlenecks import Bottlenecks
+from retraining.features.bottleneck_sets import Bottlenecks
 from retraining.features.extractor import FeatureExtractor
 from retraining.features.problem_files import SKIPPED_FILE
-from retraining.graphs.precision import FLOAT32
-from retraining.settings.options import OutputOptions
+from retraining.settings.module import FLOAT32
+from retraining.settings.output import OutputSettings
 from retraining.training.evaluation import Evaluation
 from retraining.training.learning_curve import Epoch
-from retraining.training.softmax_layer import Report
+from retraining.training.trainer import TrainingStep
 
 log = logging.getLogger(__name__)
 
 
 def found(dataset: Dataset) -> None:
-    """Say what lies in the image folder."""
+    """Say what is in the image folder."""
     counts = dict.fromkeys(Split, 0)
     for image in dataset.images:
         counts[image.split] += 1
@@ -30,15 +32,15 @@ def found(dataset: Dataset) -> None:
     log.info("Found %d images in %d classes (%s).", len(dataset.images), len(dataset.labels), shares)
 
 
-def loaded(network: FeatureExtractor) -> None:
+def loaded(extractor: FeatureExtractor) -> None:
     """Say what the module makes of an image."""
-    features = f"{network.image_size} pixels to {network.feature_size} features"
-    computed = "" if network.precision == FLOAT32 else f", computed in {network.precision}"
-    log.info("Module %s: %s%s.", network.name, features, computed)
+    features = f"{extractor.image_size} pixels to {extractor.feature_size} features"
+    computed = "" if extractor.precision == FLOAT32 else f", computed in {extractor.precision}"
+    log.info("Module %s: %s%s.", extractor.name, features, computed)
 
 
-def report(current: Report) -> None:
-    """Print the lines of one report."""
+def training_step(current: TrainingStep) -> None:
+    """Print the metrics after a step."""
     step, training, validation = current.step, current.training, current.validation
     log.info("Step %d: Train accuracy = %.1f%%", step, training.accuracy * 100)
     log.info("Step %d: Cross entropy = %f", step, training.cross_entropy)
@@ -49,7 +51,7 @@ def report(current: Report) -> None:
 
 
 def evaluated(evaluation: Evaluation | None, *, list_misclassified: bool) -> None:
-    """Print the final test accuracy, and the images that were wrong if asked for."""
+    """Print the final test accuracy, and the misclassified images if asked for."""
     if evaluation is None:
         log.warning("no class has a test image, so there is no test accuracy. Add images.")
         return
@@ -60,29 +62,29 @@ def evaluated(evaluation: Evaluation | None, *, list_misclassified: bool) -> Non
             log.info("%70s  %s", image.path, image.predicted)
 
 
-def finished(options: OutputOptions, bottlenecks: Bottlenecks, *, checked_images: int) -> None:
+def finished(settings: OutputSettings, bottlenecks: Bottlenecks, *, checked_images: int) -> None:
     """Say where the results are and what can be done with them."""
     if bottlenecks.skipped:
         log.warning(
             "%s files were skipped; the reasons are above and in %s.",
             f"{len(bottlenecks.skipped):,}",
-            options.summaries_dir / SKIPPED_FILE,
+            settings.summaries_dir / SKIPPED_FILE,
         )
     log.info("")
     log.info("The graph was read back and agrees with the classifier on %d images.", checked_images)
-    log.info("Graph:  %s", options.output_graph)
-    log.info("Labels: %s", options.output_labels)
-    if options.saved_model_dir is not None:
-        log.info("SavedModel: %s", options.saved_model_dir)
-    log.info("Classify a photograph:")
-    graph, labels = shlex.quote(str(options.output_graph)), shlex.quote(str(options.output_labels))
+    log.info("Graph:  %s", settings.output_graph)
+    log.info("Labels: %s", settings.output_labels)
+    if settings.saved_model_dir is not None:
+        log.info("SavedModel: %s", settings.saved_model_dir)
+    log.info("Classify an image:")
+    graph, labels = shlex.quote(str(settings.output_graph)), shlex.quote(str(settings.output_labels))
     log.info("  python label_image.py --graph %s --labels %s --image photo.jpg", graph, labels)
     log.info("Look at the training:")
-    log.info("  tensorboard --logdir %s", shlex.quote(str(options.summaries_dir)))
+    log.info("  tensorboard --logdir %s", shlex.quote(str(settings.summaries_dir)))
 
 
-def epoch_done(title: str, number: int, epochs: int, epoch: Epoch) -> None:
-    """Print how a network that is trained from scratch did after an epoch; `number` is from 0."""
+def epoch_done(title: str, number: int, epoch: Epoch, *, epochs: int) -> None:
+    """Print how a network that is trained from scratch did in an epoch; `number` counts from 0."""
     sets = {"validation": epoch.validation, "test": epoch.testing}
     held_out = [
         f", {name} accuracy {metrics.accuracy:.1%}" for name, metrics in sets.items() if metrics is not None
@@ -105,16 +107,28 @@ def compared(row: Row, count: int) -> None:
         log.info("%s: final test accuracy = %.1f%% (N=%d)", row.model, row.test_accuracy * 100, count)
 
 
-def compared_all(result: Verdict, table: str) -> None:
-    """Print the table of all models, and which to use."""
+def compared_all(result: Comparison, written: Written) -> None:
+    """Print the table of all models, which one to use, and where everything is."""
     log.info("")
-    log.info("%s", table)
-    log.info("Use %s: %s.", result.winner.model, _reason(result.winner))
-    for row in result.close:
-        times = row.images_per_second / result.winner.images_per_second
+    for line in table.markdown(result.rows).splitlines():
+        log.info("%s", line)
+    log.info("")
+    selected(result.selection)
+    for title, path in result.weights.items():
+        log.info("Weights: %s (%s)", path, title)
+    log.info("Curves: %s", " ".join(map(str, written.pictures)))
+    log.info("Table:  %s", " ".join(map(str, written.tables)))
+    finished(written.outputs, result.winner.model.bottlenecks, checked_images=written.checked_images)
+
+
+def selected(selection: Selection) -> None:
+    """Print which model to use, and which ones may be as good."""
+    log.info("Use %s: %s.", selection.winner.model, _reason(selection.winner))
+    for row in selection.close:
+        times = row.images_per_second / selection.winner.images_per_second
         log.info(
-            "With %d validation images, %s may be as good: %s; %.2g times as many images a second.",
-            result.validation_images,
+            "With %d validation images, %s may be as good: %s; %.2g times as many images per second.",
+            selection.validation_images,
             row.model,
             _reason(row),
             times,

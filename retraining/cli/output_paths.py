@@ -16,19 +16,35 @@ def check_file(flag: str, path: Path) -> None:
     """Raise BadRequest unless a file can be put at `path`."""
     mode = _mode(flag, path)
     if mode is not None and stat.S_ISDIR(mode):
-        raise BadRequest(f"{flag} must be a file, received the folder '{path}'.")
+        raise BadRequest(
+            "{flag} must be a file, received the folder '{path}'.",
+            flag=flag,
+            path=path,
+        )
     if mode is not None and not stat.S_ISREG(mode):
-        raise BadRequest(f"{flag} must be a file, received '{path}', which is a device or a pipe.")
+        raise BadRequest(
+            "{flag} must be a file, received '{path}', which is a device or a pipe.",
+            flag=flag,
+            path=path,
+        )
     _check_can_be_written(flag, path, path.parent)
     if mode is not None and not _may_be_replaced(path):
-        raise BadRequest(f"{flag} '{path}' belongs to another user. Name another place.")
+        raise BadRequest(
+            "{flag} '{path}' belongs to another user. Name another place.",
+            flag=flag,
+            path=path,
+        )
 
 
 def check_folder(flag: str, path: Path) -> None:
     """Raise BadRequest unless files can be put into a folder at `path`, made if it is not there."""
     mode = _mode(flag, path)
     if mode is not None and not stat.S_ISDIR(mode):
-        raise BadRequest(f"{flag} must be a folder, received the file '{path}'.")
+        raise BadRequest(
+            "{flag} must be a folder, received the file '{path}'.",
+            flag=flag,
+            path=path,
+        )
     _check_can_be_written(flag, path, path)
 
 
@@ -38,9 +54,19 @@ def check_apart(files: Mapping[str, Path], folders: Mapping[str, Path]) -> None:
     for flag in files:
         for other, place in places.items():
             if other != flag and places[flag] == place:
-                raise BadRequest(f"{flag} and {other} must differ, received '{files[flag]}' twice.")
+                raise BadRequest(
+                    "{flag} and {other} must differ, received '{files}' twice.",
+                    flag=flag,
+                    other=other,
+                    files=files[flag],
+                )
             if places[flag] in place.parents:
-                raise BadRequest(f"{flag} must be a file, received '{files[flag]}', the folder of {other}.")
+                raise BadRequest(
+                    "{flag} must be a file, received '{files}', the folder of {other}.",
+                    flag=flag,
+                    files=files[flag],
+                    other=other,
+                )
 
 
 def is_same(path: Path, other: Path) -> bool:
@@ -66,7 +92,12 @@ def _mode(flag: str, path: Path) -> int | None:
         return None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise BadRequest(f"{flag} '{path}' cannot be used: {reason}.") from error
+        raise BadRequest(
+            "{flag} '{path}' cannot be used: {reason}.",
+            flag=flag,
+            path=path,
+            reason=reason,
+        ) from error
 
 
 def _check_can_be_written(flag: str, path: Path, folder: Path) -> None:
@@ -74,16 +105,27 @@ def _check_can_be_written(flag: str, path: Path, folder: Path) -> None:
     while not os.path.lexists(nearest):
         nearest = nearest.parent
     if not nearest.is_dir():
-        raise BadRequest(f"{flag} '{path}' cannot be written: '{nearest}' is not a folder.")
+        raise BadRequest(
+            "{flag} '{path}' cannot be written: '{nearest}' is not a folder.",
+            flag=flag,
+            path=path,
+            nearest=nearest,
+        )
     planted = next((part for part in (nearest, *nearest.parents) if _is_planted(part)), None)
     if planted is not None:
         raise BadRequest(
-            f"{flag} '{path}' is refused: '{planted}' is a link that another user has put into a shared "
-            "folder. Name another place."
+            "{flag} '{path}' is refused: '{planted}' is a link that another user has put into a "
+            "shared folder. Name another place.",
+            flag=flag,
+            path=path,
+            planted=planted,
         )
     if not os.access(nearest, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
         raise BadRequest(
-            f"{flag} '{path}' cannot be written: no permission to write into '{nearest}'. Name another place."
+            "{flag} '{path}' cannot be written: no permission to write into '{nearest}'. Name another place.",
+            flag=flag,
+            path=path,
+            nearest=nearest,
         )
 
 

@@ -7,31 +7,33 @@ import math
 import numpy as np
 from PIL import Image
 
+from retraining.arrays import ImageSize, Pixels
 from retraining.data import images
-from retraining.data.images import ImageSize, Pixels
-from retraining.settings.options import DistortionOptions
+from retraining.settings.augmentation import AugmentationSettings
 
 
-def least_size(size: ImageSize, options: DistortionOptions) -> ImageSize:
+def least_size(size: ImageSize, settings: AugmentationSettings) -> ImageSize:
     """Return the size at which an image must be decoded at least for no view to have too few pixels."""
-    zoom = (1 + options.random_crop / 100) * (1 + options.random_scale / 100)
+    zoom = (1 + settings.random_crop / 100) * (1 + settings.random_scale / 100)
     return ImageSize(math.ceil(size.height * zoom), math.ceil(size.width * zoom))
 
 
-def draw(image: Image.Image, size: ImageSize, options: DistortionOptions, rng: np.random.Generator) -> Pixels:
+def draw(
+    image: Image.Image, size: ImageSize, settings: AugmentationSettings, rng: np.random.Generator
+) -> Pixels:
     """Return a random view of an upright RGB image as float32 [size.height, size.width, 3] in [0, 1].
 
     The image is scaled up by 1 + crop% times a random 1 to 1 + scale%, and a random part of the
     module's size is taken; half of the views are mirrored; brightness is multiplied by a random
     1 - brightness% to 1 + brightness%. The meaning of the flags is that of TensorFlow's retrain.py.
     """
-    zoom = (1 + options.random_crop / 100) * rng.uniform(1, 1 + options.random_scale / 100)
+    zoom = (1 + settings.random_crop / 100) * rng.uniform(1, 1 + settings.random_scale / 100)
     width, height = image.width / zoom, image.height / zoom
     left, top = rng.uniform(0, image.width - width), rng.uniform(0, image.height - height)
     # Cut and scaled in one go, so that the parts cut away are never resized.
     pixels = images.resized(image, size, box=(left, top, left + width, top + height))
-    if options.flip_left_right and rng.random() < 0.5:
+    if settings.flip_left_right and rng.random() < 0.5:
         pixels = pixels[:, ::-1]
-    brightness = rng.uniform(1 - options.random_brightness / 100, 1 + options.random_brightness / 100)
+    brightness = rng.uniform(1 - settings.random_brightness / 100, 1 + settings.random_brightness / 100)
     view: Pixels = np.clip(pixels * np.float32(brightness), 0, 1)
     return view

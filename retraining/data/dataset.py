@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from retraining.errors import BadRequest
-from retraining.settings.options import DataOptions
+from retraining.settings.data import DataSettings
 
 ADVISED_IMAGES_PER_CLASS = 20  # fewer, and a class's test accuracy is little more than chance
 
@@ -108,8 +108,8 @@ def _least_hash(percentage: float) -> int:
     return bisect.bisect_left(hashes, percentage, key=lambda hashed: hashed * (100.0 / _HASH_RANGE))
 
 
-def scan(options: DataOptions, outputs: Iterable[Path] = ()) -> Dataset:
-    """Return the images below `options.image_dir`: each first-level folder is a class.
+def scan(settings: DataSettings, outputs: Iterable[Path] = ()) -> Dataset:
+    """Return the images below `settings.image_dir`: each first-level folder is a class.
 
     Images may lie at any depth below it. Names that begin with a dot are passed over, and so are
     `outputs`, files and folders that the run itself writes, and caches marked by a CACHEDIR.TAG.
@@ -117,15 +117,15 @@ def scan(options: DataOptions, outputs: Iterable[Path] = ()) -> Dataset:
     on what is there.
     """
     walk = _Walk(outputs)
-    found = [_found(folder, walk) for folder in _folders(options.image_dir)]
+    found = [_found(folder, walk) for folder in _folders(settings.image_dir)]
     classes = [folder for folder in found if folder.files or not folder.holds_outputs]
     for folder in found:
         if folder not in classes:
             log.info("Folder '%s' holds what runs write and is no class.", folder.path)
-    _check_count(options.image_dir, classes)
+    _check_count(settings.image_dir, classes)
     images: list[LabelledImage] = []
     for label, folder in enumerate(classes):
-        images += _labelled(folder, label, options)
+        images += _labelled(folder, label, settings)
     dataset = Dataset(tuple(folder.path.name for folder in classes), tuple(images))
     _warn_of_lookalikes(dataset.labels)
     check(dataset)
@@ -152,11 +152,16 @@ def check(dataset: Dataset) -> None:
 
 def _check_can_be_trained(label: str, counts: dict[Split, int]) -> None:
     if sum(counts.values()) == 0:
-        raise BadRequest(f"class '{label}' has no images. Add images to its folder, or remove the folder.")
+        raise BadRequest(
+            "class '{label}' has no images. Add images to its folder, or remove the folder.",
+            label=label,
+        )
     if counts[Split.TRAINING] == 0:
         raise BadRequest(
-            f"class '{label}' has no training image: {_shown(counts)}. Add images, or lower "
-            "--validation_percentage and --testing_percentage."
+            "class '{label}' has no training image: {_shown}. Add images, or lower "
+            "{validation_percentage} and {testing_percentage}.",
+            label=label,
+            _shown=_shown(counts),
         )
 
 
@@ -215,9 +220,13 @@ def _check_count(image_dir: Path, classes: list[_Found]) -> None:
         return
     found = f"only '{classes[0].path.name}'" if classes else "none"
     raise BadRequest(
-        f"--image_dir needs at least two class folders to tell apart; '{image_dir}' has {found}. Put the "
-        "images of each class into a sub-folder of their own, such as "
-        f"'{image_dir / 'roses'}' and '{image_dir / 'tulips'}'."
+        "{image_dir} needs at least two class folders to tell apart; '{image_dir}' has "
+        "{found}. Put the images of each class into a sub-folder of their own, such as "
+        "'{image_dir2}' and '{image_dir3}'.",
+        image_dir=image_dir,
+        found=found,
+        image_dir2=image_dir / "roses",
+        image_dir3=image_dir / "tulips",
     )
 
 
@@ -226,12 +235,18 @@ def _folders(image_dir: Path) -> list[Path]:
     if not image_dir.is_dir():
         found = "is a file" if image_dir.exists() else "does not exist"
         raise BadRequest(
-            f"--image_dir must be a folder with one sub-folder of images per class; '{image_dir}' {found}."
+            "{image_dir} must be a folder with one sub-folder of images per class; '{image_dir}' {found}.",
+            image_dir=image_dir,
+            found=found,
         )
     try:
         folders, names = _content(str(image_dir))
     except OSError as error:
-        raise BadRequest(f"--image_dir '{image_dir}' cannot be read: {error.strerror}.") from error
+        raise BadRequest(
+            "{image_dir} '{image_dir}' cannot be read: {reason}.",
+            image_dir=image_dir,
+            reason=error.strerror,
+        ) from error
     _warn_of_strays(image_dir, names)
     return [image_dir / name for name in folders]
 
@@ -292,7 +307,11 @@ class _Walk:
                 folders, names = _content(parent)
             except OSError as error:
                 if parent == str(folder):
-                    raise BadRequest(f"folder '{folder}' cannot be read: {error.strerror}.") from error
+                    raise BadRequest(
+                        "folder '{folder}' cannot be read: {reason}.",
+                        folder=folder,
+                        reason=error.strerror,
+                    ) from error
                 yield _as_name(parent)
                 continue
             identity = _identity(parent)
@@ -351,9 +370,9 @@ def _identity(path: Path | str) -> tuple[int, int] | None:
     return status.st_dev, status.st_ino
 
 
-def _labelled(folder: _Found, label: int, options: DataOptions) -> Iterator[LabelledImage]:
-    held_out = options.validation_percentage + options.testing_percentage
-    splits = _splits(folder.names, options.validation_percentage, held_out)
+def _labelled(folder: _Found, label: int, settings: DataSettings) -> Iterator[LabelledImage]:
+    held_out = settings.validation_percentage + settings.testing_percentage
+    splits = _splits(folder.names, settings.validation_percentage, held_out)
     fields = zip(folder.files, itertools.repeat(label), splits, strict=False)
     # What LabelledImage(...) comes down to, at half the time.
     return map(tuple.__new__, itertools.repeat(LabelledImage), fields)

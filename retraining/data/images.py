@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import io
 import os
@@ -10,12 +9,9 @@ import stat
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from retraining.errors import BadImage, BadRequest
-
-Pixels = NDArray[np.float32]
 
 # Part of the cache's key: raise it with any change that changes a pixel.
 PREPROCESSING = "rgb in [0, 1], orientation applied, alpha over white, antialiased bilinear, version 2"
@@ -33,17 +29,6 @@ _LYING = (5, 6, 7, 8)
 MAX_FILE_BYTES = 1 << 30  # more is a video or a disk image, and would fill the memory
 
 
-@dataclasses.dataclass(frozen=True)
-class ImageSize:
-    """Height and width in pixels."""
-
-    height: int
-    width: int
-
-    def __str__(self) -> str:
-        return f"{self.height}x{self.width}"
-
-
 def read(path: Path) -> bytes:
     """Return the bytes of a file. Raises BadImage with the reason if it cannot be read.
 
@@ -52,15 +37,15 @@ def read(path: Path) -> bytes:
     try:
         mode = path.stat().st_mode
         if not stat.S_ISREG(mode):
-            raise BadImage(f"is {_KINDS.get(stat.S_IFMT(mode), 'no plain file')}, not a file")
+            raise BadImage("is {kind}, not a file", kind=_KINDS.get(stat.S_IFMT(mode), "something else"))
         with open(path, "rb", opener=_open_at_once) as file:
             content = file.read(MAX_FILE_BYTES + 1)
     except OSError as error:
         if path.is_symlink():
-            raise BadImage(f"is a link that leads nowhere ({error.strerror})") from error
-        raise BadImage(f"cannot be read ({error.strerror})") from error
+            raise BadImage("is a link that leads nowhere ({reason})", reason=error.strerror) from error
+        raise BadImage("cannot be read ({reason})", reason=error.strerror) from error
     if len(content) > MAX_FILE_BYTES:
-        raise BadImage(f"is larger than {MAX_FILE_BYTES >> 30} GiB")
+        raise BadImage("is larger than {limit} GiB", limit=MAX_FILE_BYTES >> 30)
     return content
 
 
@@ -110,24 +95,29 @@ def upright(content: bytes, least: ImageSize | None = None) -> Image.Image:
             ImageOps.exif_transpose(image, in_place=True)
             return _rgb(image)
     except UnidentifiedImageError as error:
-        raise BadImage(_unidentified(content)) from error
+        raise _unidentified(content) from error
     except Image.DecompressionBombError as error:
         raise BadImage("has more pixels than any photograph; refused") from error
     except _DECODING_ERRORS as error:
-        reason = "is cut short" if _is_cut_short(content, error) else f"is damaged ({error})"
-        raise BadImage(reason) from error
+        raise _damaged(content, error) from error
 
 
 # The families of errors that Pillow's decoders raise on damaged bytes.
 _DECODING_ERRORS = (OSError, SyntaxError, ValueError, ArithmeticError, LookupError, TypeError, MemoryError)
 
 
-def _unidentified(content: bytes) -> str:
+def _unidentified(content: bytes) -> BadImage:
     if content[:512].lstrip().lower().startswith(_WEB_PAGES):
-        return "is a web page, not an image"
+        return BadImage("is a web page, not an image")
     if content.startswith(_SIGNATURES) or content[8:12] == b"WEBP":
-        return "is damaged or cut short"
-    return f"is not an image of a known format ({', '.join(FORMATS)})"
+        return BadImage("is damaged or cut short")
+    return BadImage("is not an image of a known format ({formats})", formats=", ".join(FORMATS))
+
+
+def _damaged(content: bytes, error: Exception) -> BadImage:
+    if _is_cut_short(content, error):
+        return BadImage("is cut short")
+    return BadImage("is damaged ({error})", error=error)
 
 
 def _is_cut_short(content: bytes, error: Exception) -> bool:
@@ -140,12 +130,20 @@ def _is_cut_short(content: bytes, error: Exception) -> bool:
     return content.startswith(b"\xff\xd8") and b"\xff\xd9" not in content[content.rfind(b"\xff\xda") :]
 
 
-def photograph(path: Path) -> Image.Image:
-    """Return the image that --image names, as `upright` does. Raises BadRequest."""
+def of_pillow(image: Image.Image) -> Image.Image:
+    """Return a Pillow image in 8-bit RGB as `upright` does. Raises BadImage."""
+    try:
+        return _rgb(ImageOps.exif_transpose(image))
+    except _DECODING_ERRORS as error:  # Pillow decodes a file's image only when it is needed
+        raise BadImage("is damaged ({error})", error=error) from error
+
+
+def given(path: Path) -> Image.Image:
+    """Return the image that the setting `image` names, as `upright` does. Raises BadRequest."""
     try:
         return upright(read(path))
     except BadImage as error:
-        raise BadRequest(f"--image '{path}' {error.reason}. Give a photograph.") from error
+        raise BadRequest("{image} '{path}' {reason}. Give an image.", path=path, reason=error) from error
 
 
 def resized(
@@ -164,7 +162,7 @@ def resized(
 def _rgb(image: Image.Image) -> Image.Image:
     """Return `image` in 8-bit RGB, with white where it is transparent."""
     if image.mode == "F":
-        raise BadImage("has floating-point pixels, of which nobody knows what is white")
+        raise BadImage("has floating-point pixels, and nothing says which value is white")
     if image.mode.startswith("I"):  # 16-bit grey, which Pillow's own conversion would clip
         grey = np.asarray(image.convert("I"), np.int32) // 257
         return Image.fromarray(np.clip(grey, 0, 255).astype(np.uint8)).convert("RGB")

@@ -1,93 +1,32 @@
-"""Feature vectors ("bottlenecks") of a dataset, computed in batches, cached on disk."""
+"""Feature vectors ("bottlenecks") of a dataset, computed in batches and cached on disk."""
 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from retraining.cli import console
-from retraining.data import augmentation, images, prefetching
+from retraining.arrays import Pixels, Vectors
+from retraining.data import images, prefetching
 from retraining.data.dataset import Dataset, LabelledImage, Split
-from retraining.data.images import Pixels
 from retraining.errors import BadImage, WorkFailed
+from retraining.features import steps
+from retraining.features.bottleneck_sets import Bottlenecks, BottleneckSet, SkippedImage
 from retraining.features.cache import BottleneckCache
-from retraining.features.extractor import BATCH_SIZE, FeatureExtractor, Vectors
-from retraining.settings.options import DistortionOptions
+from retraining.features.extractor import BATCH_SIZE, FeatureExtractor
+from retraining.features.views import Views
+from retraining.progress import progress
 from retraining.storage import large_arrays
 
 _SPLITS = tuple(Split)
 _ROWS_AT_ONCE = 4096
 
 
-@dataclasses.dataclass(frozen=True)
-class BottleneckSet:
-    """The vectors of one set: float32 [n, feature_size], with int64 [n] labels, files and cache keys.
-
-    The key of an image that is not distorted is the SHA-256 of its file.
-    """
-
-    vectors: Vectors
-    labels: NDArray[np.int64]
-    paths: tuple[Path, ...]
-    keys: tuple[bytes, ...]
-
-    def __len__(self) -> int:
-        return len(self.paths)
-
-
-@dataclasses.dataclass(frozen=True)
-class SkippedImage:
-    """A file that cannot be used, and why: the reason goes on after "it"."""
-
-    path: Path
-    reason: str
-
-
-@dataclasses.dataclass(frozen=True)
-class Bottlenecks:
-    """The three sets, the dataset without the files that cannot be used, and those files.
-
-    `digests` are the SHA-256 of the dataset's files, in its order.
-    """
-
-    training: BottleneckSet
-    validation: BottleneckSet
-    testing: BottleneckSet
-    dataset: Dataset
-    digests: tuple[bytes, ...]
-    skipped: tuple[SkippedImage, ...]
-
-
-@dataclasses.dataclass(frozen=True)
-class Views:
-    """Which views are kept of a training image; without distortions, the image itself is the one."""
-
-    distortions: DistortionOptions = DistortionOptions()
-    seed: int = 0
-
-    def distorts(self, split: Split) -> bool:
-        """Return whether distorted views are kept of a set's images: only ever of training images."""
-        return split is Split.TRAINING and self.distortions.are_on() and not self.distortions.are_fresh()
-
-    def of(self, split: Split) -> int:
-        """Return how many views are kept of an image of a set."""
-        return self.distortions.distorted_views if self.distorts(split) else 1
-
-    def key(self, digest: bytes, view: int) -> bytes:
-        """Return the key of a distorted view of the file with the SHA-256 `digest`."""
-        setting = f"{self.distortions.setting()} seed {self.seed} view {view}"
-        return hashlib.sha256(digest + setting.encode()).digest()
-
-
 @dataclasses.dataclass(frozen=True, slots=True)
 class _View:
-    """A row on its way: a vector from the cache, or pixels to compute one of."""
+    """A row on its way: a vector from the cache, or pixels to compute one from."""
 
     row: int
     key: bytes
@@ -110,7 +49,7 @@ def compute(
 ) -> Bottlenecks:
     """Return the vectors of all images, from the cache where it has them.
 
-    What is computed is added to the cache, on Ctrl-C too. Files that cannot be used are left out and
+    What is computed is added to the cache, even on Ctrl-C. Files that cannot be used are left out and
     listed in the result. Raises WorkFailed if the module gives no numbers, or the disk is full.
     """
     run = _Run(dataset.images, extractor, cache, views or Views())
@@ -121,8 +60,28 @@ def compute(
     return _by_split(dataset, run)
 
 
+class _Layout:
+    """Which row of the matrix belongs to which image: a row for each view, set after set."""
+
+    def __init__(self, items: tuple[LabelledImage, ...], views: Views) -> None:
+        self._counts = np.array([views.count(item.split) for item in items])
+        # By set, so that each set's matrix is a part of this one, and not a copy of it.
+        splits = np.array([_SPLITS.index(item.split) for item in items])
+        order = np.argsort(splits, kind="stable")
+        self.item_of_row = np.repeat(order, self._counts[order])
+        self.split_of_row = splits[self.item_of_row]
+        self.most_views = int(self._counts.max())
+        self._first_row = np.empty(len(items), np.int64)
+        self._first_row[order] = np.cumsum(self._counts[order]) - self._counts[order]
+
+    def rows(self, number: int) -> range:
+        """Return the rows of an image's views."""
+        first = int(self._first_row[number])
+        return range(first, first + int(self._counts[number]))
+
+
 class _Run:
-    """The matrix of vectors while it fills: a row for each view of each image, set after set."""
+    """The matrix of vectors while it is being filled."""
 
     def __init__(
         self,
@@ -132,26 +91,12 @@ class _Run:
         views: Views,
     ) -> None:
         self.items = items
-        counts = np.array([views.of(item.split) for item in items])
-        # By set, so that each set's matrix is a part of this one, and no copy of it.
-        splits = np.array([_SPLITS.index(item.split) for item in items])
-        order = np.argsort(splits, kind="stable")
-        self.item_of_row = np.repeat(order, counts[order])
-        self.split_of_row = splits[self.item_of_row]
-        self.vectors = large_arrays.allocate(len(self.item_of_row), extractor.feature_size, cache.folder)
-        self.keys: list[bytes] = [b""] * len(self.item_of_row)
+        self.layout = _Layout(items, views)
+        rows = len(self.layout.item_of_row)
+        self.vectors = large_arrays.allocate(rows, extractor.feature_size, cache.folder)
+        self.keys: list[bytes] = [b""] * rows
         self.digests: list[bytes] = [b""] * len(items)
         self.reasons: dict[int, str] = {}  # by the number of an image that cannot be used
-        self._first_row = np.empty(len(items), np.int64)
-        self._first_row[order] = np.cumsum(counts[order]) - counts[order]
-        self._counts = counts
-        self._least = {
-            split: augmentation.least_size(extractor.image_size, views.distortions)
-            if views.distorts(split)
-            else extractor.image_size
-            for split in Split
-        }
-        self._lookahead = max(4, 2 * BATCH_SIZE // int(counts.max()))
         self._extractor = extractor
         self._cache = cache
         self._views = views
@@ -177,79 +122,76 @@ class _Run:
             self._extract(batch)
 
     def _prepared(self) -> Iterator[_Prepared]:
-        # Two batches ahead: one being decoded while one waits for the network.
-        images_ahead = prefetching.ahead(range(len(self.items)), self._prepare, lookahead=self._lookahead)
-        return console.progress(images_ahead, total=len(self.items), task="Bottlenecks", unit="image")
+        # Two batches ahead: one is being decoded while one waits for the network.
+        lookahead = max(4, 2 * BATCH_SIZE // self.layout.most_views)
+        ahead = prefetching.ahead(range(len(self.items)), self._prepare, lookahead=lookahead)
+        return progress(ahead, total=len(self.items), task="Bottlenecks", unit="image")
 
     def _prepare(self, number: int) -> _Prepared:
-        """Read one file, once, so that the keys are surely those of the bytes that are decoded."""
+        """Read one file, once, so that the keys are certainly those of the bytes that are decoded."""
         try:
             content = images.read(self.items[number].path)
             digest = images.digest(content)
             views = self._cached(number, digest)
             if any(view.vector is None for view in views):
-                image = images.upright(content, self._least[self.items[number].split])
-                views = self._drawn(number, views, image)
+                views = self._decoded(number, views, content)
             return _Prepared(number, tuple(views), digest)
         except BadImage as error:
-            return _Prepared(number, reason=error.reason)
+            return _Prepared(number, reason=str(error))
 
     def _cached(self, number: int, digest: bytes) -> list[_View]:
-        first = int(self._first_row[number])
-        rows = range(first, first + int(self._counts[number]))
-        keys = [digest]
-        if self._is_distorted(number):
-            keys = [self._views.key(digest, view) for view in range(len(rows))]
+        keys = self._views.keys(self.items[number].split, digest)
+        rows = self.layout.rows(number)
         return [_View(row, key, self._cache.get(key)) for row, key in zip(rows, keys, strict=True)]
 
-    def _drawn(self, number: int, views: list[_View], image: Image.Image) -> list[_View]:
-        """Return the views, with pixels for those that have no vector, of one decoded image."""
-        draw = self._draw_distorted if self._is_distorted(number) else self._draw
+    def _decoded(self, number: int, views: list[_View], content: bytes) -> list[_View]:
+        """Return the views, with pixels for those that have no vector."""
+        decoded = iter(
+            steps.decode(
+                content,
+                [view.key for view in views if view.vector is None],
+                split=self.items[number].split,
+                size=self._extractor.image_size,
+                views=self._views,
+            )
+        )
         return [
-            view if view.vector is not None else dataclasses.replace(view, pixels=draw(image, view.key))
+            view if view.vector is not None else dataclasses.replace(view, pixels=next(decoded))
             for view in views
         ]
 
-    def _draw(self, image: Image.Image, _key: bytes) -> Pixels:
-        return images.resized(image, self._extractor.image_size)
-
-    def _draw_distorted(self, image: Image.Image, key: bytes) -> Pixels:
-        # Seeded by the key, a view does not depend on which others are drawn, nor on threads.
-        rng = np.random.default_rng(int.from_bytes(key, "big"))
-        return augmentation.draw(image, self._extractor.image_size, self._views.distortions, rng)
-
-    def _is_distorted(self, number: int) -> bool:
-        return self._views.distorts(self.items[number].split)
-
     def _extract(self, batch: list[_View]) -> None:
-        pixels = np.stack([view.pixels for view in batch if view.pixels is not None])
-        vectors = self._extractor.extract(pixels)
-        are_numbers = np.atleast_1d(np.isfinite(vectors).all(axis=1))
-        if not (are_numbers.any() or self._has_numbers):
-            first = self.items[self.item_of_row[batch[0].row]]
-            raise WorkFailed(
-                f"module {self._extractor.name} gives values that are not numbers (NaN or infinite), first "
-                f"for '{first.file}'. It is damaged, or takes other pixels than 0 to 1: name another."
-            )
+        extracted = steps.extract(self._extractor, [view.pixels for view in batch if view.pixels is not None])
+        if not (extracted.are_finite.any() or self._has_numbers):
+            raise self._no_numbers(batch[0])
         self._has_numbers = True
-        for view, vector, is_usable in zip(batch, vectors, are_numbers, strict=True):
+        for view, vector, is_finite in zip(batch, extracted.vectors, extracted.are_finite, strict=True):
             self.vectors[view.row] = vector
-            if is_usable:
+            if is_finite:
                 self._cache.add(view.key, vector)
             else:
                 reason = f"makes module {self._extractor.name} give values that are not numbers"
-                self.reasons[int(self.item_of_row[view.row])] = reason
+                self.reasons[int(self.layout.item_of_row[view.row])] = reason
+
+    def _no_numbers(self, view: _View) -> WorkFailed:
+        first = self.items[self.layout.item_of_row[view.row]]
+        return WorkFailed(
+            "module {module} gives values that are not numbers (NaN or infinite), first for '{file}'. It is "
+            "damaged, or expects pixels in another range than 0 to 1. Use another module.",
+            module=self._extractor.name,
+            file=first.file,
+        )
 
 
 def _by_split(dataset: Dataset, run: _Run) -> Bottlenecks:
-    items, skipped = run.items, run.reasons
+    items, skipped, item_of_row = run.items, run.reasons, run.layout.item_of_row
     used = [number for number in range(len(items)) if number not in skipped]
-    is_used = np.isin(run.item_of_row, list(skipped), invert=True)
+    is_used = np.isin(item_of_row, list(skipped), invert=True)
     paths = {number: items[number].path for number in used}  # one for all views of an image
 
     def of(split: Split) -> BottleneckSet:
-        (rows,) = np.nonzero((run.split_of_row == _SPLITS.index(split)) & is_used)
-        numbers = run.item_of_row[rows].tolist()
+        (rows,) = np.nonzero((run.layout.split_of_row == _SPLITS.index(split)) & is_used)
+        numbers = item_of_row[rows].tolist()
         return BottleneckSet(
             vectors=_together(run.vectors, rows),
             labels=np.array([items[number].label for number in numbers], np.int64),
@@ -268,7 +210,7 @@ def _by_split(dataset: Dataset, run: _Run) -> Bottlenecks:
 
 
 def _together(vectors: Vectors, rows: NDArray[np.int64]) -> Vectors:
-    """Return these ascending rows as one part of the matrix, in which they move up over those left out."""
+    """Return these ascending rows as one part of the matrix, moved up over the rows that are left out."""
     if len(rows) == 0:
         return vectors[:0]
     first = int(rows[0])

@@ -13,15 +13,16 @@ import functools
 import logging
 import re
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from retraining.arrays import Vectors
 from retraining.data.dataset import CACHE_TAG
 from retraining.errors import BadRequest, WorkFailed
-from retraining.features.extractor import FeatureExtractor, Vectors
+from retraining.features.extractor import FeatureExtractor
 from retraining.graphs.quiet_tensorflow import tf
 from retraining.storage.atomic_files import reason, replacing, write_bytes
 
@@ -79,22 +80,10 @@ class BottleneckCache:
 
     def flush(self) -> None:
         """Write what is not yet on disk. Raises WorkFailed."""
-        if not self._unwritten:
-            return
-        path = self.folder / f"v1-{uuid.uuid4().hex}-{len(self._unwritten):05d}.tfrecord"
-        if not (self.folder / CACHE_TAG).exists():
-            write_bytes(self.folder / CACHE_TAG, _TAG)
-        try:
-            with replacing(path) as beside, tf.io.TFRecordWriter(str(beside)) as writer:
-                for key, vector in self._unwritten.items():
-                    writer.write(key + vector.astype(_FLOAT).tobytes())
-        except tf.errors.OpError as error:
-            raise WorkFailed(
-                f"vectors cannot be kept in '{self.folder}': {reason(error)}. Those of earlier shards are "
-                "kept; free some space, or name another place with --bottleneck_dir, and run again."
-            ) from error
-        self._note(path, self._unwritten)
-        self._unwritten = {}
+        if self._unwritten:
+            path = write_shard(self.folder, self._unwritten)
+            self._note(path, self._unwritten)
+            self._unwritten = {}
 
     def _note(self, shard: Path, keys: Iterable[bytes]) -> None:
         self._places.update({key: _Place(shard, record) for record, key in enumerate(keys)})
@@ -105,7 +94,9 @@ class BottleneckCache:
                 yield from sorted(path for path in self.folder.iterdir() if _SHARD_NAME.fullmatch(path.name))
         except OSError as error:
             raise BadRequest(
-                f"--bottleneck_dir: '{self.folder}' cannot be read: {error.strerror}."
+                "{bottleneck_dir}: '{folder}' cannot be read: {reason}.",
+                folder=self.folder,
+                reason=error.strerror,
             ) from error
 
     def _load(self, path: Path) -> None:
@@ -129,6 +120,28 @@ class _Place(NamedTuple):
 
     shard: Path
     record: int
+
+
+def write_shard(folder: Path, vectors: Mapping[bytes, Vectors]) -> Path:
+    """Write vectors, float32 [feature_size] by their keys, as a new shard in a module's folder; return its path.
+
+    Raises WorkFailed.
+    """
+    path = folder / f"v1-{uuid.uuid4().hex}-{len(vectors):05d}.tfrecord"
+    if not (folder / CACHE_TAG).exists():
+        write_bytes(folder / CACHE_TAG, _TAG)
+    try:
+        with replacing(path) as beside, tf.io.TFRecordWriter(str(beside)) as writer:
+            for key, vector in vectors.items():
+                writer.write(key + vector.astype(_FLOAT).tobytes())
+    except tf.errors.OpError as error:
+        raise WorkFailed(
+            "feature vectors cannot be written to '{folder}': {reason}. Those of earlier shards are kept; free "
+            "some space, or set {bottleneck_dir} to another place, and run again.",
+            folder=folder,
+            reason=reason(error),
+        ) from error
+    return path
 
 
 def read_keys(path: Path, feature_size: int) -> list[bytes]:

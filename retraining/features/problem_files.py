@@ -7,13 +7,13 @@ import csv
 import dataclasses
 import io
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from retraining.cli.console import shown
 from retraining.data.dataset import Dataset, LabelledImage
 from retraining.errors import WorkFailed
-from retraining.features.bottlenecks import Bottlenecks, SkippedImage
+from retraining.features.bottleneck_sets import Bottlenecks, SkippedImage
+from retraining.printable import printable
 from retraining.storage.atomic_files import write_bytes
 
 SKIPPED_FILE = "skipped_images.csv"
@@ -56,8 +56,8 @@ def duplicates(dataset: Dataset, digests: tuple[bytes, ...]) -> Duplicates:
 def report(bottlenecks: Bottlenecks, folder: Path, *, strict: bool) -> None:
     """Warn of what is wrong with images and list it in `folder`.
 
-    Both files are written anew, so that none is left of an earlier run. Raises WorkFailed if
-    `strict` and a file cannot be used.
+    Both files are written anew, so that none is left from an earlier run. Raises WorkFailed if `strict` and
+    a file cannot be used.
     """
     found = duplicates(bottlenecks.dataset, bottlenecks.digests)
     _write_csv(folder / SKIPPED_FILE, ("path", "reason"), _skipped_rows(bottlenecks.skipped))
@@ -67,12 +67,8 @@ def report(bottlenecks: Bottlenecks, folder: Path, *, strict: bool) -> None:
         _duplicate_rows(found, bottlenecks.dataset.labels),
     )
     warn_of_skipped(bottlenecks.skipped)
-    _warn_of_duplicates(found, folder)
-    if strict and bottlenecks.skipped:
-        raise WorkFailed(
-            f"{len(bottlenecks.skipped):,} files cannot be used, listed above and in "
-            f"'{folder / SKIPPED_FILE}', and --strict is given. Mend or remove them, or leave --strict out."
-        )
+    _warn_of_duplicates(found, f"see '{folder / DUPLICATES_FILE}'")
+    check_strict(bottlenecks.skipped, strict=strict, listed=f"above and in '{folder / SKIPPED_FILE}'")
 
 
 def warn_of_skipped(skipped: Iterable[SkippedImage]) -> None:
@@ -81,25 +77,38 @@ def warn_of_skipped(skipped: Iterable[SkippedImage]) -> None:
         log.warning("skipped %s: it %s.", image.path, image.reason)
 
 
-def _warn_of_duplicates(found: Duplicates, folder: Path) -> None:
+def check_strict(skipped: Sequence[SkippedImage], *, strict: bool, listed: str = "above") -> None:
+    """Raise WorkFailed if `strict` and a file cannot be used; `listed` says where they are named."""
+    if strict and skipped:
+        raise WorkFailed(
+            "{count:,} files cannot be used, listed {listed}, and {strict} is on. Fix or remove them, or turn "
+            "{strict} off.",
+            count=len(skipped),
+            listed=listed,
+        )
+
+
+def warn_of_duplicates(bottlenecks: Bottlenecks) -> None:
+    """Warn of images that are there more than once."""
+    _warn_of_duplicates(duplicates(bottlenecks.dataset, bottlenecks.digests), "not listed here")
+
+
+def _warn_of_duplicates(found: Duplicates, rest: str) -> None:
     for group in found.conflicts[:NAMED_GROUPS]:
         log.warning("conflict: the same image is in several classes: %s. Keep it in one.", _named(group))
     for group in found.leaks[:NAMED_GROUPS]:
         sets = " and ".join(sorted({image.split.value for image in group}))
         log.warning(
-            "leak: the same image is in several sets, %s: %s. Keep one, or the test flatters.",
+            "leak: the same image is in several sets, %s: %s. Keep one, or the test accuracy will be too "
+            "optimistic.",
             sets,
             _named(group),
         )
     unnamed = len(found.conflicts[NAMED_GROUPS:]) + len(found.leaks[NAMED_GROUPS:])
     if unnamed:
-        log.warning("%s more conflicts and leaks: see '%s'.", f"{unnamed:,}", folder / DUPLICATES_FILE)
+        log.warning("%s more conflicts and leaks: %s.", f"{unnamed:,}", rest)
     if found.copies:
-        log.warning(
-            "%s images are there more than once in their class: see '%s'.",
-            f"{len(found.copies):,}",
-            folder / DUPLICATES_FILE,
-        )
+        log.warning("%s images are there more than once in their class: %s.", f"{len(found.copies):,}", rest)
 
 
 def _named(group: tuple[LabelledImage, ...]) -> str:
@@ -108,14 +117,14 @@ def _named(group: tuple[LabelledImage, ...]) -> str:
 
 
 def _skipped_rows(skipped: tuple[SkippedImage, ...]) -> list[tuple[str, ...]]:
-    return [(shown(image.path), image.reason) for image in skipped]
+    return [(printable(image.path), image.reason) for image in skipped]
 
 
 def _duplicate_rows(found: Duplicates, labels: tuple[str, ...]) -> list[tuple[str, ...]]:
     kinds = [("conflict", found.conflicts), ("leak", found.leaks), ("copy", found.copies)]
     groups = [(kind, group) for kind, groups in kinds for group in groups]
     return [
-        (str(number), kind, shown(labels[image.label]), image.split.value, shown(image.file))
+        (str(number), kind, printable(labels[image.label]), image.split.value, printable(image.file))
         for number, (kind, group) in enumerate(groups, start=1)
         for image in group
     ]

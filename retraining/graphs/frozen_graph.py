@@ -7,11 +7,10 @@ from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
 import numpy as np
-from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 
-from retraining.graphs.precision import BFLOAT16, FLOAT32
 from retraining.graphs.quiet_tensorflow import tf
+from retraining.settings.module import BFLOAT16, FLOAT32
 
 GraphDef: TypeAlias = tf.compat.v1.GraphDef
 NodeDef: TypeAlias = tf.compat.v1.NodeDef
@@ -41,15 +40,6 @@ def tensor_of(name: str) -> str:
     return name if ":" in name else f"{name}:0"
 
 
-def parse(content: bytes) -> GraphDef | None:
-    """Return the GraphDef that the bytes of a file are, or None if they are none."""
-    try:
-        graph_def = GraphDef.FromString(content)
-    except DecodeError:
-        return None
-    return graph_def if graph_def.node else None
-
-
 def likely_outputs(graph_def: GraphDef) -> list[str]:
     """Return the names of the ops that no other uses."""
     used = {op_of(name) for node in graph_def.node for name in node.input}
@@ -61,6 +51,14 @@ def static_shapes(graph_def: GraphDef) -> dict[str, list[int | None]]:
     """Return the shape of every tensor (`op:0`) whose rank is known, None for open dimensions."""
     tensors = (tensor for op in imported(graph_def).get_operations() for tensor in op.outputs)
     return {tensor.name: tensor.shape.as_list() for tensor in tensors if tensor.shape.rank is not None}
+
+
+def count_parameters(graph: FrozenGraph) -> int:
+    """Return how many weights a frozen graph holds: all fractions in its constants except scalars."""
+    tensors = (node.attr["value"].tensor for node in graph.graph_def.node if node.op == "Const")
+    fractions = (tensor for tensor in tensors if tf.as_dtype(tensor.dtype).is_floating)
+    shapes = [tf.TensorShape(tensor.tensor_shape) for tensor in fractions]
+    return sum(shape.num_elements() for shape in shapes if shape.rank)
 
 
 def imported(graph_def: GraphDef) -> tf.Graph:

@@ -5,18 +5,13 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-FLOAT32 = "float32"
-BFLOAT16 = "bfloat16"  # float32's range with 8 bits of precision: https://arxiv.org/abs/1905.12322
-
-PRECISIONS = (FLOAT32, BFLOAT16)
-
 # As Linux names them. TensorFlow itself asks for AVX-512 alone, and then imitates bfloat16, slowly.
 BFLOAT16_FLAGS = frozenset({"avx512_bf16", "amx_bf16"})
 
 CPUINFO = Path("/proc/cpuinfo")
 
 
-def hindrance(cpuinfo: Path = CPUINFO) -> str:
+def unsupported_reason(cpuinfo: Path = CPUINFO) -> str:
     """Return why this machine does not compute in bfloat16, or '' if it does.
 
     `cpuinfo` is a file in the form of Linux's /proc/cpuinfo; elsewhere there is none, and so no bfloat16.

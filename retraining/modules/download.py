@@ -8,7 +8,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from retraining.cli import console
+from retraining.progress import byte_progress
 
 STALL_SECONDS = 30.0  # without a byte; a slow line is not a stalled one
 ATTEMPTS = 3
@@ -63,7 +63,7 @@ def _copy(response: http.client.HTTPResponse, path: Path) -> None:
     expected = response.headers.get("Content-Length")
     total = int(expected) if expected is not None else None
     done = 0
-    with path.open("wb") as file, console.byte_progress(total, task="Download") as bar:
+    with path.open("wb") as file, byte_progress(total, task="Download") as bar:
         while chunk := response.read(CHUNK_BYTES):
             file.write(chunk)
             bar.update(len(chunk))

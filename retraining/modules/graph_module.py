@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from retraining.data.images import ImageSize
+from retraining.arrays import ImageSize
 from retraining.errors import BadModule
 from retraining.graphs.frozen_graph import (
     INPUT_OPS,
@@ -18,13 +18,13 @@ from retraining.graphs.frozen_graph import (
     forward,
     likely_outputs,
     op_of,
-    parse,
     static_shapes,
     tensor_of,
 )
+from retraining.graphs.graph_file import parse
 from retraining.graphs.quiet_tensorflow import tf
 from retraining.modules.module import Module
-from retraining.settings.options import ModuleOptions
+from retraining.settings.module import ModuleSettings
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,23 +49,26 @@ KNOWN = (
 )
 
 
-def load(path: Path, options: ModuleOptions, *, name: str) -> Module:
+def load(path: Path, settings: ModuleSettings, *, name: str) -> Module:
     """Return the module in a frozen graph.
 
-    Known graphs are recognised by their ops; any other is read as `options` say. A batch size that
+    Known graphs are recognised by their ops; any other is read as `settings` say. A batch size that
     the graph fixes at 1 is opened up. Raises BadModule.
     """
     content = _read(path)
     graph_def = parse(content)
     if graph_def is None:
-        raise BadModule(f"module '{path}' is not a frozen graph, or is cut short.")
-    reading = _reading(graph_def, path, options)
+        raise BadModule(
+            "module '{path}' is not a frozen graph, or is cut short.",
+            path=path,
+        )
+    reading = _reading(graph_def, path, settings)
     graph = _batched(_opened(graph_def, reading, path), path)
-    settings = f"{reading.input_name} {reading.output_name} {reading.mean:g} {reading.std:g}"
+    read_as = f"{reading.input_name} {reading.output_name} {reading.mean:g} {reading.std:g}"
     return Module(
         name=name,
         graph=_scaled(graph, reading),
-        fingerprint=hashlib.sha256(content + settings.encode()).hexdigest(),
+        fingerprint=hashlib.sha256(content + read_as.encode()).hexdigest(),
         recorded_size=reading.size or _placeholder_size(graph_def, reading),
     )
 
@@ -74,20 +77,24 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise BadModule(f"module '{path}' cannot be read: {error.strerror}.") from error
+        raise BadModule(
+            "module '{path}' cannot be read: {reason}.",
+            path=path,
+            reason=error.strerror,
+        ) from error
 
 
-def _reading(graph_def: GraphDef, path: Path, options: ModuleOptions) -> Reading:
-    """Return the known reading, changed by what the options say, or the options' own."""
-    reading = known(graph_def) or _guess(graph_def, path, options)
-    if options.input_tensor_name:
-        reading = dataclasses.replace(reading, input_name=tensor_of(options.input_tensor_name), size=None)
-    if options.bottleneck_tensor_name:
-        reading = dataclasses.replace(reading, output_name=tensor_of(options.bottleneck_tensor_name))
-    if options.input_mean is not None:
-        reading = dataclasses.replace(reading, mean=options.input_mean)
-    if options.input_std is not None:
-        reading = dataclasses.replace(reading, std=options.input_std)
+def _reading(graph_def: GraphDef, path: Path, settings: ModuleSettings) -> Reading:
+    """Return the known reading, changed by what the settings say, or the settings' own."""
+    reading = known(graph_def) or _guess(graph_def, path, settings)
+    if settings.input_tensor_name:
+        reading = dataclasses.replace(reading, input_name=tensor_of(settings.input_tensor_name), size=None)
+    if settings.bottleneck_tensor_name:
+        reading = dataclasses.replace(reading, output_name=tensor_of(settings.bottleneck_tensor_name))
+    if settings.input_mean is not None:
+        reading = dataclasses.replace(reading, mean=settings.input_mean)
+    if settings.input_std is not None:
+        reading = dataclasses.replace(reading, std=settings.input_std)
     _check_ops(reading, graph_def, path)
     return reading
 
@@ -102,19 +109,22 @@ def _fits(reading: Reading, nodes: set[str]) -> bool:
     return {op_of(reading.input_name), op_of(reading.output_name)} <= nodes
 
 
-def _guess(graph_def: GraphDef, path: Path, options: ModuleOptions) -> Reading:
-    """Return the options' reading of a graph that is not a known one. Raises BadModule for gaps."""
+def _guess(graph_def: GraphDef, path: Path, settings: ModuleSettings) -> Reading:
+    """Return the settings' reading of a graph that is not a known one. Raises BadModule for gaps."""
     needed = {
-        "--input_tensor_name": options.input_tensor_name,
-        "--bottleneck_tensor_name": options.bottleneck_tensor_name,
-        "--input_mean": options.input_mean,
-        "--input_std": options.input_std,
+        "--input_tensor_name": settings.input_tensor_name,
+        "--bottleneck_tensor_name": settings.bottleneck_tensor_name,
+        "--input_mean": settings.input_mean,
+        "--input_std": settings.input_std,
     }
     missing = [flag for flag, value in needed.items() if value is None]
     if missing:
         raise BadModule(
-            f"module '{path}' is a frozen graph that is not known. Say how to use it with "
-            f"{', '.join(missing)}. {_likely(graph_def)}"
+            "module '{path}' is a frozen graph that is not known. Say how to use it with "
+            "{missing}. {_likely}",
+            path=path,
+            missing=", ".join(missing),
+            _likely=_likely(graph_def),
         )
     return Reading("", "", 0, 1)
 
@@ -126,7 +136,13 @@ def _check_ops(reading: Reading, graph_def: GraphDef, path: Path) -> None:
         ("--bottleneck_tensor_name", reading.output_name),
     ):
         if op_of(name) not in nodes:
-            raise BadModule(f"{flag} '{name}' is no op of module '{path}'. {_likely(graph_def)}")
+            raise BadModule(
+                "{flag} '{name}' is no op of module '{path}'. {_likely}",
+                flag=flag,
+                name=name,
+                path=path,
+                _likely=_likely(graph_def),
+            )
 
 
 def _likely(graph_def: GraphDef) -> str:
@@ -165,7 +181,11 @@ def _single_shapes(graph_def: GraphDef, path: Path) -> dict[str, list[int | None
         return static_shapes(graph_def)
     except (ValueError, tf.errors.OpError) as error:
         reason = str(error).splitlines()[0]
-        raise BadModule(f"module '{path}' cannot be loaded, it may be damaged: {reason}") from error
+        raise BadModule(
+            "module '{path}' cannot be loaded, it may be damaged: {reason}",
+            path=path,
+            reason=reason,
+        ) from error
 
 
 def _become_placeholder(node: NodeDef, shape: list[int | None] | None) -> None:
@@ -205,8 +225,10 @@ def _batched(graph: FrozenGraph, path: Path) -> FrozenGraph:
     shape = static_shapes(graph.graph_def)[graph.input_name]
     if len(shape) != 4 or shape[3] not in (3, None):
         raise BadModule(
-            f"module '{path}' takes {shape} at '{op_of(graph.input_name)}'; an image module takes [batch, "
-            "height, width, 3]."
+            "module '{path}' takes {shape} at '{op_of}'; an image module takes [batch, height, width, 3].",
+            path=path,
+            shape=shape,
+            op_of=op_of(graph.input_name),
         )
     height, width = (size or 64 for size in shape[1:3])
     images = np.random.default_rng(0).uniform(-1, 1, (2, height, width, 3)).astype(np.float32)
@@ -216,9 +238,16 @@ def _batched(graph: FrozenGraph, path: Path) -> FrozenGraph:
         together = run(images)
     except tf.errors.OpError as error:
         reason = (str(error).splitlines() or [""])[0]
-        raise BadModule(f"module '{path}' cannot be run: {reason}") from error
+        raise BadModule(
+            "module '{path}' cannot be run: {reason}",
+            path=path,
+            reason=reason,
+        ) from error
     if together.shape != alone.shape or not np.allclose(together, alone, rtol=1e-3, atol=1e-5):
-        raise BadModule(f"module '{path}' fixes the batch size at 1 in a way that cannot be opened up.")
+        raise BadModule(
+            "module '{path}' fixes the batch size at 1 in a way that cannot be opened up.",
+            path=path,
+        )
     return graph
 
 

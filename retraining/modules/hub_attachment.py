@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError
 
-from retraining.data.images import ImageSize
+from retraining.arrays import ImageSize
 
 _KEY = "image_module_info"
 _PACKAGE = "retraining.hub"

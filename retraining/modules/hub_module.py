@@ -9,7 +9,7 @@ from typing import Any
 
 from google.protobuf.message import DecodeError
 
-from retraining.data.images import ImageSize
+from retraining.arrays import ImageSize
 from retraining.errors import BadModule
 from retraining.graphs.freezing import freeze
 from retraining.graphs.frozen_graph import FrozenGraph, for_inference, op_of
@@ -38,7 +38,11 @@ def load(folder: Path, *, name: str) -> Module:
         return Module(name, for_inference(_freeze_tf2(folder)), fingerprint(folder))
     except _LOAD_ERRORS as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise BadModule(f"module '{folder}' cannot be loaded, it may be damaged: {reason}") from error
+        raise BadModule(
+            "module '{folder}' cannot be loaded, it may be damaged: {reason}",
+            folder=folder,
+            reason=reason,
+        ) from error
 
 
 def check_folder(folder: Path, *, shown: str) -> None:
@@ -49,8 +53,10 @@ def check_folder(folder: Path, *, shown: str) -> None:
     missing = [name for name in REQUIRED_FILES if not (folder / name).is_file()]
     if missing:
         raise BadModule(
-            f"module '{shown}' is incomplete: it has no {' and no '.join(missing)}. If it came from a "
-            "download that was cut off, remove the folder and run again."
+            "module '{shown}' is incomplete: it has no {missing}. If it came from a download that"
+            " was cut off, remove the folder and run again.",
+            shown=shown,
+            missing=" and no ".join(missing),
         )
 
 
@@ -96,7 +102,11 @@ def _freeze_tf2(folder: Path) -> FrozenGraph:
         names = sorted(function.structured_outputs)  # the order of a signature's results
         return freeze(function, names.index(_only(names, "output", folder)))
     if not callable(module):
-        raise BadModule(f"module '{folder}' offers no signature and cannot be called. {_WANTED}")
+        raise BadModule(
+            "module '{folder}' offers no signature and cannot be called. {_WANTED}",
+            folder=folder,
+            _WANTED=_WANTED,
+        )
     images = tf.TensorSpec([None, None, None, 3], tf.float32)
     return freeze(tf.function(module).get_concrete_function(images))
 
@@ -108,7 +118,12 @@ def _signature_name(signatures: Any, folder: Path) -> str:
     for name in SIGNATURES:
         if name in signatures:
             return name
-    raise BadModule(f"module '{folder}' offers the signatures {', '.join(sorted(signatures))}. {_WANTED}")
+    raise BadModule(
+        "module '{folder}' offers the signatures {signatures}. {_WANTED}",
+        folder=folder,
+        signatures=", ".join(sorted(signatures)),
+        _WANTED=_WANTED,
+    )
 
 
 def _only(names: Any, kind: str, folder: Path) -> str:
@@ -118,5 +133,8 @@ def _only(names: Any, kind: str, folder: Path) -> str:
     if "default" in names:
         return "default"
     raise BadModule(
-        f"module '{folder}' has the {kind}s {', '.join(sorted(names))}, and none of them is named default."
+        "module '{folder}' has the {kind}s {names}, and none of them is named default.",
+        folder=folder,
+        kind=kind,
+        names=", ".join(sorted(names)),
     )

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from retraining.data.images import ImageSize
+from retraining.arrays import ImageSize
 from retraining.errors import BadModule
 from retraining.graphs.freezing import freeze
 from retraining.graphs.frozen_graph import for_inference
@@ -76,7 +76,11 @@ def names() -> list[str]:
 def _builder(name: str) -> Callable[..., Any]:
     if name not in names():
         nearest = difflib.get_close_matches(name, names(), n=3, cutoff=0.4) or names()
-        raise BadModule(f"'{name}' is no image network of keras.applications. Nearest: {', '.join(nearest)}.")
+        raise BadModule(
+            "'{name}' is no image network of keras.applications. Nearest: {nearest}.",
+            name=name,
+            nearest=", ".join(nearest),
+        )
     builder: Callable[..., Any] = getattr(tf.keras.applications, name)
     return builder
 
@@ -85,13 +89,19 @@ def _weights(handle: str, query: str) -> str | None:
     settings = dict(urllib.parse.parse_qsl(query, keep_blank_values=True))
     weights = settings.pop("weights", IMAGENET)
     if settings:
-        raise BadModule(f"'{handle}' has the setting '{next(iter(settings))}'; the only one is weights=FILE.")
+        raise BadModule(
+            "'{handle}' has the setting '{next}'; the only one is weights=FILE.",
+            handle=handle,
+            next=next(iter(settings)),
+        )
     if weights in (RANDOM, IMAGENET):
         return None if weights == RANDOM else IMAGENET
     path = Path(weights).expanduser()
     if not path.is_file():
         raise BadModule(
-            f"the weights '{weights}' of '{handle}' are no file; they are a file, imagenet or random."
+            "the weights '{weights}' of '{handle}' are no file; they are a file, imagenet or random.",
+            weights=weights,
+            handle=handle,
         )
     return str(path)
 
@@ -104,12 +114,18 @@ def _built(build: Callable[..., Any], handle: str, *, weights: str | None, size:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         if "URL fetch failure" in reason:
             raise BadModule(
-                f"the weights of {handle} cannot be fetched ({reason}). Ways on: '{handle}?weights=FILE' "
-                "takes a file that you have downloaded; --tfhub_module builtin uses the small module that "
-                "ships with this program."
+                "the weights of {handle} cannot be fetched ({reason}). Ways on: "
+                "'{handle}?weights=FILE' takes a file that you have downloaded; {tfhub_module} "
+                "builtin uses the small module that ships with this program.",
+                handle=handle,
+                reason=reason,
             ) from error
         raise BadModule(
-            f"{handle} cannot be built at {size}x{size} with weights {weights}: {reason}"
+            "{handle} cannot be built at {size}x{size} with weights {weights}: {reason}",
+            handle=handle,
+            size=size,
+            weights=weights,
+            reason=reason,
         ) from error
 
 

@@ -15,8 +15,8 @@ from pathlib import Path
 from retraining.errors import BadModule, WorkFailed
 from retraining.graphs.quiet_tensorflow import tf
 from retraining.modules import archive, download, hub_module
-from retraining.modules.catalogue import BUILTIN
 from retraining.modules.download import DownloadFailed
+from retraining.settings.module import BUILTIN
 
 _BUILTIN_FOLDER = Path(__file__).parent / "builtin" / "small_resnet_128"
 
@@ -42,8 +42,10 @@ def local_path(handle: str, *, model_dir: Path | None) -> Path:
         return _from_archive(path, model_dir)
     if not path.exists():
         raise BadModule(
-            f"--tfhub_module '{handle}' is neither an existing folder or file nor a web address, an alias of "
-            f"--list_modules, 'keras:NAME' or '{BUILTIN}'."
+            "{tfhub_module} '{handle}' is not an existing folder or file, a web address, a name from "
+            "{list_modules}, 'keras:NAME' or '{builtin}'.",
+            handle=handle,
+            builtin=BUILTIN,
         )
     return path
 
@@ -65,7 +67,7 @@ def _from_web(handle: str, model_dir: Path | None) -> Path:
         try:
             download.fetch(_download_address(handle), packed)
         except DownloadFailed as error:
-            raise BadModule(_unfetched(handle, str(error))) from error
+            raise _unfetched(handle, error) from error
         archive.unpack(packed, folder, name=handle)
 
     # tensorflow_hub's own naming: the SHA-1 of the address.
@@ -80,12 +82,15 @@ def _download_address(handle: str) -> str:
     return urllib.parse.urlunsplit(parts._replace(query=query))
 
 
-def _unfetched(handle: str, reason: str) -> str:
-    return (
-        f"module {handle} cannot be fetched ({reason}). Ways on: --tfhub_module {BUILTIN} uses the small "
-        "module that ships with this program; --tfhub_module FOLDER uses one that you have "
-        "downloaded and unpacked; --tfhub_module keras:NAME takes the network from Keras's own host; "
-        "TFHUB_CACHE_DIR names the folder in which an earlier download lies."
+def _unfetched(handle: str, reason: object) -> BadModule:
+    return BadModule(
+        "module {handle} cannot be fetched ({reason}). Instead, try: {tfhub_module} {builtin}, the small module "
+        "that ships with this program; {tfhub_module} FOLDER, a module that you have downloaded and unpacked; "
+        "{tfhub_module} keras:NAME, the network from Keras's own host; or set TFHUB_CACHE_DIR to the folder of "
+        "an earlier download.",
+        handle=handle,
+        reason=reason,
+        builtin=BUILTIN,
     )
 
 
@@ -102,14 +107,14 @@ def _from_file_system(handle: str, model_dir: Path | None) -> Path:
     """Copy a module from gs:// or any other file system that TensorFlow reads."""
     try:
         if not tf.io.gfile.exists(handle):
-            raise BadModule(_unfetched(handle, "nothing is there"))
+            raise _unfetched(handle, "nothing is there")
         if archive.is_archive(handle):
             return _cached(_sha1(handle), handle, model_dir, lambda folder: _copy_and_unpack(handle, folder))
         copy = _copy_folder if tf.io.gfile.isdir(handle) else _copy_file_into
         return _cached(_sha1(handle), handle, model_dir, lambda folder: copy(handle, folder))
     except (tf.errors.OpError, OSError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise BadModule(_unfetched(handle, reason)) from error
+        raise _unfetched(handle, reason) from error
 
 
 def _copy_and_unpack(handle: str, folder: Path) -> None:
@@ -158,7 +163,11 @@ def _beside(cache_dir: Path, name: str) -> Iterator[Path]:
     try:
         work.mkdir(parents=True)
     except OSError as error:
-        raise WorkFailed(f"modules cannot be kept in '{cache_dir}': {error.strerror}.") from error
+        raise WorkFailed(
+            "modules cannot be kept in '{cache_dir}': {reason}.",
+            cache_dir=cache_dir,
+            reason=error.strerror,
+        ) from error
     try:
         yield work / "module"
     finally:
@@ -186,8 +195,9 @@ def _module_in(folder: Path, *, shown: str) -> Path:
     found = sorted(folder.rglob("saved_model.pb")) or sorted(folder.rglob("*.pb"))
     if not found:
         raise BadModule(
-            f"'{shown}' holds no module: no saved_model.pb and no other .pb file. If a download was cut off, "
-            "remove the folder and run again."
+            "'{shown}' holds no module: no saved_model.pb and no other .pb file. If a download "
+            "was cut off, remove the folder and run again.",
+            shown=shown,
         )
     if found[0].name != "saved_model.pb":
         return found[0]

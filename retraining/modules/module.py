@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from retraining.data.images import ImageSize
+from retraining.arrays import ImageSize
 from retraining.graphs.frozen_graph import FrozenGraph
 
 

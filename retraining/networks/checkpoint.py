@@ -70,14 +70,25 @@ def read(path: Path, *, name: str | None = None) -> StoredNetwork:
         values = json.loads(text)
         description = _description(values)
     except FileNotFoundError as error:
-        raise BadRequest(f"weights '{path}' do not exist.") from error
+        raise BadRequest(
+            "weights '{path}' do not exist.",
+            path=path,
+        ) from error
     except (OSError, ValueError, zipfile.BadZipFile) as error:
         raise BadRequest(
-            f"weights '{path}' are no file that compare wrote, or are cut short ({error}). Give one of the "
-            f"{SUFFIX} files in the folder that compare names."
+            "weights '{path}' are no file that compare wrote, or are cut short ({error}). Give "
+            "one of the {SUFFIX} files in the folder that compare names.",
+            path=path,
+            error=error,
+            SUFFIX=SUFFIX,
         ) from error
     if name not in (None, description.name):
-        raise BadRequest(f"weights '{path}' are of {description.name}, and the network asked for is {name}.")
+        raise BadRequest(
+            "weights '{path}' are of {name}, and the network asked for is {name2}.",
+            path=path,
+            name=description.name,
+            name2=name,
+        )
     return StoredNetwork(path, description, weights, values)
 
 
@@ -88,8 +99,13 @@ def fill(network: Any, stored: StoredNetwork) -> None:
         if value is None or value.shape != tuple(variable.shape):
             found = "none" if value is None else f"one of {list(value.shape)}"
             raise BadRequest(
-                f"weights '{stored.path}' do not fit {stored.description.name}: {variable.path} takes an "
-                f"array of {list(variable.shape)}, and the file has {found}. Train it anew with compare."
+                "weights '{path}' do not fit {name}: {path2} takes an array of {list}, and the file "
+                "has {found}. Train it anew with compare.",
+                path=stored.path,
+                name=stored.description.name,
+                path2=variable.path,
+                list=list(variable.shape),
+                found=found,
             )
         variable.assign(value)
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from retraining.graphs.frozen_graph import FrozenGraph
 from retraining.graphs.quiet_tensorflow import tf
-from retraining.networks import alexnet, checkpoint, googlenet, layer_names
+from retraining.networks import alexnet, checkpoint, googlenet, keras_freezing
 from retraining.settings import architectures
 
 NAMES = architectures.NAMES
@@ -92,7 +92,7 @@ def frozen(
         network = build(name, classes=IMAGENET_CLASSES, image_size=image_size, width=width, seed=seed)
     else:
         network = read(weights, name=name)
-    return layer_names.freeze_network(network)
+    return keras_freezing.freeze_network(network)
 
 
 def read(path: Path, *, name: str | None = None) -> Network:

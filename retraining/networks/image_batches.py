@@ -9,14 +9,14 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from retraining.cli import console
+from retraining.arrays import ImageSize, Pixels
 from retraining.data import augmentation, dataset, images, prefetching
 from retraining.data.dataset import Dataset, LabelledImage, Split
-from retraining.data.images import ImageSize, Pixels
 from retraining.errors import BadImage, WorkFailed
 from retraining.features import problem_files
-from retraining.features.bottlenecks import SkippedImage
-from retraining.settings.options import DistortionOptions
+from retraining.features.bottleneck_sets import SkippedImage
+from retraining.progress import progress
+from retraining.settings.augmentation import AugmentationSettings
 
 _LOOKAHEAD = 64  # decoded images
 
@@ -30,7 +30,7 @@ class ImageBatch:
 
 
 @dataclasses.dataclass(frozen=True)
-class TrainingImages:
+class UsableImages:
     """The usable images of a dataset. `fingerprint` (hex) changes with their bytes, classes and sets."""
 
     dataset: Dataset
@@ -41,7 +41,7 @@ class TrainingImages:
         return tuple(image for image in self.dataset.images if image.split is split)
 
 
-def usable(found: Dataset, *, strict: bool = False) -> TrainingImages:
+def usable(found: Dataset, *, strict: bool = False) -> UsableImages:
     """Return the images that can be decoded; others are warned of, once for all models.
 
     Raises BadRequest if what is left cannot be trained on, WorkFailed if `strict` and any is left out.
@@ -49,23 +49,19 @@ def usable(found: Dataset, *, strict: bool = False) -> TrainingImages:
     skipped: list[SkippedImage] = []
     kept, digest = [], hashlib.sha256("\n".join(found.labels).encode(errors="surrogateescape"))
     checked = prefetching.ahead(found.images, _checked, lookahead=_LOOKAHEAD)
-    progress = console.progress(checked, total=len(found.images), task="Checking", unit="image")
-    for image, content in zip(found.images, progress, strict=True):
+    watched = progress(checked, total=len(found.images), task="Checking", unit="image")
+    for image, content in zip(found.images, watched, strict=True):
         if isinstance(content, BadImage):
-            skipped.append(SkippedImage(image.path, content.reason))
+            skipped.append(SkippedImage(image.path, str(content)))
             continue
         kept.append(image)
         digest.update(content + f"{image.label} {image.split.value}".encode())
     usable_images = dataclasses.replace(found, images=tuple(kept))
     problem_files.warn_of_skipped(skipped)
-    if skipped and strict:
-        raise WorkFailed(
-            f"{len(skipped):,} files cannot be used, listed above, and --strict is given. Mend or remove "
-            "them, or leave --strict out."
-        )
+    problem_files.check_strict(skipped, strict=strict)
     if skipped:
         dataset.check(usable_images)
-    return TrainingImages(usable_images, digest.hexdigest())
+    return UsableImages(usable_images, digest.hexdigest())
 
 
 def in_order(items: Sequence[LabelledImage], size: ImageSize, batch_size: int) -> Iterator[ImageBatch]:
@@ -78,7 +74,7 @@ def shuffled(
     size: ImageSize,
     batch_size: int,
     *,
-    views: DistortionOptions,
+    views: AugmentationSettings,
     seed: Sequence[int],
 ) -> Iterator[ImageBatch]:
     """Yield every image once, in an order drawn from `seed`, each as a view drawn anew if `views` are on.
@@ -104,7 +100,7 @@ class _Look:
 
     item: LabelledImage
     size: ImageSize
-    views: DistortionOptions = DistortionOptions()
+    views: AugmentationSettings = AugmentationSettings()
     seed: tuple[int, ...] = ()
 
     def decode(self) -> Pixels:
@@ -113,7 +109,9 @@ class _Look:
             image = images.upright(images.read(self.item.path), least)
         except BadImage as error:
             raise WorkFailed(
-                f"{self.item.path} {error.reason}, and could be read before. Run again."
+                "{path} {reason}, and could be read before. Run again.",
+                path=self.item.path,
+                reason=error.reason,
             ) from error
         if not self.views.are_on():
             return images.resized(image, self.size)

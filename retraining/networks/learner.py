@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from retraining.data.images import Pixels
+from retraining.arrays import Labels, Pixels
 from retraining.graphs.quiet_tensorflow import tf
 from retraining.networks.checkpoint import Arrays
-from retraining.settings.options import LEARNING_RATES
-from retraining.training.softmax_layer import Labels
+from retraining.settings.compare import LEARNING_RATES
 
 AUXILIARY_SHARE = 0.3  # of an auxiliary head's loss: GoogLeNet's paper, section 5
 MOMENTUM = 0.9  # of sgd: likewise
@@ -39,7 +38,7 @@ class Learner:
         self._optimizer.build(network.trainable_variables)
         _, *shape = network.inputs[0].shape
         pixels, labels = tf.TensorSpec([None, *shape], tf.float32), tf.TensorSpec([None], tf.int64)
-        self._step = tf.function(self._descend, input_signature=[pixels, labels])
+        self._step = tf.function(self._gradient_step, input_signature=[pixels, labels])
         self._predict = tf.function(self._probabilities, input_signature=[pixels])
 
     def step(self, pixels: Pixels, labels: Labels) -> tuple[float, int]:
@@ -57,15 +56,15 @@ class Learner:
         return probabilities
 
     def state(self) -> Arrays:
-        """Return all that a training goes on from, beside the weights."""
+        """Return everything besides the weights that a training continues from."""
         return {name: variable.numpy() for name, variable in self._state().items()}
 
-    def take_up(self, arrays: Arrays) -> None:
-        """Go on from what `state` gave, among other arrays."""
+    def load_state(self, arrays: Arrays) -> None:
+        """Continue from what `state` returned; further arrays are ignored."""
         for name, variable in self._state().items():
             variable.assign(arrays[name])
 
-    def _descend(self, pixels: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def _gradient_step(self, pixels: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         cross_entropy = tf.keras.losses.SparseCategoricalCrossentropy()
         with tf.GradientTape() as tape:
             own, *auxiliary = _outputs(self.network(pixels, training=True))

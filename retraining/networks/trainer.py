@@ -14,17 +14,18 @@ from typing import Any
 
 import numpy as np
 
-from retraining.cli import console
+from retraining.arrays import ImageSize
 from retraining.data.dataset import Split
-from retraining.data.images import ImageSize
 from retraining.errors import BadRequest
 from retraining.networks import checkpoint, construction, image_batches
 from retraining.networks.checkpoint import Description, StoredNetwork
-from retraining.networks.image_batches import ImageBatch, TrainingImages
+from retraining.networks.image_batches import ImageBatch, UsableImages
 from retraining.networks.learner import Learner
-from retraining.settings.options import LEARNING_RATES, DistortionOptions
+from retraining.progress import progress
+from retraining.settings.augmentation import AugmentationSettings
+from retraining.settings.compare import LEARNING_RATES
 from retraining.training.learning_curve import Epoch, LearningCurve
-from retraining.training.softmax_layer import Metrics
+from retraining.training.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
@@ -41,16 +42,30 @@ class Recipe:
     image_size: int
     width: float
     seed: int
-    distortions: DistortionOptions = DistortionOptions()
+    augmentation: AugmentationSettings = AugmentationSettings()
 
     @property
     def title(self) -> str:
         """What the training is called: the network, and the optimizer."""
         return f"{self.name}-{self.optimizer}"
 
-    def key(self, images: TrainingImages) -> str:
-        """Return what tells the training's file from those of other recipes and photographs."""
-        text = f"{self} {LEARNING_RATES} {images.fingerprint}"
+    def key(self, images: UsableImages) -> str:
+        """Return what tells the training's file from those of other recipes and images.
+
+        The names in it are those that the fields had when the first files were written: they must not change.
+        """
+        views = self.augmentation
+        distortions = (
+            f"DistortionOptions(flip_left_right={views.flip_left_right!r}, random_crop={views.random_crop!r}, "
+            f"random_scale={views.random_scale!r}, random_brightness={views.random_brightness!r}, "
+            f"distorted_views={views.distorted_views!r})"
+        )
+        recipe = (
+            f"Recipe(name={self.name!r}, optimizer={self.optimizer!r}, learning_rate={self.learning_rate!r}, "
+            f"epochs={self.epochs!r}, batch_size={self.batch_size!r}, image_size={self.image_size!r}, "
+            f"width={self.width!r}, seed={self.seed!r}, distortions={distortions})"
+        )
+        text = f"{recipe} {LEARNING_RATES} {images.fingerprint}"
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
@@ -61,7 +76,7 @@ class Training:
     the processor's kernels add in the same order.
     """
 
-    def __init__(self, recipe: Recipe, images: TrainingImages, folder: Path) -> None:
+    def __init__(self, recipe: Recipe, images: UsableImages, folder: Path) -> None:
         """Build the network, or take it up as an earlier run has left it in `folder`."""
         self.path = folder / f"{recipe.title}-{recipe.key(images)}{checkpoint.SUFFIX}"
         self.epochs: list[Epoch] = []
@@ -103,7 +118,7 @@ class Training:
         wanted = range(len(self.epochs), recipe.epochs)
         numbered = ((number, batch) for number in wanted for batch in self._shuffled(number))
         total = len(wanted) * self._steps
-        return console.progress(numbered, total=total, task=recipe.title, unit="step")
+        return progress(numbered, total=total, task=recipe.title, unit="step")
 
     def _shuffled(self, number: int) -> Iterator[ImageBatch]:
         recipe = self._recipe
@@ -111,7 +126,7 @@ class Training:
             self._sets[Split.TRAINING],
             ImageSize(recipe.image_size, recipe.image_size),
             recipe.batch_size,
-            views=recipe.distortions,
+            views=recipe.augmentation,
             seed=(recipe.seed, number),
         )
 
@@ -159,7 +174,7 @@ class Training:
         checkpoint.fill(self.network, stored)
         self.epochs = [_epoch(values) for values in stored.further["epochs"]]
         if len(self.epochs) < self._recipe.epochs:
-            self._learner.take_up(stored.weights)
+            self._learner.load_state(stored.weights)
         done, wanted = len(self.epochs), self._recipe.epochs
         log.info("%s: %d of %d epochs were done before.", self._recipe.title, done, wanted)
 

@@ -37,7 +37,11 @@ def of(name: str) -> Architecture:
     """Return the architecture called `name`. Raises BadRequest with the nearest names."""
     if name not in ARCHITECTURES:
         nearest = difflib.get_close_matches(name, NAMES, n=3, cutoff=0.4) or NAMES
-        raise BadRequest(f"'{name}' is no network of this program. Nearest: {', '.join(nearest)}.")
+        raise BadRequest(
+            "'{name}' is not a network that can be trained from scratch. Did you mean {nearest}?",
+            name=name,
+            nearest=", ".join(nearest),
+        )
     return ARCHITECTURES[name]
 
 
@@ -48,7 +52,10 @@ def image_size_of(name: str, given: int | None) -> int:
         return architecture.image_size
     if given < architecture.smallest_size:
         raise BadRequest(
-            f"--image_size of {name} must be at least {architecture.smallest_size}, received {given}. Raise "
-            "it, or leave the network out."
+            "{image_size} of {name} must be at least {smallest_size}, received {given}. Raise it, or leave the "
+            "network out.",
+            name=name,
+            smallest_size=architecture.smallest_size,
+            given=given,
         )
     return given

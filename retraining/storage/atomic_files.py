@@ -80,4 +80,8 @@ def reason(error: Exception) -> str:
 
 
 def _unwritten(path: Path, error: OSError) -> WorkFailed:
-    return WorkFailed(f"{path}: cannot be written: {reason(error)}.")
+    return WorkFailed(
+        "{path}: cannot be written: {reason}.",
+        path=path,
+        reason=reason(error),
+    )

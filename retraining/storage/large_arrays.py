@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from retraining.arrays import Vectors
 from retraining.errors import WorkFailed
-from retraining.features.extractor import Vectors
 from retraining.storage.atomic_files import reason
 
 # Of the memory; the rest is for the network, for decoding, and for the system's own copy of the files.
@@ -35,8 +35,12 @@ def allocate(rows: int, columns: int, folder: Path) -> Vectors:
             return np.memmap(file, np.float32, "r+", shape=(rows, columns))
     except OSError as error:
         raise WorkFailed(
-            f"the vectors of {rows:,} images take {size / 2**30:.1f} GiB, for which '{folder}' has no room: "
-            f"{reason(error)}. Name another place with --bottleneck_dir."
+            "the vectors of {rows:,} images take {size:.1f} GiB, for which '{folder}' has no "
+            "room: {reason}. Name another place with {bottleneck_dir}.",
+            rows=rows,
+            size=size / 2**30,
+            folder=folder,
+            reason=reason(error),
         ) from error
 
 

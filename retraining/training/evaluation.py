@@ -1,4 +1,4 @@
-"""How well the trained layer does on the images kept for the test."""
+"""How well the trained layer does on the images held out for the test."""
 
 from __future__ import annotations
 
@@ -6,15 +6,17 @@ import dataclasses
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from retraining.features.bottlenecks import Bottlenecks
-from retraining.settings.options import TrainingOptions
-from retraining.training.softmax_layer import Sampler, SoftmaxLayer
+from retraining.features.bottleneck_sets import Bottlenecks
+from retraining.settings.training import TrainingSettings
+from retraining.training.sampler import Sampler
+from retraining.training.softmax_layer import SoftmaxLayer
 
 
 @dataclasses.dataclass(frozen=True)
 class Misclassified:
-    """A test image and the labels it has and was given."""
+    """A test image, the label that it has and the label that was predicted."""
 
     path: Path
     label: str
@@ -23,24 +25,31 @@ class Misclassified:
 
 @dataclasses.dataclass(frozen=True)
 class Evaluation:
-    """Accuracy in [0, 1] over `count` test images, and those that were classified wrongly."""
+    """Accuracy in [0, 1] over `count` test images, and the images that were misclassified.
+
+    `confusion` is int64 [classes, classes]: how many images of the row's class were predicted to be of the
+    column's, in the order of the labels.
+    """
 
     accuracy: float
     count: int
     misclassified: tuple[Misclassified, ...]
+    confusion: NDArray[np.int64] = dataclasses.field(repr=False, compare=False)
 
 
-def evaluate(layer: SoftmaxLayer, bottlenecks: Bottlenecks, options: TrainingOptions) -> Evaluation | None:
-    """Return the evaluation on `options.test_batch_size` test images, or None if there are none."""
+def evaluate(layer: SoftmaxLayer, bottlenecks: Bottlenecks, settings: TrainingSettings) -> Evaluation | None:
+    """Return the evaluation on `settings.test_batch_size` test images, or None if there are none."""
     testing, labels = bottlenecks.testing, bottlenecks.dataset.labels
     if len(testing) == 0:
         return None
-    # A seed of its own: the test must not depend on how long the training drew.
-    rows = Sampler(testing, np.random.default_rng([options.seed, 1])).draw(options.test_batch_size)
+    # A seed of its own: the test must not depend on how much the training drew.
+    rows = Sampler(testing, np.random.default_rng([settings.seed, 1])).draw(settings.test_batch_size)
     predicted = layer.log_probabilities(testing.vectors[rows]).argmax(axis=1)
     misclassified = tuple(
         Misclassified(testing.paths[row], labels[testing.labels[row]], labels[guess])
         for row, guess in zip(rows, predicted, strict=True)
         if guess != testing.labels[row]
     )
-    return Evaluation(1 - len(misclassified) / len(rows), len(rows), misclassified)
+    confusion = np.zeros((len(labels), len(labels)), np.int64)
+    np.add.at(confusion, (testing.labels[rows], predicted), 1)
+    return Evaluation(1 - len(misclassified) / len(rows), len(rows), misclassified, confusion)

@@ -1,4 +1,4 @@
-"""Distorted views drawn anew at every training step, as the older script drew them, in batches."""
+"""Batches of random views that are drawn anew at every training step, as the older script drew them."""
 
 from __future__ import annotations
 
@@ -9,15 +9,19 @@ from typing import NamedTuple
 
 import numpy as np
 
-from retraining.cli import console
-from retraining.data import augmentation, images, prefetching
-from retraining.data.images import Pixels
+from retraining.arrays import Batch, Pixels, Vectors
+from retraining.data import images as image_files
+from retraining.data import prefetching
+from retraining.data.augmentation import draw as draw_view
+from retraining.data.augmentation import least_size
 from retraining.errors import BadImage
-from retraining.features.bottlenecks import BottleneckSet
-from retraining.features.extractor import BATCH_SIZE, FeatureExtractor, Vectors
-from retraining.settings.flags import ALL
-from retraining.settings.options import DistortionOptions, TrainingOptions
-from retraining.training.softmax_layer import Batch, Sampler
+from retraining.features.bottleneck_sets import BottleneckSet
+from retraining.features.extractor import BATCH_SIZE, FeatureExtractor
+from retraining.progress import progress
+from retraining.settings.augmentation import AugmentationSettings
+from retraining.settings.kinds import ALL
+from retraining.settings.training import TrainingSettings
+from retraining.training.sampler import Sampler
 
 log = logging.getLogger(__name__)
 
@@ -30,30 +34,46 @@ class _Draw(NamedTuple):
     place: int
 
 
-class FreshViews:
+def fresh_batches(
+    images: BottleneckSet,
+    extractor: FeatureExtractor,
+    *,
+    augmentation: AugmentationSettings,
+    training: TrainingSettings,
+) -> Iterator[Batch] | None:
+    """Return the batches of a training on views of `images` drawn anew at every step, under a progress bar.
+
+    None if the settings do not ask for it: the training then draws from vectors that are there already.
+    """
+    if not augmentation.are_fresh():
+        return None
+    return FreshBatches(images, extractor, augmentation=augmentation, training=training).batches()
+
+
+class FreshBatches:
     """Draws views of training images, in threads ahead of the network that turns them into vectors."""
 
     def __init__(
         self,
-        training: BottleneckSet,
+        images: BottleneckSet,
         extractor: FeatureExtractor,
         *,
-        options: DistortionOptions,
-        settings: TrainingOptions,
+        augmentation: AugmentationSettings,
+        training: TrainingSettings,
     ) -> None:
-        self._training = training
+        self._images = images
         self._extractor = extractor
-        self._options = options
-        self._steps = settings.how_many_training_steps
-        self._count = settings.train_batch_size
-        self._seed = settings.seed
-        self._least = augmentation.least_size(extractor.image_size, options)
+        self._augmentation = augmentation
+        self._steps = training.how_many_training_steps
+        self._count = training.train_batch_size
+        self._seed = training.seed
+        self._least = least_size(extractor.image_size, augmentation)
         self._gone: set[int] = set()
 
     def batches(self) -> Iterator[Batch]:
         """Yield the batch of each training step, under a progress bar."""
-        count = len(self._training) if self._count == ALL else self._count
-        # Two readers of one sequence, of which the second is never further behind than `ahead` looks.
+        count = len(self._images) if self._count == ALL else self._count
+        # Two readers of one sequence; the second is never further behind than the first looks ahead.
         drawn, waiting = itertools.tee(self._draws())
         vectors = self._vectors(drawn)
 
@@ -61,12 +81,12 @@ class FreshViews:
             for _ in range(self._steps):
                 rows = [draw.row for draw in itertools.islice(waiting, count)]
                 batch = np.stack(list(itertools.islice(vectors, count)))
-                yield Batch(batch, self._training.labels[rows])
+                yield Batch(batch, self._images.labels[rows])
 
-        return console.progress(of_steps(), total=self._steps, task="Training", unit="step")
+        return progress(of_steps(), total=self._steps, task="Training", unit="step")
 
     def _draws(self) -> Iterator[_Draw]:
-        sampler = Sampler(self._training, np.random.default_rng([self._seed, 2]))
+        sampler = Sampler(self._images, np.random.default_rng([self._seed, 2]))
         for step in range(self._steps):
             for place, row in enumerate(sampler.draw(self._count).tolist()):
                 yield _Draw(row, step, place)
@@ -82,22 +102,22 @@ class FreshViews:
 
     def _prepare(self, draw: _Draw) -> tuple[int, Pixels | None]:
         try:
-            image = images.upright(images.read(self._training.paths[draw.row]), self._least)
+            image = image_files.upright(image_files.read(self._images.paths[draw.row]), self._least)
         except BadImage:
             return draw.row, None
         # Seeded by its place, a view does not depend on threads nor on what was drawn before.
         rng = np.random.default_rng([self._seed, draw.step, draw.place])
-        return draw.row, augmentation.draw(image, self._extractor.image_size, self._options, rng)
+        return draw.row, draw_view(image, self._extractor.image_size, self._augmentation, rng)
 
     def _usable(self, row: int, vector: Vectors | None) -> Vectors:
-        """Return the view's vector, or that of the undistorted image if there is none of numbers."""
+        """Return the view's vector, or that of the image itself if the view has none, or one that is not finite."""
         if vector is not None and np.isfinite(vector).all():
             return vector
         if row not in self._gone:
             self._gone.add(row)
             log.warning(
-                "no view can be drawn of %s any more; it is trained on undistorted.",
-                self._training.paths[row],
+                "views of %s can no longer be drawn; the image is used as it is.",
+                self._images.paths[row],
             )
-        undistorted: Vectors = self._training.vectors[row]
+        undistorted: Vectors = self._images.vectors[row]
         return undistorted

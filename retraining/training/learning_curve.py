@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from retraining.training.softmax_layer import Metrics
+from retraining.training.metrics import Metrics
 
 LAST_EPOCHS = 10  # that are averaged, as the articles do
 

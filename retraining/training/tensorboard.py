@@ -18,7 +18,8 @@ from retraining.errors import WorkFailed
 from retraining.graphs.frozen_graph import GraphDef
 from retraining.graphs.quiet_tensorflow import tf
 from retraining.storage.atomic_files import reason
-from retraining.training.softmax_layer import Metrics, Report
+from retraining.training.metrics import Metrics
+from retraining.training.trainer import TrainingStep
 
 HISTOGRAM_BUCKETS = 30
 
@@ -34,7 +35,7 @@ class SummaryWriter:
         self._training = _EventFile(folder / "train", first_step)
         self._validation = _EventFile(folder / "validation", first_step)
 
-    def add_report(self, report: Report) -> None:
+    def add_report(self, report: TrainingStep) -> None:
         """Write accuracy and cross entropy of both runs, and the new layer's weights and biases."""
         layer = report.layer
         training = _metrics(report.training)
@@ -97,7 +98,11 @@ class _EventFile:
             raise self._unwritten(error) from error
 
     def _unwritten(self, error: Exception) -> WorkFailed:
-        return WorkFailed(f"--summaries_dir '{self._path.parents[1]}' cannot be written: {reason(error)}.")
+        return WorkFailed(
+            "{summaries_dir} '{parents}' cannot be written: {reason}.",
+            parents=self._path.parents[1],
+            reason=reason(error),
+        )
 
 
 def _new_path(folder: Path) -> Path:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from retraining.data.images import ImageSize, Pixels
+from retraining.arrays import ImageSize, Pixels
 
 GREY = 0.45  # to begin with, as networks know photographs: a little darker than half
 NOISE = 0.02

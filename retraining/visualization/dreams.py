@@ -10,14 +10,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from retraining.cli import console
+from retraining.arrays import ImageSize
 from retraining.data import images
-from retraining.data.images import ImageSize
 from retraining.errors import BadRequest
-from retraining.export import writer
-from retraining.settings.options import ALL_LAYERS, DreamOptions
+from retraining.progress import progress
+from retraining.settings.deep_dream import ALL_LAYERS, DreamSettings
 from retraining.visualization import ascent, canvas, contact_sheet, objective
-from retraining.visualization.ascent import OF_CLASSES, OF_LAYERS, Manner
+from retraining.visualization.ascent import OF_CLASSES, OF_LAYERS, AscentSettings
 from retraining.visualization.canvas import Canvas
 from retraining.visualization.inspected_network import InspectedNetwork, Layer
 from retraining.visualization.objective import Objective, Target
@@ -41,35 +40,37 @@ class Dream:
         return images.upright(images.read(self.path))
 
 
-def labels(options: DreamOptions) -> tuple[str, ...]:
+def labels(settings: DreamSettings) -> tuple[str, ...]:
     """Return the labels of the graph, or none where no class is asked for.
 
     Raises BadRequest with the nearest labels if the class is none of them.
     """
-    if not options.class_label:
+    if not settings.class_label:
         return ()
-    known = writer.read_labels(options.labels)
-    if options.class_label not in known:
-        nearest = difflib.get_close_matches(options.class_label, known, n=3, cutoff=0.4) or known[:5]
+    known = labels_file.read(settings.labels)
+    if settings.class_label not in known:
+        nearest = difflib.get_close_matches(settings.class_label, known, n=3, cutoff=0.4) or known[:5]
         raise BadRequest(
-            f"--class '{options.class_label}' is no label of '{options.labels}'. Nearest: "
-            f"{', '.join(nearest)}."
+            "{class_label} '{class_label}' is no label of '{labels}'. Nearest: {nearest}.",
+            class_label=settings.class_label,
+            labels=settings.labels,
+            nearest=", ".join(nearest),
         )
     return known
 
 
-def targets(network: InspectedNetwork, options: DreamOptions, labels: Sequence[str]) -> list[Target]:
-    """Return what the options ask for, a target for each picture. Raises BadRequest."""
-    if options.class_label:
-        return [objective.of_class(network, labels, options.class_label)]
-    return [objective.of_layer(layer, options.channel) for layer in _layers(network, options)]
+def targets(network: InspectedNetwork, settings: DreamSettings, labels: Sequence[str]) -> list[Target]:
+    """Return what the settings ask for, a target for each picture. Raises BadRequest."""
+    if settings.class_label:
+        return [objective.of_class(network, labels, settings.class_label)]
+    return [objective.of_layer(layer, settings.channel) for layer in _layers(network, settings)]
 
 
-def _layers(network: InspectedNetwork, options: DreamOptions) -> list[Layer]:
-    if options.layers == ALL_LAYERS:
+def _layers(network: InspectedNetwork, settings: DreamSettings) -> list[Layer]:
+    if settings.layers == ALL_LAYERS:
         return list(reversed(network.convolutions))
-    if options.layers:
-        return network.named(options.layers.split(","))
+    if settings.layers:
+        return network.named(settings.layers.split(","))
     # Early layers dream of stripes, the last ones of single things; what is between them is richest.
     path = [layer for layer in network.main_path() if layer.operation == "Conv2D"]
     return [path[len(path) * 2 // 3]]
@@ -78,21 +79,21 @@ def _layers(network: InspectedNetwork, options: DreamOptions) -> list[Layer]:
 def draw(
     network: InspectedNetwork,
     targets: Sequence[Target],
-    options: DreamOptions,
+    settings: DreamSettings,
     photograph: Image.Image | None,
 ) -> Iterator[Dream]:
-    """Yield the picture of each target, written into the options' folder. Raises WorkFailed."""
-    manner = OF_CLASSES if options.class_label else OF_LAYERS
-    start = _start(network, options, photograph, manner)
-    steps = range(len(targets) * options.octaves * options.steps)
-    ticks = console.progress(steps, total=len(steps), task="Dreaming", unit="step")
+    """Yield the picture of each target, written into the settings' folder. Raises WorkFailed."""
+    style = OF_CLASSES if settings.class_label else OF_LAYERS
+    start = _start(network, settings, photograph, style)
+    steps = range(len(targets) * settings.octaves * settings.steps)
+    ticks = progress(steps, total=len(steps), task="Dreaming", unit="step")
     for target in targets:
         with Objective(network, target) as goal:
-            picture = ascent.climb(goal, start, manner=manner, options=options, ticks=ticks)
-            path = options.output_dir / f"{contact_sheet.file_stem(target.name)}.png"
+            picture = ascent.maximize(goal, start, style=style, settings=settings, ticks=ticks)
+            path = settings.output_dir / f"{contact_sheet.file_stem(target.name)}.png"
             contact_sheet.write(_as_image(picture), path)
-            before, after = (ascent.value(goal, shown, manner) for shown in (start, _read_back(path)))
-            yield Dream(target, path, before, after, is_dead=ascent.is_dead(goal, start, manner))
+            before, after = (ascent.value(goal, shown, style) for shown in (start, _read_back(path)))
+            yield Dream(target, path, before, after, is_dead=ascent.is_dead(goal, start, style))
     next(ticks, None)  # the bar is then full
 
 
@@ -110,12 +111,12 @@ def contact_page(dreams: Sequence[Dream], title: str) -> Image.Image:
 
 
 def _start(
-    network: InspectedNetwork, options: DreamOptions, photograph: Image.Image | None, manner: Manner
+    network: InspectedNetwork, settings: DreamSettings, photograph: Image.Image | None, style: AscentSettings
 ) -> Canvas:
     shape = network.image_size if photograph is None else ImageSize(photograph.height, photograph.width)
-    size = ascent.last_size(network.image_size, shape, manner=manner, options=options)
+    size = ascent.last_size(network.image_size, shape, style=style, settings=settings)
     if photograph is None:
-        return canvas.blank(size, np.random.default_rng([options.seed, 0]))
+        return canvas.blank(size, np.random.default_rng([settings.seed, 0]))
     return images.resized(photograph, size)
 
 

@@ -10,9 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from retraining.data.images import ImageSize, Pixels
+from retraining.arrays import ImageSize, Pixels
 from retraining.errors import BadRequest
-from retraining.export.writer import read_graph
 from retraining.features import extractor
 from retraining.graphs.frozen_graph import (
     INPUT_OPS,
@@ -26,7 +25,8 @@ from retraining.graphs.frozen_graph import (
 from retraining.graphs.quiet_tensorflow import tf
 from retraining.modules import graph_module
 from retraining.networks import construction
-from retraining.settings.options import ModuleOptions, NetworkOptions
+from retraining.settings.module import ModuleSettings
+from retraining.settings.network import NetworkSettings
 
 CONVOLUTIONS = ("Conv2D", "DepthwiseConv2dNative")
 
@@ -117,16 +117,19 @@ class InspectedNetwork:
         return tensor_of(next(node.input[0] for node in self.graph.graph_def.node if node.name == first))
 
 
-def load(options: NetworkOptions) -> InspectedNetwork:
-    """Return the network that the options name. Raises BadRequest."""
-    name, graph = _frozen(options)
+def load(settings: NetworkSettings) -> InspectedNetwork:
+    """Return the network that the settings name. Raises BadRequest."""
+    name, graph = _frozen(settings)
     runnable = imported(graph.graph_def)
     _, height, width, _ = runnable.get_tensor_by_name(graph.input_name).shape
     operations = [operation for operation in runnable.get_operations() if _gives_maps(operation)]
     is_convolution = [operation.type in CONVOLUTIONS for operation in operations]
     found = [op for op, is_one in zip(operations, is_convolution, strict=True) if is_one]
     if not found:
-        raise BadRequest(f"{name} has no convolution, so there is nothing to see. Give another network.")
+        raise BadRequest(
+            "{name} has no convolution, so there is nothing to see. Give another network.",
+            name=name,
+        )
     return InspectedNetwork(
         name=name,
         graph=graph,
@@ -138,21 +141,23 @@ def load(options: NetworkOptions) -> InspectedNetwork:
     )
 
 
-def _frozen(options: NetworkOptions) -> tuple[str, FrozenGraph]:
+def _frozen(settings: NetworkSettings) -> tuple[str, FrozenGraph]:
     """Return the name and the graph, of a fixed image size, of the network."""
-    if options.network:
-        graph = construction.frozen(options.network, weights=options.weights, image_size=options.image_size)
-        return options.network, graph
-    loaded = extractor.load(_module_options(options))
+    if settings.network:
+        graph = construction.frozen(
+            settings.network, weights=settings.weights, image_size=settings.image_size
+        )
+        return settings.network, graph
+    loaded = extractor.load(_module_options(settings))
     return loaded.name, loaded.graph
 
 
-def _module_options(options: NetworkOptions) -> ModuleOptions:
+def _module_options(settings: NetworkSettings) -> ModuleSettings:
     """Return how the extractor is to read the module, or the graph, in which the rest is found."""
-    module = options.module()
-    if options.graph is None:
+    module = settings.module()
+    if settings.graph is None:
         return module
-    graph_def = read_graph(options.graph)
+    graph_def = graph_file.read(settings.graph)
     output = module.bottleneck_tensor_name or _last_output(graph_def)
     module = dataclasses.replace(module, bottleneck_tensor_name=output)
     if graph_module.known(graph_def):
@@ -160,7 +165,7 @@ def _module_options(options: NetworkOptions) -> ModuleOptions:
     # As label_image.py reads it: one input, in [0, 1].
     return dataclasses.replace(
         module,
-        input_tensor_name=module.input_tensor_name or _only_input(graph_def, options.graph),
+        input_tensor_name=module.input_tensor_name or _only_input(graph_def, settings.graph),
         input_mean=module.input_mean or 0,
         input_std=module.input_std or 255,
     )
@@ -171,7 +176,10 @@ def _only_input(graph_def: GraphDef, path: Path) -> str:
     if len(inputs) != 1:
         listed = ", ".join(inputs[:10]) or "none"
         raise BadRequest(
-            f"graph '{path}' has {len(inputs)} inputs ({listed}). Name one with --input_tensor_name."
+            "graph '{path}' has {input_count} inputs ({listed}). Name one with {input_tensor_name}.",
+            path=path,
+            input_count=len(inputs),
+            listed=listed,
         )
     return inputs[0]
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from retraining.data.images import ImageSize, Pixels
+from retraining.arrays import ImageSize, Pixels
 from retraining.errors import BadRequest
 from retraining.graphs.frozen_graph import op_of, static_shapes, tensor_of
 from retraining.graphs.quiet_tensorflow import tf
@@ -42,7 +42,10 @@ def of_layer(layer: Layer, channel: int | None) -> Target:
         return Target(layer.name, layer.tensor_name)
     if channel >= layer.channels:
         raise BadRequest(
-            f"--channel of {layer.name} must be from 0 to {layer.channels - 1}, received {channel}."
+            "{channel} of {name} must be from 0 to {channels}, received {channel}.",
+            name=layer.name,
+            channels=layer.channels - 1,
+            channel=channel,
         )
     return Target(f"{layer.name} channel {channel}", layer.tensor_name, channel)
 
@@ -52,7 +55,10 @@ def of_class(network: InspectedNetwork, labels: Sequence[str], label: str) -> Ta
     tensor_name = _logits(network)
     scores = static_shapes(network.graph.graph_def)[tensor_name][-1]
     if len(labels) < 2:
-        raise BadRequest(f"--labels names {len(labels)} class; a class is told from others, so name two.")
+        raise BadRequest(
+            "{labels} names {label_count} class; a class is told from others, so name two.",
+            label_count=len(labels),
+        )
     image_classifier.check_width(scores, labels)
     return Target(label, tensor_name, labels.index(label), is_class=True)
 
@@ -69,22 +75,26 @@ class Objective:
         with graph.as_default():
             pixels, result = _imported(network, target.tensor_name)
             value = _value(result, target)
-            height = _height(result, value, target)
+            height = _score(result, value, target)
             (gradient,) = tf.gradients(height, pixels)
         if gradient is None:
-            raise BadRequest(f"{target.name} of {network.name} does not depend on the image.")
+            raise BadRequest(
+                "{name} of {name2} does not depend on the image.",
+                name=target.name,
+                name2=network.name,
+            )
         self._session = tf.compat.v1.Session(graph=graph)
         self._measure: Callable[[Pixels], Values] = self._session.make_callable(value, [pixels])
-        self._height: Callable[[Pixels], Values] = self._session.make_callable(height, [pixels])
+        self._score: Callable[[Pixels], Values] = self._session.make_callable(height, [pixels])
         self._gradient: Callable[[Pixels], Values] = self._session.make_callable(gradient, [pixels])
 
     def values(self, pixels: Pixels) -> Values:
         """Return the target's value, float32 [n], for float32 [n, height, width, 3] in [0, 1]."""
         return np.concatenate([self._measure(batch) for batch in _batches(pixels)])
 
-    def heights(self, pixels: Pixels) -> Values:
+    def scores(self, pixels: Pixels) -> Values:
         """Return what is climbed, float32 [n]: the target's value, and with a class what secures it."""
-        return np.concatenate([self._height(batch) for batch in _batches(pixels)])
+        return np.concatenate([self._score(batch) for batch in _batches(pixels)])
 
     def gradients(self, pixels: Pixels) -> Values:
         """Return the gradient of each picture's height by its pixels, of the shape of `pixels`."""
@@ -117,7 +127,7 @@ def _value(result: tf.Tensor, target: Target) -> tf.Tensor:
     return tf.reduce_mean(result, range(1, result.shape.rank))
 
 
-def _height(result: tf.Tensor, value: tf.Tensor, target: Target) -> tf.Tensor:
+def _score(result: tf.Tensor, value: tf.Tensor, target: Target) -> tf.Tensor:
     """Return what is climbed, float32 [n]: of a class its logit, and its lead over all others with it.
 
     What excites one class may excite another more, and the picture would then be of that one.

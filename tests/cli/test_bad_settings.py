@@ -8,20 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from retraining.settings.options import parse_retrain
 
 import label_image
 import retrain
 from retraining.cli import output_paths
 from retraining.errors import BadRequest
-from retraining.settings.options import (
-    DataOptions,
-    DistortionOptions,
-    LabelImageOptions,
-    ModuleOptions,
-    OutputOptions,
-    TrainingOptions,
-    parse_retrain,
-)
+from retraining.settings.augmentation import AugmentationSettings
+from retraining.settings.data import DataSettings
+from retraining.settings.label_image import LabelImageSettings
+from retraining.settings.module import ModuleSettings
+from retraining.settings.output import OutputSettings
+from retraining.settings.training import TrainingSettings
 
 NUMBERS = ("", "x", "nan", "-1", "1e999", "0x10", "1,5", " ", "9" * 5000)
 FLOATS = (*NUMBERS, "inf", "-inf", "-0.001")
@@ -104,10 +102,10 @@ def fields(*groups: type[Any]) -> set[str]:
 
 
 def test_every_flag_is_tried() -> None:
-    groups = (DataOptions, ModuleOptions, DistortionOptions, TrainingOptions, OutputOptions)
+    groups = (DataSettings, ModuleSettings, AugmentationSettings, TrainingSettings, OutputSettings)
     any_text = {"input_tensor_name", "bottleneck_tensor_name"}  # refused with the graph in hand
     assert set(REFUSED) == fields(*groups) - any_text
-    assert set(LABEL_IMAGE_REFUSED) == fields(LabelImageOptions) - {"input_layer", "output_layer"}
+    assert set(LABEL_IMAGE_REFUSED) == fields(LabelImageSettings) - {"input_layer", "output_layer"}
 
 
 @pytest.fixture

@@ -6,8 +6,9 @@ import signal
 
 import pytest
 
-from retraining.cli import console
+from retraining.cli import console, logs
 from retraining.errors import BadRequest, UserError, WorkFailed
+from retraining.progress import progress
 
 
 def run(command: object) -> int:
@@ -52,7 +53,7 @@ def test_signals_end_the_command_tidily(sent: signal.Signals, status: int) -> No
 def test_results_go_to_standard_output_and_warnings_to_standard_error(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    console.configure_logging("INFO")
+    logs.configure_logging("INFO")
     log = logging.getLogger("retraining.some_module")
     log.debug("detail")
     log.info("Final test accuracy = %.1f%% (N=%d)", 91.6, 371)
@@ -63,14 +64,14 @@ def test_results_go_to_standard_output_and_warnings_to_standard_error(
 
 
 def test_verbosity_silences_what_is_below_it(capsys: pytest.CaptureFixture[str]) -> None:
-    console.configure_logging("ERROR")
+    logs.configure_logging("ERROR")
     logging.getLogger("retraining").warning("few images")
     captured = capsys.readouterr()
     assert (captured.out, captured.err) == ("", "")
 
 
 def test_progress_is_quiet_where_nobody_watches(capsys: pytest.CaptureFixture[str]) -> None:
-    items = console.progress(range(3), total=3, task="Bottlenecks", unit="image")
+    items = progress(range(3), total=3, task="Bottlenecks", unit="image")
     assert list(items) == [0, 1, 2]
     assert capsys.readouterr().err == ""
 

@@ -7,13 +7,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from retraining.settings.options import parse_label_image, parse_retrain
 
 from retraining.errors import BadRequest
-from retraining.settings.options import RetrainOptions, parse_label_image, parse_retrain
+from retraining.settings.retrain import RetrainSettings
 from tests.conftest import PROJECT
 
 
-def parse(*words: str) -> RetrainOptions:
+def parse(*words: str) -> RetrainSettings:
     return parse_retrain(["--image_dir", "photos", *words])
 
 

@@ -7,27 +7,29 @@ import numpy as np
 import pytest
 
 from retraining.comparison import candidate, comparison
-from retraining.comparison.candidate import Contender
+from retraining.comparison.candidate import Candidate
 from retraining.data import dataset
-from retraining.export import writer
+from retraining.export import classifier_graph
 from retraining.graphs.frozen_graph import FrozenGraph, forward
 from retraining.graphs.quiet_tensorflow import tf
 from retraining.networks import construction, image_batches
-from retraining.networks.image_batches import TrainingImages
-from retraining.settings.options import CompareOptions, ComparisonOptions, DataOptions, DistortionOptions
+from retraining.networks.image_batches import UsableImages
+from retraining.settings.augmentation import AugmentationSettings
+from retraining.settings.compare import CompareSettings, ComparisonSettings
+from retraining.settings.data import DataSettings
 from tests.conftest import write_colour_photos
 
 
 @pytest.fixture(scope="module")
-def images(tmp_path_factory: pytest.TempPathFactory) -> TrainingImages:
+def images(tmp_path_factory: pytest.TempPathFactory) -> UsableImages:
     folder = write_colour_photos(tmp_path_factory.mktemp("colours"))
-    return image_batches.usable(dataset.scan(DataOptions(folder)))
+    return image_batches.usable(dataset.scan(DataSettings(folder)))
 
 
-def options(out: Path, *models: str) -> CompareOptions:
-    return CompareOptions(
-        data=DataOptions(),
-        comparison=ComparisonOptions(
+def options(out: Path, *models: str) -> CompareSettings:
+    return CompareSettings(
+        data=DataSettings(),
+        comparison=ComparisonSettings(
             models=models,
             epochs=3,
             image_size=67,
@@ -36,20 +38,20 @@ def options(out: Path, *models: str) -> CompareOptions:
             bottleneck_dir=out / "bottlenecks",
             output_dir=out,
         ),
-        distortions=DistortionOptions(),
+        distortions=AugmentationSettings(),
     )
 
 
 @pytest.fixture(scope="module")
-def alexnet(images: TrainingImages, tmp_path_factory: pytest.TempPathFactory) -> Contender:
+def alexnet(images: UsableImages, tmp_path_factory: pytest.TempPathFactory) -> Candidate:
     return candidate.train("alexnet", "adam", images, options(tmp_path_factory.mktemp("out"), "alexnet"))
 
 
-def graph_of(model: Contender) -> FrozenGraph:
-    return writer.build(model.extractor, model.layer, "final_result")
+def graph_of(model: Candidate) -> FrozenGraph:
+    return classifier_graph.build(model.extractor, model.layer, "final_result")
 
 
-def test_network_in_two_parts_is_the_network(alexnet: Contender) -> None:
+def test_network_in_two_parts_is_the_network(alexnet: Candidate) -> None:
     assert alexnet.weights is not None
     network = construction.read(alexnet.weights)
     pixels = np.random.default_rng(0).random((5, 67, 67, 3), np.float32)
@@ -58,19 +60,19 @@ def test_network_in_two_parts_is_the_network(alexnet: Contender) -> None:
     assert comparison.parameters(graph_of(alexnet)) == network.count_params()
 
 
-def test_network_has_the_accuracy_of_its_last_epoch(alexnet: Contender) -> None:
+def test_network_has_the_accuracy_of_its_last_epoch(alexnet: Candidate) -> None:
     testing = alexnet.bottlenecks.testing
     hits = alexnet.layer.probabilities(testing.vectors).argmax(axis=1) == testing.labels
     assert alexnet.curve.epochs[-1].testing is not None
     assert hits.mean() == pytest.approx(alexnet.curve.epochs[-1].testing.accuracy)
 
 
-def retrained(handle: str, images: TrainingImages, options: CompareOptions) -> Contender:
+def retrained(handle: str, images: UsableImages, options: CompareSettings) -> Candidate:
     return candidate.retrain(handle, comparison.load_modules(options)[handle], images, options)
 
 
 def test_module_has_as_many_epochs_as_networks_have(
-    images: TrainingImages, tf2_module: Path, tmp_path: Path
+    images: UsableImages, tf2_module: Path, tmp_path: Path
 ) -> None:
     model = retrained(str(tf2_module), images, options(tmp_path, str(tf2_module)))
     assert model.title == "colour_grid"
@@ -80,7 +82,7 @@ def test_module_has_as_many_epochs_as_networks_have(
     assert comparison.parameters(graph_of(model)) == 48 * 3 + 3 + 48
 
 
-def test_modules_of_one_name_are_told_apart(images: TrainingImages, tf2_module: Path, tmp_path: Path) -> None:
+def test_modules_of_one_name_are_told_apart(images: UsableImages, tf2_module: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy" / tf2_module.name
     shutil.copytree(tf2_module, copy)
     both = options(tmp_path, str(tf2_module), str(copy))

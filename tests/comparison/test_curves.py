@@ -7,7 +7,7 @@ from PIL import Image
 
 from retraining.comparison import curves
 from retraining.training.learning_curve import Epoch, LearningCurve
-from retraining.training.softmax_layer import Metrics
+from retraining.training.metrics import Metrics
 
 
 def curve(*accuracies: float, loss: float = 1.5, validated: bool = True) -> LearningCurve:

@@ -16,33 +16,33 @@ def row(model: str, validation: float, test: float = 0.5, speed: float = 100) ->
 
 def test_best_on_validation_wins_whatever_the_test_says() -> None:
     rows = [row("a", 0.6, test=0.9), row("b", 0.8, test=0.7)]
-    found = selection.of(rows, validation_images=100)
+    found = selection.select(rows, validation_images=100)
     assert found.winner.model == "b"
     assert found.close == ()
 
 
 def test_quicker_one_of_equals_wins() -> None:
     rows = [row("slow", 0.8, speed=10), row("quick", 0.8, speed=20)]
-    found = selection.of(rows, validation_images=100)
+    found = selection.select(rows, validation_images=100)
     assert found.winner.model == "quick"
     assert [other.model for other in found.close] == ["slow"]
 
 
 def test_what_few_images_cannot_tell_apart_is_said() -> None:
     rows = [row("a", 0.80), row("b", 0.77), row("c", 0.75)]
-    assert [other.model for other in selection.of(rows, validation_images=100).close] == ["b"]
-    assert selection.of(rows, validation_images=10_000).close == ()
+    assert [other.model for other in selection.select(rows, validation_images=100).close] == ["b"]
+    assert selection.select(rows, validation_images=10_000).close == ()
 
 
 def test_without_validation_images_the_test_decides() -> None:
     rows = [row("a", math.nan, test=0.7), row("b", math.nan, test=0.9)]
-    assert selection.of(rows, validation_images=0).winner.model == "b"
+    assert selection.select(rows, validation_images=0).winner.model == "b"
 
 
 def test_verdict_is_said_in_words(caplog: pytest.LogCaptureFixture) -> None:
     rows = [row("slow", 0.80, test=0.75, speed=10), row("quick", 0.78, test=0.7, speed=25)]
     with caplog.at_level(logging.INFO):
-        log_lines.compared_all(selection.of(rows, validation_images=50), "the table")
+        log_lines.compared_all(selection.select(rows, validation_images=50), "the table")
     assert caplog.messages == [
         "",
         "the table",

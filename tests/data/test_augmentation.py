@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from retraining.arrays import ImageSize, Pixels
 from retraining.data import augmentation, images
-from retraining.data.images import ImageSize, Pixels
-from retraining.settings.options import DistortionOptions
+from retraining.settings.augmentation import AugmentationSettings
 
 SIZE = ImageSize(20, 30)
 
@@ -19,7 +19,7 @@ def ramp() -> Image.Image:
 
 
 def draw(seed: int = 0, **settings: float) -> Pixels:
-    options = DistortionOptions(**settings)  # type: ignore[arg-type]
+    options = AugmentationSettings(**settings)  # type: ignore[arg-type]
     return augmentation.draw(ramp(), SIZE, options, np.random.default_rng(seed))
 
 

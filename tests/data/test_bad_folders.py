@@ -16,11 +16,11 @@ import retrain
 from retraining.data import dataset
 from retraining.data.dataset import Split
 from retraining.errors import BadRequest
-from retraining.export import writer
 from retraining.features import bottlenecks
 from retraining.features.cache import BottleneckCache
 from retraining.features.extractor import FeatureExtractor
-from retraining.settings.options import DataOptions
+from retraining.settings.data import DataSettings
+from retraining.storage import labels_file
 from tests.conftest import COLOURS, PROJECT, write_colour_photos, write_photo
 from tests.data.test_dataset import many, touch
 from tests.test_retrain import words
@@ -62,7 +62,7 @@ def test_class_of_any_name_is_trained_exported_and_shown(
         write_photo(photos / name / f"{index}.jpg", COLOURS["cyan"], index)
         write_photo(photos / "other" / f"{index}.jpg", COLOURS["yellow"], 100 + index)
     assert retrain.main(words(photos, tmp_path, module=tf2_module)) == 0
-    assert set(writer.read_labels(tmp_path / "labels.txt")) == {name, "other"}
+    assert set(labels_file.read(tmp_path / "labels.txt")) == {name, "other"}
     capsys.readouterr()
     files = ["--graph", tmp_path / "graph.pb", "--labels", tmp_path / "labels.txt"]
     files += ["--image", photos / name / "0.jpg", "--num_top_predictions", "1"]
@@ -76,7 +76,7 @@ def test_two_thousand_classes_are_scanned_with_few_words(
     trained = [f"{index}.jpg" for index in range(40) if split(f"{index}.jpg") is Split.TRAINING][:3]
     for number in range(2000):
         touch(tmp_path / f"class {number:04}", *trained)
-    scanned = dataset.scan(DataOptions(tmp_path))
+    scanned = dataset.scan(DataSettings(tmp_path))
     assert len(scanned.labels) == 2000
     assert len(scanned.images) == 6000
     messages = [record.getMessage() for record in caplog.records]
@@ -98,7 +98,7 @@ def test_two_thousand_classes_are_trained_and_exported(
     more = ("--validation_percentage", "0", "--testing_percentage", "0")
     assert retrain.main(words(photos, tmp_path, *more, module=tf2_module)) == 0
     assert "Found 6000 images in 2000 classes (6000 training" in capsys.readouterr().out
-    assert len(writer.read_labels(tmp_path / "labels.txt")) == 2000
+    assert len(labels_file.read(tmp_path / "labels.txt")) == 2000
 
 
 def split(name: str) -> Split:
@@ -174,7 +174,7 @@ def test_names_that_only_a_computer_tells_apart_are_two_classes_and_named(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     many(tmp_path, "Roses", "roses", "caf\u00e9", "cafe\u0301")
-    assert dataset.scan(DataOptions(tmp_path)).labels == ("Roses", "cafe\u0301", "caf\u00e9", "roses")
+    assert dataset.scan(DataSettings(tmp_path)).labels == ("Roses", "cafe\u0301", "caf\u00e9", "roses")
     assert [record.getMessage() for record in caplog.records] == [
         "classes 'cafe\u0301' and 'caf\u00e9' differ only in case or in how a letter is stored. If they are one "
         "class, put their images into one folder.",
@@ -191,7 +191,7 @@ def test_read_only_image_folder_is_all_that_is_needed(ordinary_user: Path, netwo
     with pytest.raises(PermissionError):
         (photos / "cyan" / "new").touch()
     cache = BottleneckCache(ordinary_user / "cache", network)
-    computed = bottlenecks.compute(dataset.scan(DataOptions(photos)), network, cache)
+    computed = bottlenecks.compute(dataset.scan(DataSettings(photos)), network, cache)
     for folder in folders:
         folder.chmod(0o755)
     assert len(computed.dataset.images) == 90
@@ -229,7 +229,7 @@ def test_outputs_and_cache_inside_the_image_folder_are_no_classes_in_later_runs(
         assert captured.err == ""
     assert f"Folder '{photos / 'results'}' holds what runs write and is no class." in captured.out
     # Nor is the cache one for a run that keeps its own elsewhere.
-    assert dataset.scan(DataOptions(photos), [photos / "logs", *(photos / "results").iterdir()]).labels == (
+    assert dataset.scan(DataSettings(photos), [photos / "logs", *(photos / "results").iterdir()]).labels == (
         "cyan",
         "magenta",
         "yellow",
@@ -254,7 +254,7 @@ def test_links_that_lead_nowhere_and_images_outside_of_classes_are_warned_of(
     touch(tmp_path, "LICENSE.txt", "loose.jpg", "loose.PNG")
     (tmp_path / "lilies").symlink_to(tmp_path / "not mounted")
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
-    assert dataset.scan(DataOptions(tmp_path)).labels == ("roses", "tulips")
+    assert dataset.scan(DataSettings(tmp_path)).labels == ("roses", "tulips")
     assert [record.getMessage() for record in caplog.records] == [
         f"'{tmp_path / 'lilies'}' is a link that leads nowhere, so it is no class.",
         f"'{tmp_path / 'loop'}' is a link that leads nowhere, so it is no class.",
@@ -266,7 +266,7 @@ def test_class_folder_that_cannot_be_read_is_named(ordinary_user: Path) -> None:
     many(ordinary_user, "roses", "tulips")
     (ordinary_user / "tulips").chmod(0)
     with pytest.raises(BadRequest) as caught:
-        dataset.scan(DataOptions(ordinary_user))
+        dataset.scan(DataSettings(ordinary_user))
     assert str(caught.value) == f"folder '{ordinary_user / 'tulips'}' cannot be read: Permission denied."
 
 

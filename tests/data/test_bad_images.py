@@ -13,13 +13,13 @@ import pytest
 from PIL import Image
 
 import retrain
+from retraining.arrays import ImageSize
 from retraining.data import dataset, images
-from retraining.data.images import ImageSize
 from retraining.errors import BadImage
 from retraining.features import bottlenecks
 from retraining.features.cache import BottleneckCache
 from retraining.features.extractor import FeatureExtractor
-from retraining.settings.options import DataOptions
+from retraining.settings.data import DataSettings
 from tests import image_files
 from tests.conftest import COLOURS, write_photo
 from tests.test_retrain import words
@@ -128,7 +128,7 @@ def test_folder_without_read_permission_is_listed_among_the_files_of_its_class(o
         write_photo(ordinary_user / name / f"{name}_000.jpg", COLOURS[name], 0)
     locked = ordinary_user / "cyan" / "locked"
     locked.mkdir(mode=0)
-    assert [image.path for image in dataset.scan(DataOptions(ordinary_user)).images][1] == locked
+    assert [image.path for image in dataset.scan(DataSettings(ordinary_user)).images][1] == locked
 
 
 def test_run_uses_what_it_can_and_lists_every_other_file_once(
@@ -203,7 +203,7 @@ def test_listing_of_an_earlier_run_is_not_left_as_if_of_this_one(
 def test_file_that_changes_while_the_run_goes_on_neither_ends_it_nor_spoils_its_cache(
     change: str, colour_photos: Path, network: FeatureExtractor, tmp_path: Path
 ) -> None:
-    scanned = dataset.scan(DataOptions(colour_photos))
+    scanned = dataset.scan(DataSettings(colour_photos))
     changed = scanned.images[7].path
     if change == "vanish":
         changed.unlink()

@@ -10,7 +10,7 @@ import pytest
 from retraining.data import dataset
 from retraining.data.dataset import Split, split_of
 from retraining.errors import BadRequest
-from retraining.settings.options import DataOptions
+from retraining.settings.data import DataSettings
 
 
 def split(name: str, validation: float = 10, testing: float = 10) -> Split:
@@ -40,7 +40,7 @@ def many(folder: Path, *classes: str, count: int = 60) -> Path:
 
 
 def splits(folder: Path) -> dict[str, Split]:
-    scanned = dataset.scan(DataOptions(folder))
+    scanned = dataset.scan(DataSettings(folder))
     return {str(image.path.relative_to(folder)): image.split for image in scanned.images}
 
 
@@ -89,7 +89,7 @@ def test_image_stays_in_its_set_when_others_are_added(tmp_path: Path) -> None:
 
 def test_labels_are_the_folder_names_sorted_and_unchanged(tmp_path: Path) -> None:
     many(tmp_path, "Zebra", "ant & bee", "été", "猫", "b-2")
-    assert dataset.scan(DataOptions(tmp_path)).labels == ("Zebra", "ant & bee", "b-2", "été", "猫")
+    assert dataset.scan(DataSettings(tmp_path)).labels == ("Zebra", "ant & bee", "b-2", "été", "猫")
 
 
 def test_images_at_any_depth_count_and_hidden_ones_do_not(tmp_path: Path) -> None:
@@ -102,7 +102,7 @@ def test_images_at_any_depth_count_and_hidden_ones_do_not(tmp_path: Path) -> Non
         ".git/y.jpg",
         "LICENSE.txt",
     )
-    scanned = dataset.scan(DataOptions(tmp_path))
+    scanned = dataset.scan(DataSettings(tmp_path))
     assert scanned.labels == ("roses", "tulips")
     names = {image.path.name for image in scanned.images}
     assert "deep.JPG" in names
@@ -112,19 +112,19 @@ def test_images_at_any_depth_count_and_hidden_ones_do_not(tmp_path: Path) -> Non
 def test_link_back_to_a_parent_is_not_walked_for_ever(tmp_path: Path) -> None:
     many(tmp_path, "roses", "tulips")
     (tmp_path / "roses" / "loop").symlink_to(tmp_path / "roses", target_is_directory=True)
-    assert len(dataset.scan(DataOptions(tmp_path)).images) == 120
+    assert len(dataset.scan(DataSettings(tmp_path)).images) == 120
 
 
 def test_linked_folder_is_a_class(tmp_path: Path) -> None:
     many(tmp_path / "elsewhere", "lilies")
     photos = many(tmp_path / "photos", "roses")
     (photos / "lilies").symlink_to(tmp_path / "elsewhere" / "lilies", target_is_directory=True)
-    assert dataset.scan(DataOptions(photos)).labels == ("lilies", "roses")
+    assert dataset.scan(DataSettings(photos)).labels == ("lilies", "roses")
 
 
 def test_missing_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(BadRequest) as caught:
-        dataset.scan(DataOptions(tmp_path / "nowhere"))
+        dataset.scan(DataSettings(tmp_path / "nowhere"))
     assert str(caught.value) == (
         "--image_dir must be a folder with one sub-folder of images per class; "
         f"'{tmp_path / 'nowhere'}' does not exist."
@@ -134,7 +134,7 @@ def test_missing_folder_is_named(tmp_path: Path) -> None:
 def test_file_instead_of_a_folder_is_named(tmp_path: Path) -> None:
     touch(tmp_path, "photo.jpg")
     with pytest.raises(BadRequest, match=r"photo.jpg' is a file\.$"):
-        dataset.scan(DataOptions(tmp_path / "photo.jpg"))
+        dataset.scan(DataSettings(tmp_path / "photo.jpg"))
 
 
 @pytest.mark.parametrize(("classes", "found"), [((), "none"), (("roses",), "only 'roses'")])
@@ -143,7 +143,7 @@ def test_fewer_than_two_classes_is_an_error_that_shows_the_layout(
 ) -> None:
     many(tmp_path, *classes)
     with pytest.raises(BadRequest) as caught:
-        dataset.scan(DataOptions(tmp_path))
+        dataset.scan(DataSettings(tmp_path))
     assert str(caught.value) == (
         f"--image_dir needs at least two class folders to tell apart; '{tmp_path}' has {found}. "
         "Put the images of each class into a sub-folder of their own, such as "
@@ -155,7 +155,7 @@ def test_class_without_images_is_an_error_with_the_remedy(tmp_path: Path) -> Non
     many(tmp_path, "roses", "tulips")
     (tmp_path / "daisy").mkdir()
     with pytest.raises(BadRequest) as caught:
-        dataset.scan(DataOptions(tmp_path))
+        dataset.scan(DataSettings(tmp_path))
     assert str(caught.value) == "class 'daisy' has no images. Add images to its folder, or remove the folder."
 
 
@@ -164,7 +164,7 @@ def test_class_without_training_images_is_an_error_with_its_counts(tmp_path: Pat
     held_out = next(f"{index}.jpg" for index in range(100) if split(f"{index}.jpg") is Split.TESTING)
     touch(tmp_path / "tulips", held_out)
     with pytest.raises(BadRequest) as caught:
-        dataset.scan(DataOptions(tmp_path))
+        dataset.scan(DataSettings(tmp_path))
     assert str(caught.value) == (
         "class 'tulips' has no training image: 0 training, 0 validation, 1 testing. Add images, or lower "
         "--validation_percentage and --testing_percentage."
@@ -175,7 +175,7 @@ def test_few_images_and_empty_sets_are_warned_of(tmp_path: Path, caplog: pytest.
     many(tmp_path, "roses")
     trained = [f"{index}.jpg" for index in range(60) if split(f"{index}.jpg") is Split.TRAINING][:3]
     touch(tmp_path / "tulips", *trained)
-    dataset.scan(DataOptions(tmp_path))
+    dataset.scan(DataSettings(tmp_path))
     assert [record.getMessage() for record in caplog.records] == [
         "class 'tulips' has only 3 images (3 training, 0 validation, 0 testing). Add more, at least 20, for a "
         "result to rely on.",
@@ -189,7 +189,7 @@ def test_few_images_and_empty_sets_are_warned_of(tmp_path: Path, caplog: pytest.
 def test_scan_changes_nothing(tmp_path: Path) -> None:
     many(tmp_path, "roses", "tulips")
     before = sorted((path, path.stat().st_mtime_ns) for path in tmp_path.rglob("*"))
-    dataset.scan(DataOptions(tmp_path))
+    dataset.scan(DataSettings(tmp_path))
     assert sorted((path, path.stat().st_mtime_ns) for path in tmp_path.rglob("*")) == before
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from retraining.arrays import ImageSize
 from retraining.data import images
-from retraining.data.images import ImageSize
 from retraining.errors import BadImage
 from tests.image_files import encoded, red_left
 

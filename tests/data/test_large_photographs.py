@@ -9,10 +9,11 @@ import pytest
 from PIL import Image
 
 from retraining import sample_photos
+from retraining.arrays import ImageSize, Pixels
 from retraining.data import augmentation, images
-from retraining.data.images import ImageSize
 from retraining.features import extractor
-from retraining.settings.options import DistortionOptions, ModuleOptions
+from retraining.settings.augmentation import AugmentationSettings
+from retraining.settings.module import ModuleSettings
 from tests.image_files import encoded, red_left
 
 LEAST = ImageSize(128, 128)
@@ -62,7 +63,7 @@ def test_every_kind_of_jpeg_looks_the_same_at_a_fraction(mode: str, progressive:
 
 
 def test_views_are_drawn_of_no_fewer_pixels_than_they_have() -> None:
-    options = DistortionOptions(random_crop=20, random_scale=50)
+    options = AugmentationSettings(random_crop=20, random_scale=50)
     assert augmentation.least_size(ImageSize(100, 200), options) == ImageSize(180, 360)
 
 
@@ -74,7 +75,7 @@ def photograph(seed: int) -> bytes:
 
 
 def test_vectors_of_12_megapixel_photographs_stay_close_to_those_of_full_decoding() -> None:
-    network = extractor.load(ModuleOptions("builtin"))
+    network = extractor.load(ModuleSettings("builtin"))
     contents = [photograph(seed) for seed in range(5)]
     small = network.extract(np.stack([images.decode(content, network.image_size) for content in contents]))
     full = network.extract(np.stack([decode_whole(content, network.image_size) for content in contents]))
@@ -82,6 +83,6 @@ def test_vectors_of_12_megapixel_photographs_stay_close_to_those_of_full_decodin
     assert cosines.min() >= 0.995
 
 
-def decode_whole(content: bytes, size: ImageSize) -> images.Pixels:
+def decode_whole(content: bytes, size: ImageSize) -> Pixels:
     with Image.open(io.BytesIO(content)) as image:
         return images.resized(image.convert("RGB"), size)

@@ -6,7 +6,7 @@ import pytest
 
 from retraining import oxford_flowers17
 from retraining.data import dataset
-from retraining.settings.options import DataOptions
+from retraining.settings.data import DataSettings
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def test_each_flower_gets_its_eighty_photographs(
     flowers = tmp_path / "flowers17"
     assert oxford_flowers17.main([str(published), str(flowers)]) == 0
     assert capsys.readouterr().out == f"1360 photographs in 17 folders below {flowers}, 80 in each\n"
-    found = dataset.scan(DataOptions(flowers))
+    found = dataset.scan(DataSettings(flowers))
     assert len(found.labels) == 17
     assert len(found.images) == 1360
     numbers = {

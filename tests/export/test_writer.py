@@ -8,29 +8,32 @@ import pytest
 
 from retraining.data import images
 from retraining.errors import BadRequest, WorkFailed
-from retraining.export import writer
+from retraining.export import classifier_graph, writer
 from retraining.features.extractor import FeatureExtractor
+from retraining.graphs import graph_file
 from retraining.graphs.frozen_graph import FrozenGraph
 from retraining.graphs.quiet_tensorflow import tf
-from retraining.settings.options import OutputOptions, TrainingOptions
-from retraining.training import softmax_layer
+from retraining.settings.output import OutputSettings
+from retraining.settings.training import TrainingSettings
+from retraining.storage import labels_file
+from retraining.training import trainer
 from retraining.training.softmax_layer import SoftmaxLayer
 from tests.conftest import Computed
 
 
 @pytest.fixture(scope="module")
 def layer(computed: Computed) -> SoftmaxLayer:
-    return softmax_layer.train(computed.bottlenecks, TrainingOptions(how_many_training_steps=100))
+    return trainer.train(computed.bottlenecks, TrainingSettings(how_many_training_steps=100))
 
 
 @pytest.fixture
 def graph(network: FeatureExtractor, layer: SoftmaxLayer) -> FrozenGraph:
-    return writer.build(network, layer, "final_result")
+    return classifier_graph.build(network, layer, "final_result")
 
 
 @pytest.fixture
-def outputs(tmp_path: Path) -> OutputOptions:
-    return OutputOptions(
+def outputs(tmp_path: Path) -> OutputSettings:
+    return OutputSettings(
         output_graph=tmp_path / "out" / "graph.pb",
         output_labels=tmp_path / "out" / "labels.txt",
         saved_model_dir=tmp_path / "out" / "saved_model",
@@ -73,7 +76,7 @@ def test_graph_holds_no_functions_and_little_beside_module_and_layer(
 
 
 def test_final_tensor_name_is_the_softmax_op(network: FeatureExtractor, layer: SoftmaxLayer) -> None:
-    named = writer.build(network, layer, "my.result")
+    named = classifier_graph.build(network, layer, "my.result")
     assert [node.op for node in named.graph_def.node if node.name == "my.result"] == ["Softmax"]
 
 
@@ -82,15 +85,15 @@ def test_all_outputs_are_written_and_can_be_used(
     layer: SoftmaxLayer,
     computed: Computed,
     network: FeatureExtractor,
-    outputs: OutputOptions,
+    outputs: OutputSettings,
 ) -> None:
     agreed = writer.write_all(
         graph, outputs, layer=layer, bottlenecks=computed.bottlenecks, extractor=network
     )
     assert agreed == len(computed.bottlenecks.testing) > 3
-    assert writer.read_labels(outputs.output_labels) == ("cyan", "magenta", "yellow")
+    assert labels_file.read(outputs.output_labels) == ("cyan", "magenta", "yellow")
     assert outputs.output_labels.read_bytes() == b"cyan\nmagenta\nyellow\n"
-    assert writer.read_graph(outputs.output_graph) == graph.graph_def
+    assert graph_file.read(outputs.output_graph) == graph.graph_def
     checkpoint = tf.train.load_checkpoint(str(outputs.checkpoint_path))
     np.testing.assert_array_equal(checkpoint.get_tensor("weights/.ATTRIBUTES/VARIABLE_VALUE"), layer.weights)
     left = {path.name for path in outputs.output_graph.parent.iterdir()}
@@ -108,7 +111,7 @@ def test_saved_model_serves_image_to_prediction(
     computed: Computed,
     network: FeatureExtractor,
     layer: SoftmaxLayer,
-    outputs: OutputOptions,
+    outputs: OutputSettings,
 ) -> None:
     writer.write_all(graph, outputs, layer=layer, bottlenecks=computed.bottlenecks, extractor=network)
     module = tf.saved_model.load(str(outputs.saved_model_dir))
@@ -128,7 +131,7 @@ def test_graph_that_disagrees_with_the_classifier_is_not_left_as_if_good(
     network: FeatureExtractor,
     layer: SoftmaxLayer,
     computed: Computed,
-    outputs: OutputOptions,
+    outputs: OutputSettings,
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "graph.pb"
@@ -136,7 +139,7 @@ def test_graph_that_disagrees_with_the_classifier_is_not_left_as_if_good(
     wrong = SoftmaxLayer(layer.weights[:, ::-1].copy(), layer.biases)
     with pytest.raises(WorkFailed) as caught:
         writer.write_all(
-            writer.build(network, wrong, "final_result"),
+            classifier_graph.build(network, wrong, "final_result"),
             dataclasses.replace(outputs, output_graph=path),
             layer=layer,
             bottlenecks=computed.bottlenecks,
@@ -158,7 +161,7 @@ def test_image_edited_since_is_left_out_of_the_check(
     layer: SoftmaxLayer,
     computed: Computed,
     network: FeatureExtractor,
-    outputs: OutputOptions,
+    outputs: OutputSettings,
 ) -> None:
     testing = computed.bottlenecks.testing
     edited = dataclasses.replace(testing, keys=(b"edited", *testing.keys[1:]))
@@ -173,26 +176,26 @@ def test_image_edited_since_is_left_out_of_the_check(
 
 
 def test_intermediate_graphs_and_checkpoint_are_stored_at_their_steps(
-    network: FeatureExtractor, computed: Computed, outputs: OutputOptions
+    network: FeatureExtractor, computed: Computed, outputs: OutputSettings
 ) -> None:
     store = writer.IntermediateGraphs(network, outputs)
-    softmax_layer.train(computed.bottlenecks, TrainingOptions(how_many_training_steps=25), store=store)
+    trainer.train(computed.bottlenecks, TrainingSettings(how_many_training_steps=25), store=store)
     folder = outputs.intermediate_output_graphs_dir
     assert {path.name for path in folder.iterdir()} == {"intermediate_10.pb", "intermediate_20.pb"}
-    early, late = (writer.read_graph(folder / f"intermediate_{step}.pb") for step in (10, 20))
+    early, late = (graph_file.read(folder / f"intermediate_{step}.pb") for step in (10, 20))
     assert early != late
     assert outputs.checkpoint_path.with_name("checkpoint.index").exists()
 
 
 def test_labels_survive_the_way_to_the_file_and_back(tmp_path: Path) -> None:
     labels = ("Zebra", " spaces ", "été", "猫", "\udce9 not utf-8", "carriage\rreturn")
-    (tmp_path / "labels.txt").write_bytes(writer.encoded_labels(labels))
-    assert writer.read_labels(tmp_path / "labels.txt") == labels
+    (tmp_path / "labels.txt").write_bytes(labels_file.encode(labels))
+    assert labels_file.read(tmp_path / "labels.txt") == labels
 
 
 def test_labels_with_the_line_ends_of_windows_are_read(tmp_path: Path) -> None:
     (tmp_path / "labels.txt").write_bytes(b"daisy\r\nroses\r\n")
-    assert writer.read_labels(tmp_path / "labels.txt") == ("daisy", "roses")
+    assert labels_file.read(tmp_path / "labels.txt") == ("daisy", "roses")
 
 
 @pytest.mark.parametrize("content", [b"\xff\xff no graph", b""])
@@ -200,7 +203,7 @@ def test_file_that_is_no_graph_is_refused(content: bytes, tmp_path: Path) -> Non
     path = tmp_path / "graph.pb"
     path.write_bytes(content)
     with pytest.raises(BadRequest) as caught:
-        writer.read_graph(path)
+        graph_file.read(path)
     assert str(caught.value) == (
         f"'{path}' is not a frozen graph, or is cut short. Give the file that retrain.py wrote."
     )

@@ -9,16 +9,18 @@ import pytest
 
 from retraining.data import dataset, images
 from retraining.features import bottlenecks
-from retraining.features.bottlenecks import Bottlenecks, SkippedImage, Views
+from retraining.features.bottleneck_sets import Bottlenecks, SkippedImage
 from retraining.features.cache import BottleneckCache
 from retraining.features.extractor import FeatureExtractor
-from retraining.settings.options import DataOptions, DistortionOptions
+from retraining.features.views import Views
+from retraining.settings.augmentation import AugmentationSettings
+from retraining.settings.data import DataSettings
 from tests.conftest import COLOURS, write_photo
 
 
 def compute(folder: Path, network: FeatureExtractor, cache_dir: Path) -> Bottlenecks:
     cache = BottleneckCache(cache_dir, network)
-    return bottlenecks.compute(dataset.scan(DataOptions(folder)), network, cache)
+    return bottlenecks.compute(dataset.scan(DataSettings(folder)), network, cache)
 
 
 def by_path(result: Bottlenecks) -> dict[str, bytes]:
@@ -145,14 +147,14 @@ def test_image_decodes_by_content_whatever_its_suffix(
     assert compute(colour_photos, network, tmp_path / "cache").skipped == ()
 
 
-FLIPPED = DistortionOptions(flip_left_right=True, random_crop=20, random_brightness=30, distorted_views=3)
+FLIPPED = AugmentationSettings(flip_left_right=True, random_crop=20, random_brightness=30, distorted_views=3)
 
 
 def compute_views(
-    folder: Path, network: FeatureExtractor, cache_dir: Path, distortions: DistortionOptions, seed: int = 0
+    folder: Path, network: FeatureExtractor, cache_dir: Path, distortions: AugmentationSettings, seed: int = 0
 ) -> Bottlenecks:
     cache = BottleneckCache(cache_dir, network)
-    scanned = dataset.scan(DataOptions(folder))
+    scanned = dataset.scan(DataSettings(folder))
     return bottlenecks.compute(scanned, network, cache, Views(distortions, seed))
 
 

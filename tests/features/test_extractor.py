@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from retraining.data.images import ImageSize
+from retraining.arrays import ImageSize
 from retraining.errors import BadModule
 from retraining.features import extractor
 from retraining.graphs.quiet_tensorflow import tf
-from retraining.modules.catalogue import DEFAULT_MODULE
-from retraining.settings.options import ModuleOptions
+from retraining.settings.module import DEFAULT_MODULE, ModuleSettings
 from tests.conftest import MODULE_FEATURES, MODULE_SIZE, save_tf1_hub
 
 
@@ -26,7 +25,7 @@ def save(folder: Path, function: object) -> Path:
 
 def refusal(handle: str | Path, **settings: Any) -> str:
     with pytest.raises(BadModule) as caught:
-        extractor.load(ModuleOptions(str(handle), **settings))
+        extractor.load(ModuleSettings(str(handle), **settings))
     return str(caught.value)
 
 
@@ -39,7 +38,7 @@ def test_both_forms_of_a_module_give_its_function(tf1_hub_module: Path, tf2_modu
     grid = pixels.reshape(5, 4, 8, 4, 8, 3).mean(axis=(2, 4)).reshape(5, -1)
     expected = grid * np.linspace(1, 8, MODULE_FEATURES)
     for folder in (tf1_hub_module, tf2_module):
-        network = extractor.load(ModuleOptions(str(folder)))
+        network = extractor.load(ModuleSettings(str(folder)))
         assert network.name == folder.name
         assert network.image_size == ImageSize(MODULE_SIZE, MODULE_SIZE)
         assert network.feature_size == MODULE_FEATURES
@@ -48,14 +47,14 @@ def test_both_forms_of_a_module_give_its_function(tf1_hub_module: Path, tf2_modu
 
 def test_module_runs_frozen(tf1_hub_module: Path, tf2_module: Path) -> None:
     for folder in (tf1_hub_module, tf2_module):
-        graph_def = extractor.load(ModuleOptions(str(folder))).graph.graph_def
+        graph_def = extractor.load(ModuleSettings(str(folder))).graph.graph_def
         assert len(graph_def.library.function) == 0
         ops = {node.op for node in graph_def.node}
         assert not ops & {"VarHandleOp", "VariableV2", "ReadVariableOp", "Switch", "Merge", "PartitionedCall"}
 
 
 def test_builtin_is_the_module_that_ships() -> None:
-    network = extractor.load(ModuleOptions("builtin"))
+    network = extractor.load(ModuleSettings("builtin"))
     assert (network.name, network.image_size, network.feature_size) == (
         "small_resnet_128",
         ImageSize(128, 128),
@@ -74,25 +73,25 @@ def test_module_without_signature_is_called(tmp_path: Path) -> None:
     module.__call__ = function
     tf.saved_model.save(module, str(tmp_path / "mean_064"), signatures={})
     shutil.move(tmp_path / "mean_064", tmp_path / "mean_160")
-    network = extractor.load(ModuleOptions(str(tmp_path / "mean_160")))
+    network = extractor.load(ModuleSettings(str(tmp_path / "mean_160")))
     assert network.image_size == ImageSize(160, 160)  # of the name: the module takes any size
     np.testing.assert_allclose(network.extract(np.full((1, 160, 160, 3), 0.25, np.float32)), [[0.25] * 3])
 
 
 def test_fingerprint_follows_the_weights_and_not_the_place(tf2_module: Path, tmp_path: Path) -> None:
-    original = extractor.load(ModuleOptions(str(tf2_module))).fingerprint
+    original = extractor.load(ModuleSettings(str(tf2_module))).fingerprint
     copy = shutil.copytree(tf2_module, tmp_path / "copy")
-    assert extractor.load(ModuleOptions(str(copy))).fingerprint == original
+    assert extractor.load(ModuleSettings(str(copy))).fingerprint == original
     weights = copy / "variables" / "variables.data-00000-of-00001"
     content = bytearray(weights.read_bytes())
     content[-1] ^= 1
     weights.write_bytes(content)
     with pytest.raises(BadModule):
-        extractor.load(ModuleOptions(str(copy)))  # TensorFlow's own checksum
+        extractor.load(ModuleSettings(str(copy)))  # TensorFlow's own checksum
     (copy / "assets").mkdir(exist_ok=True)
     shutil.copy(tf2_module / "variables" / weights.name, weights)
     (copy / "assets" / "new.txt").write_text("another file")
-    assert extractor.load(ModuleOptions(str(copy))).fingerprint != original
+    assert extractor.load(ModuleSettings(str(copy))).fingerprint != original
 
 
 def test_missing_folder_is_named(tmp_path: Path) -> None:
@@ -147,7 +146,7 @@ def test_feature_maps_are_averaged_and_said_to_be(tmp_path: Path, caplog: pytest
     def double(images: tf.Tensor) -> tf.Tensor:
         return images * 2.0
 
-    network = extractor.load(ModuleOptions(str(save(tmp_path / "maps", double))))
+    network = extractor.load(ModuleSettings(str(save(tmp_path / "maps", double))))
     pixels = np.random.default_rng(0).random((2, 8, 8, 3), np.float32)
     np.testing.assert_allclose(network.extract(pixels), 2 * pixels.mean(axis=(1, 2)), rtol=1e-5)
     assert "Module maps gives feature maps (8, 8, 3); their average is taken." in caplog.messages
@@ -160,7 +159,7 @@ def test_vectors_of_one_by_one_pixel_lose_it_in_silence(
     def pooled(images: tf.Tensor) -> tf.Tensor:
         return tf.reduce_mean(images, [1, 2], keepdims=True)
 
-    network = extractor.load(ModuleOptions(str(save(tmp_path / "pooled", pooled))))
+    network = extractor.load(ModuleSettings(str(save(tmp_path / "pooled", pooled))))
     assert network.extract(np.ones((2, 8, 8, 3), np.float32)).shape == (2, 3)
     assert not caplog.messages
 
@@ -171,7 +170,7 @@ def test_output_named_default_is_taken_among_several(tmp_path: Path) -> None:
         mean = tf.reduce_mean(images, [1, 2])
         return {"another": mean * 5.0, "default": mean * 2.0, "third": mean}
 
-    network = extractor.load(ModuleOptions(str(save(tmp_path / "several", several))))
+    network = extractor.load(ModuleSettings(str(save(tmp_path / "several", several))))
     np.testing.assert_allclose(network.extract(np.ones((1, 8, 8, 3), np.float32)), [[2, 2, 2]])
 
 
@@ -194,7 +193,7 @@ def test_signature_for_feature_vectors_is_preferred(tmp_path: Path) -> None:
     }
     concrete = {name: function.get_concrete_function(specification) for name, function in signatures.items()}
     tf.saved_model.save(tf.Module(), str(tmp_path / "net"), signatures=concrete)
-    network = extractor.load(ModuleOptions(str(tmp_path / "net")))
+    network = extractor.load(ModuleSettings(str(tmp_path / "net")))
     np.testing.assert_allclose(network.extract(np.ones((1, 8, 8, 3), np.float32)), [[3, 3, 3]])
 
 
@@ -230,7 +229,7 @@ def any_size(folder: Path) -> Path:
 def test_size_of_a_module_that_takes_any_is_the_flags_or_that_of_its_name(
     name: str, given: int | None, size: int, tmp_path: Path
 ) -> None:
-    network = extractor.load(ModuleOptions(str(any_size(tmp_path / name)), image_size=given))
+    network = extractor.load(ModuleSettings(str(any_size(tmp_path / name)), image_size=given))
     assert network.image_size == ImageSize(size, size)
 
 
@@ -258,7 +257,7 @@ def test_size_of_a_tf1_module_is_in_its_image_module_info(tmp_path: Path) -> Non
         graph.add_to_collection("hub_module_attachments", attachment)
         session.run(scale.initializer)
         save_tf1_hub(session, tmp_path / "net_224", images, features)
-    assert extractor.load(ModuleOptions(str(tmp_path / "net_224"))).image_size == ImageSize(40, 48)
+    assert extractor.load(ModuleSettings(str(tmp_path / "net_224"))).image_size == ImageSize(40, 48)
 
 
 def test_module_for_quantization_runs_and_is_said_to_be(
@@ -268,7 +267,7 @@ def test_module_for_quantization_runs_and_is_said_to_be(
     def quantized(images: tf.Tensor) -> tf.Tensor:
         return tf.quantization.fake_quant_with_min_max_args(tf.reduce_mean(images, [1, 2]), 0.0, 1.0)
 
-    network = extractor.load(ModuleOptions(str(save(tmp_path / "net", quantized))))
+    network = extractor.load(ModuleSettings(str(save(tmp_path / "net", quantized))))
     vectors = network.extract(np.full((1, 8, 8, 3), 0.501, np.float32))
     np.testing.assert_allclose(vectors, [[128 / 255] * 3], rtol=1e-5)
     assert "Module net is instrumented for quantization (FakeQuant ops)." in caplog.messages
@@ -299,9 +298,9 @@ def test_web_module_is_taken_from_the_hub_cache(
     name = hashlib.sha1(handle.encode()).hexdigest()
     shutil.copytree(tf1_hub_module, tmp_path / name)
     monkeypatch.setenv("TFHUB_CACHE_DIR", str(tmp_path))
-    network = extractor.load(ModuleOptions(handle))
+    network = extractor.load(ModuleSettings(handle))
     assert network.name == "some_net_feature_vector_3"
     assert network.feature_size == MODULE_FEATURES
     monkeypatch.delenv("TFHUB_CACHE_DIR")
-    assert extractor.load(ModuleOptions(handle, model_dir=tmp_path)).fingerprint == network.fingerprint
+    assert extractor.load(ModuleSettings(handle, model_dir=tmp_path)).fingerprint == network.fingerprint
     assert [path.name for path in tmp_path.iterdir()] == [name]

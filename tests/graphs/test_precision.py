@@ -11,16 +11,17 @@ import pytest
 import retrain
 from retraining.data.images import PREPROCESSING
 from retraining.errors import WorkFailed
-from retraining.export import writer
+from retraining.export import classifier_graph, writer
 from retraining.features import extractor
-from retraining.features.bottlenecks import Bottlenecks
+from retraining.features.bottleneck_sets import Bottlenecks
 from retraining.features.cache import BottleneckCache
 from retraining.features.extractor import FeatureExtractor
 from retraining.graphs import precision
-from retraining.graphs.precision import BFLOAT16, FLOAT32
 from retraining.modules import hub_module
-from retraining.settings.options import ModuleOptions, OutputOptions, TrainingOptions
-from retraining.training import softmax_layer
+from retraining.settings.module import BFLOAT16, FLOAT32, ModuleSettings
+from retraining.settings.output import OutputSettings
+from retraining.settings.training import TrainingSettings
+from retraining.training import softmax_layer, trainer
 from tests.conftest import MODULE_FEATURES, MODULE_SIZE, Computed
 from tests.test_retrain import final_accuracy, words
 
@@ -58,7 +59,7 @@ def test_bfloat16_needs_onednn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 def loaded(module: Path | str, name: str) -> FeatureExtractor:
-    return extractor.load(ModuleOptions(str(module), precision=name))
+    return extractor.load(ModuleSettings(str(module), precision=name))
 
 
 def test_without_bfloat16_a_warning_says_so_and_the_cache_is_that_of_float32(
@@ -126,16 +127,16 @@ def test_exported_graph_is_checked_against_float32_and_as_strictly(
 ) -> None:
     bottlenecks = with_coarse_vectors(computed.bottlenecks)
     short = dataclasses.replace(network, precision=BFLOAT16)
-    layer = softmax_layer.train(bottlenecks, TrainingOptions(how_many_training_steps=20))
+    layer = trainer.train(bottlenecks, TrainingSettings(how_many_training_steps=20))
     wrong = dataclasses.replace(layer, biases=layer.biases + np.array([0, 0, 2], np.float32))
-    outputs = OutputOptions(
+    outputs = OutputSettings(
         output_graph=tmp_path / "graph.pb",
         output_labels=tmp_path / "labels.txt",
         checkpoint_path=tmp_path / "checkpoint",
     )
 
     def agreed(used: FeatureExtractor, in_graph: softmax_layer.SoftmaxLayer) -> int:
-        graph = writer.build(used, in_graph, "final_result")
+        graph = classifier_graph.build(used, in_graph, "final_result")
         return writer.write_all(graph, outputs, layer=layer, bottlenecks=bottlenecks, extractor=used)
 
     assert agreed(short, layer) == len(bottlenecks.testing)

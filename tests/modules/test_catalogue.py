@@ -8,7 +8,8 @@ import pytest
 
 from retraining.errors import BadRequest
 from retraining.modules import catalogue
-from retraining.modules.catalogue import BUILTIN, DEFAULT_MODULE, KNOWN, SOURCES, KnownModule, resolve
+from retraining.modules.catalogue import KNOWN, SOURCES, KnownModule, resolve
+from retraining.settings.module import BUILTIN, DEFAULT_MODULE
 from tests.conftest import PROJECT
 
 HUB = "https://tfhub.dev/google/imagenet/"

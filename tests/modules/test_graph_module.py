@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from retraining.data.images import ImageSize
+from retraining.arrays import ImageSize
 from retraining.errors import BadModule
 from retraining.features import extractor
 from retraining.features.extractor import FeatureExtractor
 from retraining.graphs.quiet_tensorflow import tf
-from retraining.settings.options import ModuleOptions
+from retraining.settings.module import ModuleSettings
 
 
 def write(path: Path, graph: tf.Graph) -> Path:
@@ -54,7 +54,7 @@ def unknown_graph(path: Path, *, keeps_batch: bool = True) -> Path:
 
 
 def load(path: Path, **settings: Any) -> FeatureExtractor:
-    return extractor.load(ModuleOptions(str(path), **settings))
+    return extractor.load(ModuleSettings(str(path), **settings))
 
 
 def refusal(path: Path, **settings: Any) -> str:

@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from retraining.data.images import ImageSize
+from retraining.arrays import ImageSize
 from retraining.errors import BadModule
 from retraining.features import extractor
 from retraining.graphs.quiet_tensorflow import tf
 from retraining.modules import keras_module
-from retraining.settings.options import ModuleOptions
+from retraining.settings.module import ModuleSettings
 
 
 def refusal(handle: str, **settings: Any) -> str:
     with pytest.raises(BadModule) as caught:
-        extractor.load(ModuleOptions(handle, **settings))
+        extractor.load(ModuleSettings(handle, **settings))
     return str(caught.value)
 
 
@@ -44,7 +44,7 @@ def keras_vectors(name: str, pixels: np.ndarray, scaled: np.ndarray) -> np.ndarr
     ],
 )
 def test_network_gives_what_keras_gives_with_its_own_scaling(name: str, scaling: Any) -> None:
-    network = extractor.load(ModuleOptions(f"keras:{name}?weights=random", image_size=64))
+    network = extractor.load(ModuleSettings(f"keras:{name}?weights=random", image_size=64))
     pixels = np.random.default_rng(0).random((2, 64, 64, 3), np.float32)
     expected = keras_vectors(name, pixels, scaling(pixels).astype(np.float32))
     np.testing.assert_allclose(network.extract(pixels), expected, rtol=1e-3, atol=1e-4)
@@ -53,13 +53,13 @@ def test_network_gives_what_keras_gives_with_its_own_scaling(name: str, scaling:
 
 
 def test_size_is_the_one_the_network_was_trained_at() -> None:
-    network = extractor.load(ModuleOptions("keras:MobileNetV2?weights=random"))
+    network = extractor.load(ModuleSettings("keras:MobileNetV2?weights=random"))
     assert network.image_size == ImageSize(224, 224)
     assert keras_module.TRAINED_SIZES.keys() <= set(keras_module.names())
 
 
 def test_random_weights_are_the_same_in_every_run() -> None:
-    handle = ModuleOptions("keras:MobileNet?weights=random", image_size=32)
+    handle = ModuleSettings("keras:MobileNet?weights=random", image_size=32)
     assert extractor.load(handle).fingerprint == extractor.load(handle).fingerprint
 
 
@@ -68,7 +68,7 @@ def test_weights_of_a_file_are_used(tmp_path: Path) -> None:
     network = tf.keras.applications.MobileNet(include_top=False, weights=None, input_shape=(32, 32, 3))
     network.save_weights(tmp_path / "mobilenet.weights.h5")
     given = extractor.load(
-        ModuleOptions(f"keras:MobileNet?weights={tmp_path / 'mobilenet.weights.h5'}", image_size=32)
+        ModuleSettings(f"keras:MobileNet?weights={tmp_path / 'mobilenet.weights.h5'}", image_size=32)
     )
     pixels = np.random.default_rng(0).random((2, 32, 32, 3), np.float32)
     expected = network(pixels * 2 - 1, training=False).numpy().mean(axis=(1, 2))
@@ -126,8 +126,8 @@ def test_every_network_of_keras_applications_runs_without_functions(name: str) -
     code = (
         "import numpy as np\n"
         "from retraining import extractor\n"
-        "from retraining.settings.options import ModuleOptions\n"
-        f"network = extractor.load(ModuleOptions('keras:{name}?weights=random', image_size=96))\n"
+        "from retraining.settings.options import ModuleSettings\n"
+        f"network = extractor.load(ModuleSettings('keras:{name}?weights=random', image_size=96))\n"
         "vectors = network.extract(np.random.default_rng(0).random((2, 96, 96, 3), np.float32))\n"
         "assert vectors.shape == (2, network.feature_size)\n"
         "assert np.isfinite(vectors).all()\n"

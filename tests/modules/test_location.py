@@ -21,7 +21,7 @@ from retraining.errors import BadModule
 from retraining.features import extractor
 from retraining.graphs.quiet_tensorflow import tf
 from retraining.modules import download, location
-from retraining.settings.options import ModuleOptions
+from retraining.settings.module import ModuleSettings
 from tests.conftest import MODULE_FEATURES
 
 
@@ -86,7 +86,7 @@ def refuse(code: int) -> Callable[[Any], None]:
 
 
 def load(handle: str | Path, cache: Path) -> extractor.FeatureExtractor:
-    return extractor.load(ModuleOptions(str(handle), model_dir=cache))
+    return extractor.load(ModuleSettings(str(handle), model_dir=cache))
 
 
 def refusal(handle: str | Path, cache: Path) -> str:
@@ -266,7 +266,7 @@ def test_module_in_a_file_system_of_tensorflows_is_copied(tf2_module: Path, tmp_
             with tf.io.gfile.GFile(target, "wb") as file:
                 file.write(path.read_bytes())
     network = load("ram://bucket/net", tmp_path)
-    local = extractor.load(ModuleOptions(str(tf2_module)))
+    local = extractor.load(ModuleSettings(str(tf2_module)))
     pixels = np.random.default_rng(0).random((2, 32, 32, 3), np.float32)
     np.testing.assert_array_equal(network.extract(pixels), local.extract(pixels))
 

@@ -10,7 +10,7 @@ import pytest
 from retraining.errors import BadRequest
 from retraining.graphs.frozen_graph import FrozenGraph, forward, static_shapes
 from retraining.graphs.quiet_tensorflow import tf
-from retraining.networks import checkpoint, construction, layer_names
+from retraining.networks import checkpoint, construction, keras_freezing
 from retraining.networks.checkpoint import Description
 from retraining.settings import architectures
 
@@ -129,7 +129,7 @@ def test_frozen_network_gives_what_the_network_gives(name: str) -> None:
 def test_layer_before_a_dropout_keeps_its_name() -> None:
     network = construction.build("alexnet", classes=3, **THIN)
     features = tf.keras.Model(network.input, network.get_layer("predictions").input, name="alexnet")
-    assert layer_names.freeze_network(features).output_name == "fc7:0"
+    assert keras_freezing.freeze_network(features).output_name == "fc7:0"
 
 
 def test_unknown_network_is_refused_with_the_nearest() -> None:

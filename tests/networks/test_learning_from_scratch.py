@@ -12,14 +12,15 @@ from retraining import sample_photos
 from retraining.data import dataset
 from retraining.data.dataset import Dataset
 from retraining.networks import construction, image_batches
-from retraining.networks.image_batches import TrainingImages
+from retraining.networks.image_batches import UsableImages
 from retraining.networks.trainer import Recipe, Training
-from retraining.settings.options import DataOptions, DistortionOptions
+from retraining.settings.augmentation import AugmentationSettings
+from retraining.settings.data import DataSettings
 
 pytestmark = pytest.mark.soak
 
 KINDS = ("sunflower", "tulip")
-VIEWS = DistortionOptions(flip_left_right=True, random_crop=10)
+VIEWS = AugmentationSettings(flip_left_right=True, random_crop=10)
 
 
 def thin(name: str, *, image_size: int, width: float, epochs: int, batch_size: int = 32) -> Recipe:
@@ -40,18 +41,18 @@ RECIPES = {
 
 
 @pytest.fixture(scope="module")
-def drawn(tmp_path_factory: pytest.TempPathFactory) -> TrainingImages:
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> UsableImages:
     folder = tmp_path_factory.mktemp("drawn")
     sample_photos.write(folder / "all", per_class=800, seed=1)
     for kind in KINDS:
         (folder / "two").mkdir(exist_ok=True)
         (folder / "all" / kind).rename(folder / "two" / kind)
     # Some 330 test images: of 70, one more or less decided.
-    options = DataOptions(folder / "two", testing_percentage=20, validation_percentage=5)
+    options = DataSettings(folder / "two", testing_percentage=20, validation_percentage=5)
     return image_batches.usable(dataset.scan(options))
 
 
-def final_accuracy(recipe: Recipe, images: TrainingImages, folder: Path) -> float:
+def final_accuracy(recipe: Recipe, images: UsableImages, folder: Path) -> float:
     curve = Training(recipe, images, folder).run()
     testing = curve.epochs[-1].testing
     assert testing is not None
@@ -59,20 +60,20 @@ def final_accuracy(recipe: Recipe, images: TrainingImages, folder: Path) -> floa
 
 
 @pytest.mark.parametrize("name", construction.NAMES)
-def test_drawn_flowers_are_learnt_from_noise(name: str, drawn: TrainingImages, tmp_path: Path) -> None:
+def test_drawn_flowers_are_learnt_from_noise(name: str, drawn: UsableImages, tmp_path: Path) -> None:
     assert final_accuracy(RECIPES[name], drawn, tmp_path) >= 0.9
 
 
 @pytest.mark.parametrize("name", construction.NAMES)
-def test_random_labels_are_not_learnt(name: str, drawn: TrainingImages, tmp_path: Path) -> None:
+def test_random_labels_are_not_learnt(name: str, drawn: UsableImages, tmp_path: Path) -> None:
     recipe = dataclasses.replace(RECIPES[name], epochs=RECIPES[name].epochs // 2)
     assert final_accuracy(recipe, with_random_labels(drawn), tmp_path) < 0.6  # 0.5 is chance
 
 
-def with_random_labels(images: TrainingImages) -> TrainingImages:
+def with_random_labels(images: UsableImages) -> UsableImages:
     rng = np.random.default_rng(0)
     drawn = rng.integers(len(KINDS), size=len(images.dataset.images))
     relabelled = (
         image._replace(label=int(label)) for image, label in zip(images.dataset.images, drawn, strict=True)
     )
-    return TrainingImages(Dataset(images.dataset.labels, tuple(relabelled)), "labels at random")
+    return UsableImages(Dataset(images.dataset.labels, tuple(relabelled)), "labels at random")

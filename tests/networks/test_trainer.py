@@ -11,9 +11,10 @@ import pytest
 from retraining.data import dataset
 from retraining.data.dataset import Dataset
 from retraining.networks import construction, image_batches
-from retraining.networks.image_batches import TrainingImages
+from retraining.networks.image_batches import UsableImages
 from retraining.networks.trainer import Recipe, Training
-from retraining.settings.options import LEARNING_RATES, DataOptions
+from retraining.settings.compare import LEARNING_RATES
+from retraining.settings.data import DataSettings
 from retraining.training.learning_curve import Epoch, LearningCurve
 from tests.conftest import write_colour_photos
 
@@ -25,17 +26,17 @@ class Killed(Exception):
 
 
 @pytest.fixture(scope="module")
-def colours(tmp_path_factory: pytest.TempPathFactory) -> TrainingImages:
+def colours(tmp_path_factory: pytest.TempPathFactory) -> UsableImages:
     folder = write_colour_photos(tmp_path_factory.mktemp("colours"))
-    return image_batches.usable(dataset.scan(DataOptions(folder)))
+    return image_batches.usable(dataset.scan(DataSettings(folder)))
 
 
-def trained(recipe: Recipe, images: TrainingImages, folder: Path) -> tuple[Any, LearningCurve]:
+def trained(recipe: Recipe, images: UsableImages, folder: Path) -> tuple[Any, LearningCurve]:
     training = Training(recipe, images, folder)
     return training.network, training.run()
 
 
-def killed_after(epochs: int, recipe: Recipe, images: TrainingImages, folder: Path) -> None:
+def killed_after(epochs: int, recipe: Recipe, images: UsableImages, folder: Path) -> None:
     def kill(number: int, _epoch: Epoch, _network: Any) -> None:
         if number + 1 == epochs:
             raise Killed
@@ -53,7 +54,7 @@ def without_times(curve: LearningCurve) -> list[Epoch]:
     [pytest.param(name, marks=() if name == "adam" else pytest.mark.soak) for name in LEARNING_RATES],
 )
 def test_colours_are_learnt_with_each_optimizer(
-    colours: TrainingImages, tmp_path: Path, optimizer: str
+    colours: UsableImages, tmp_path: Path, optimizer: str
 ) -> None:
     recipe = dataclasses.replace(THIN, optimizer=optimizer, epochs=6)
     _, curve = trained(recipe, colours, tmp_path)
@@ -62,14 +63,14 @@ def test_colours_are_learnt_with_each_optimizer(
     assert curve.epochs[-1].training.cross_entropy < curve.epochs[0].training.cross_entropy / 2
 
 
-def test_random_labels_are_not_learnt(colours: TrainingImages, tmp_path: Path) -> None:
+def test_random_labels_are_not_learnt(colours: UsableImages, tmp_path: Path) -> None:
     _, curve = trained(dataclasses.replace(THIN, epochs=8), shuffled_labels(colours), tmp_path)
     assert curve.epochs[-1].testing is not None
     assert curve.epochs[-1].testing.accuracy < 0.75
 
 
 @pytest.mark.soak
-def test_heads_are_trained_along(colours: TrainingImages, tmp_path: Path) -> None:
+def test_heads_are_trained_along(colours: UsableImages, tmp_path: Path) -> None:
     recipe = dataclasses.replace(THIN, name="googlenet", epochs=1)
     training = Training(recipe, colours, tmp_path)
     before = {weight.path: weight.numpy() for weight in training.network.trainable_weights}
@@ -84,7 +85,7 @@ def test_heads_are_trained_along(colours: TrainingImages, tmp_path: Path) -> Non
 
 
 def test_run_that_was_killed_comes_to_what_an_undisturbed_one_does(
-    colours: TrainingImages, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    colours: UsableImages, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     network, curve = trained(THIN, colours, tmp_path / "undisturbed")
     killed_after(3, THIN, colours, tmp_path / "killed")
@@ -96,7 +97,7 @@ def test_run_that_was_killed_comes_to_what_an_undisturbed_one_does(
         np.testing.assert_allclose(one.numpy(), two.numpy(), rtol=1e-4, atol=1e-6, err_msg=one.path)
 
 
-def test_training_that_is_over_is_only_read(colours: TrainingImages, tmp_path: Path) -> None:
+def test_training_that_is_over_is_only_read(colours: UsableImages, tmp_path: Path) -> None:
     network, curve = trained(THIN, colours, tmp_path)
     training = Training(THIN, colours, tmp_path)
     written = training.path.stat().st_mtime_ns
@@ -105,7 +106,7 @@ def test_training_that_is_over_is_only_read(colours: TrainingImages, tmp_path: P
     np.testing.assert_array_equal(training.network.get_weights()[0], network.get_weights()[0])
 
 
-def test_file_holds_the_network_for_others_to_read(colours: TrainingImages, tmp_path: Path) -> None:
+def test_file_holds_the_network_for_others_to_read(colours: UsableImages, tmp_path: Path) -> None:
     training = Training(THIN, colours, tmp_path)
     training.run()
     read = construction.read(training.path, name="alexnet")
@@ -113,7 +114,7 @@ def test_file_holds_the_network_for_others_to_read(colours: TrainingImages, tmp_
 
 
 def test_damaged_file_is_warned_of_and_trained_anew(
-    colours: TrainingImages, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    colours: UsableImages, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     killed_after(1, THIN, colours, tmp_path)
     (path,) = tmp_path.iterdir()
@@ -124,7 +125,7 @@ def test_damaged_file_is_warned_of_and_trained_anew(
     assert caplog.messages[0].endswith("The training begins anew.")
 
 
-def test_other_recipes_and_photographs_have_files_of_their_own(colours: TrainingImages) -> None:
+def test_other_recipes_and_photographs_have_files_of_their_own(colours: UsableImages) -> None:
     keys = {
         THIN.key(colours),
         dataclasses.replace(THIN, epochs=5).key(colours),
@@ -134,10 +135,10 @@ def test_other_recipes_and_photographs_have_files_of_their_own(colours: Training
     assert len(keys) == 4
 
 
-def shuffled_labels(images: TrainingImages) -> TrainingImages:
+def shuffled_labels(images: UsableImages) -> UsableImages:
     rng = np.random.default_rng(0)
     labels = rng.permutation([image.label for image in images.dataset.images])
     relabelled = [
         image._replace(label=int(label)) for image, label in zip(images.dataset.images, labels, strict=True)
     ]
-    return TrainingImages(Dataset(images.dataset.labels, tuple(relabelled)), "shuffled")
+    return UsableImages(Dataset(images.dataset.labels, tuple(relabelled)), "shuffled")

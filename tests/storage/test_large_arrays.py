@@ -11,7 +11,7 @@ from retraining.errors import WorkFailed
 from retraining.features import bottlenecks
 from retraining.features.cache import BottleneckCache
 from retraining.features.extractor import FeatureExtractor
-from retraining.settings.options import DataOptions
+from retraining.settings.data import DataSettings
 from retraining.storage import large_arrays
 from tests.features.test_bottlenecks import by_path
 
@@ -55,7 +55,7 @@ def test_vectors_are_the_same_from_a_matrix_in_a_file(
 ) -> None:
     (colour_photos / "cyan" / "broken.jpg").write_bytes(b"<html>")
     (colour_photos / "yellow" / "a.jpg").write_bytes(b"")
-    scanned = dataset.scan(DataOptions(colour_photos))
+    scanned = dataset.scan(DataSettings(colour_photos))
     in_memory = bottlenecks.compute(scanned, network, BottleneckCache(tmp_path / "a", network))
     monkeypatch.setattr(large_arrays, "memory", lambda: 1000)
     mapped = bottlenecks.compute(scanned, network, BottleneckCache(tmp_path / "b", network))

@@ -14,9 +14,9 @@ import retrain
 from retraining import compare
 from retraining.errors import WorkFailed
 from retraining.graphs.quiet_tensorflow import tf
-from retraining.settings.options import TrainingOptions
-from retraining.training import softmax_layer
-from retraining.training.softmax_layer import Report
+from retraining.settings.training import TrainingSettings
+from retraining.training import softmax_layer, trainer
+from retraining.training.trainer import TrainingStep
 from tests.conftest import MODULE_SIZE, Computed, write_colour_photos, write_photo
 from tests.test_retrain import words
 
@@ -43,16 +43,16 @@ def test_diverging_training_ends_at_its_step_with_the_reason_and_no_graph(
 
 @pytest.mark.parametrize("rate", [0.001, 0.01, 0.1, 1.0])
 def test_training_that_learns_is_not_taken_for_diverging(rate: float, computed: Computed) -> None:
-    reports: list[Report] = []
-    options = TrainingOptions(how_many_training_steps=500, learning_rate=rate)
-    softmax_layer.train(computed.bottlenecks, options, on_report=reports.append)
+    reports: list[TrainingStep] = []
+    options = TrainingSettings(how_many_training_steps=500, learning_rate=rate)
+    trainer.train(computed.bottlenecks, options, on_report=reports.append)
     assert reports[-1].training.accuracy > 0.9
 
 
 def test_divergence_is_noticed_at_the_last_step_too(computed: Computed) -> None:
-    options = TrainingOptions(how_many_training_steps=1, learning_rate=1e6)
+    options = TrainingSettings(how_many_training_steps=1, learning_rate=1e6)
     with pytest.raises(WorkFailed, match=r"^training diverged at step 0: "):
-        softmax_layer.train(computed.bottlenecks, options)
+        trainer.train(computed.bottlenecks, options)
 
 
 @pytest.fixture(scope="module")

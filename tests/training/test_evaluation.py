@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from retraining.settings.options import TrainingOptions
+from retraining.settings.training import TrainingSettings
 from retraining.training import evaluation
 from retraining.training.evaluation import Misclassified
 from retraining.training.softmax_layer import SoftmaxLayer
@@ -16,9 +16,9 @@ ALWAYS_B = SoftmaxLayer(np.zeros((4, 3), np.float32), np.array([0, 1, 0], np.flo
 
 def test_accuracy_is_the_share_of_test_images_that_are_right() -> None:
     bottlenecks = sets([0, 1, 2], [], [0, 1, 1, 2])
-    perfect = evaluation.evaluate(FIRST_THREE, bottlenecks, TrainingOptions())
+    perfect = evaluation.evaluate(FIRST_THREE, bottlenecks, TrainingSettings())
     assert perfect == evaluation.Evaluation(1.0, 4, ())
-    half = evaluation.evaluate(ALWAYS_B, bottlenecks, TrainingOptions())
+    half = evaluation.evaluate(ALWAYS_B, bottlenecks, TrainingSettings())
     assert half is not None
     assert (half.accuracy, half.count) == (0.5, 4)
     assert half.misclassified == (
@@ -29,10 +29,10 @@ def test_accuracy_is_the_share_of_test_images_that_are_right() -> None:
 
 def test_test_batch_size_draws_as_many() -> None:
     bottlenecks = sets([0, 1, 2], [], [0, 1, 2] * 5)
-    result = evaluation.evaluate(FIRST_THREE, bottlenecks, TrainingOptions(test_batch_size=40))
+    result = evaluation.evaluate(FIRST_THREE, bottlenecks, TrainingSettings(test_batch_size=40))
     assert result is not None
     assert result.count == 40
 
 
 def test_empty_test_set_has_no_evaluation() -> None:
-    assert evaluation.evaluate(FIRST_THREE, sets([0, 1, 2], [], []), TrainingOptions()) is None
+    assert evaluation.evaluate(FIRST_THREE, sets([0, 1, 2], [], []), TrainingSettings()) is None

@@ -7,23 +7,25 @@ import numpy as np
 import pytest
 
 import retrain
+from retraining.arrays import Batch
 from retraining.data import augmentation, images
 from retraining.features.extractor import FeatureExtractor
-from retraining.settings.options import DistortionOptions, TrainingOptions
-from retraining.training import softmax_layer
-from retraining.training.fresh_batches import FreshViews
+from retraining.settings.augmentation import AugmentationSettings
+from retraining.settings.training import TrainingSettings
+from retraining.training import trainer
+from retraining.training.fresh_batches import FreshBatches
 from tests.conftest import Computed
 from tests.features.test_bottlenecks import Counting
 from tests.test_retrain import final_accuracy, kept, words
 
-FLIPPED = DistortionOptions(flip_left_right=True, random_crop=20, random_brightness=30, distorted_views=0)
-TRAINING = TrainingOptions(how_many_training_steps=7, train_batch_size=25, seed=3)
+FLIPPED = AugmentationSettings(flip_left_right=True, random_crop=20, random_brightness=30, distorted_views=0)
+TRAINING = TrainingSettings(how_many_training_steps=7, train_batch_size=25, seed=3)
 
 
 def batches(
-    computed: Computed, network: FeatureExtractor, training: TrainingOptions = TRAINING
-) -> list[softmax_layer.Batch]:
-    views = FreshViews(computed.bottlenecks.training, network, options=FLIPPED, settings=training)
+    computed: Computed, network: FeatureExtractor, training: TrainingSettings = TRAINING
+) -> list[Batch]:
+    views = FreshBatches(computed.bottlenecks.training, network, options=FLIPPED, settings=training)
     return list(views.batches())
 
 
@@ -39,7 +41,7 @@ def test_each_step_has_its_batch_of_views_that_no_other_step_has(
 def test_views_are_those_of_the_images_they_are_labelled_with(
     computed: Computed, network: FeatureExtractor
 ) -> None:
-    layer = softmax_layer.train(computed.bottlenecks, TrainingOptions(how_many_training_steps=500))
+    layer = trainer.train(computed.bottlenecks, TrainingSettings(how_many_training_steps=500))
     for batch in batches(computed, network):
         assert (layer.log_probabilities(batch.vectors).argmax(axis=1) == batch.labels).all()
 
@@ -83,7 +85,7 @@ def test_photograph_that_vanishes_during_the_training_is_trained_on_undistorted(
     training = computed.bottlenecks.training
     gone = dataclasses.replace(training, paths=(tmp_path / "gone.jpg", *training.paths[1:]))
     everything = dataclasses.replace(TRAINING, train_batch_size=-1, how_many_training_steps=3)
-    views = FreshViews(gone, network, options=FLIPPED, settings=everything)
+    views = FreshBatches(gone, network, options=FLIPPED, settings=everything)
     for batch in views.batches():
         np.testing.assert_array_equal(batch.vectors[0], training.vectors[0])
     assert [record.getMessage() for record in caplog.records] == [

@@ -6,12 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from retraining.arrays import Batch
 from retraining.data.dataset import Dataset
-from retraining.features.bottlenecks import Bottlenecks, BottleneckSet
+from retraining.features.bottleneck_sets import Bottlenecks, BottleneckSet
 from retraining.graphs.quiet_tensorflow import tf
-from retraining.settings.options import TrainingOptions
-from retraining.training import softmax_layer
-from retraining.training.softmax_layer import Batch, Report, Sampler, SoftmaxLayer
+from retraining.settings.training import TrainingSettings
+from retraining.training import metrics, softmax_layer, trainer
+from retraining.training.sampler import Sampler
+from retraining.training.softmax_layer import SoftmaxLayer
+from retraining.training.trainer import TrainingStep
 
 
 def image_set(labels: list[int], features: int = 4, seed: int = 0) -> BottleneckSet:
@@ -37,14 +40,14 @@ def sets(training: list[int], validation: list[int], testing: list[int]) -> Bott
 LEARNABLE = sets([0, 1, 2] * 20, [0, 1, 2] * 5, [0, 1, 2] * 5)
 
 
-def options(**changes: float) -> TrainingOptions:
-    return dataclasses.replace(TrainingOptions(how_many_training_steps=300, learning_rate=0.1), **changes)  # type: ignore[arg-type]
+def options(**changes: float) -> TrainingSettings:
+    return dataclasses.replace(TrainingSettings(how_many_training_steps=300, learning_rate=0.1), **changes)  # type: ignore[arg-type]
 
 
 def test_what_can_be_learnt_is_learnt() -> None:
-    layer = softmax_layer.train(LEARNABLE, options())
+    layer = trainer.train(LEARNABLE, options())
     testing = LEARNABLE.testing
-    assert softmax_layer.measure(layer, Batch(testing.vectors, testing.labels)).accuracy == 1
+    assert metrics.measure(layer, Batch(testing.vectors, testing.labels)).accuracy == 1
     assert layer.weights.dtype == layer.biases.dtype == np.float32
 
 
@@ -53,9 +56,9 @@ def test_random_labels_are_not_learnt() -> None:
     shuffled = dataclasses.replace(
         LEARNABLE, training=dataclasses.replace(LEARNABLE.training, labels=rng.integers(0, 3, 60))
     )
-    layer = softmax_layer.train(shuffled, options())
+    layer = trainer.train(shuffled, options())
     testing = LEARNABLE.testing
-    assert softmax_layer.measure(layer, Batch(testing.vectors, testing.labels)).accuracy < 0.8
+    assert metrics.measure(layer, Batch(testing.vectors, testing.labels)).accuracy < 0.8
 
 
 def test_a_step_is_tensorflows_gradient_descent() -> None:
@@ -67,9 +70,9 @@ def test_a_step_is_tensorflows_gradient_descent() -> None:
         logits = tf.matmul(batch.vectors, weights) + biases
         loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(batch.labels, logits))
     gradients = tape.gradient(loss, [weights, biases])
-    assert softmax_layer.measure(layer, batch).cross_entropy == pytest.approx(float(loss), rel=1e-5)
+    assert metrics.measure(layer, batch).cross_entropy == pytest.approx(float(loss), rel=1e-5)
     expected = [weights - 0.5 * gradients[0], biases - 0.5 * gradients[1]]
-    softmax_layer.descend(layer, batch, 0.5)
+    softmax_layer.gradient_step(layer, batch, 0.5)
     np.testing.assert_allclose(layer.weights, expected[0], rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(layer.biases, expected[1], rtol=1e-4, atol=1e-6)
 
@@ -96,10 +99,8 @@ def test_classes_without_images_in_a_set_are_not_drawn() -> None:
 
 def test_minus_one_takes_every_image_once() -> None:
     assert sorted(Sampler(LEARNABLE.training, np.random.default_rng(0)).draw(-1)) == list(range(60))
-    reports: list[Report] = []
-    softmax_layer.train(
-        LEARNABLE, options(train_batch_size=-1, validation_batch_size=-1), on_report=reports.append
-    )
+    reports: list[TrainingStep] = []
+    trainer.train(LEARNABLE, options(train_batch_size=-1, validation_batch_size=-1), on_report=reports.append)
     assert reports[0].training.count == 60
     assert reports[0].validation is not None
     assert reports[0].validation.count == 15
@@ -107,7 +108,7 @@ def test_minus_one_takes_every_image_once() -> None:
 
 def test_reports_come_every_interval_and_after_the_last_step() -> None:
     steps: list[int] = []
-    softmax_layer.train(
+    trainer.train(
         LEARNABLE,
         options(how_many_training_steps=25, eval_step_interval=10),
         on_report=lambda report: steps.append(report.step),
@@ -116,14 +117,14 @@ def test_reports_come_every_interval_and_after_the_last_step() -> None:
 
 
 def test_set_without_validation_images_has_no_validation() -> None:
-    reports: list[Report] = []
-    softmax_layer.train(sets([0, 1, 2], [], []), options(), on_report=reports.append)
+    reports: list[TrainingStep] = []
+    trainer.train(sets([0, 1, 2], [], []), options(), on_report=reports.append)
     assert {report.validation for report in reports} == {None}
 
 
 def test_same_seed_gives_the_same_layer_whatever_is_reported() -> None:
-    silent = softmax_layer.train(LEARNABLE, options())
-    reported = softmax_layer.train(LEARNABLE, options(eval_step_interval=1), on_report=list[Report]().append)
+    silent = trainer.train(LEARNABLE, options())
+    reported = trainer.train(LEARNABLE, options(eval_step_interval=1), on_report=list[TrainingStep]().append)
     np.testing.assert_array_equal(silent.weights, reported.weights)
-    another = softmax_layer.train(LEARNABLE, options(seed=1))
+    another = trainer.train(LEARNABLE, options(seed=1))
     assert not np.array_equal(silent.weights, another.weights)

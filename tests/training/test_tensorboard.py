@@ -16,14 +16,18 @@ import pytest
 from retraining.errors import WorkFailed
 from retraining.features.extractor import FeatureExtractor
 from retraining.graphs.quiet_tensorflow import tf
-from retraining.training.softmax_layer import Metrics, Report, SoftmaxLayer
+from retraining.training.metrics import Metrics
+from retraining.training.softmax_layer import SoftmaxLayer
 from retraining.training.tensorboard import SummaryWriter
+from retraining.training.trainer import TrainingStep
 from tests.conftest import MODULE_FEATURES
 
 
-def report(step: int, accuracy: float) -> Report:
+def report(step: int, accuracy: float) -> TrainingStep:
     layer = SoftmaxLayer(np.full((4, 3), step, np.float32), np.arange(3, dtype=np.float32))
-    return Report(step, layer, Metrics(accuracy, 1 - accuracy, 100), Metrics(accuracy / 2, 2 - accuracy, 50))
+    return TrainingStep(
+        step, layer, Metrics(accuracy, 1 - accuracy, 100), Metrics(accuracy / 2, 2 - accuracy, 50)
+    )
 
 
 @contextlib.contextmanager

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from retraining.arrays import ImageSize
 from retraining.data import images
-from retraining.data.images import ImageSize
 from retraining.visualization import canvas
 from retraining.visualization.canvas import View
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from retraining import feature_maps
-from retraining.data.images import ImageSize
+from retraining.arrays import ImageSize
 from retraining.errors import BadRequest
 from retraining.graphs.quiet_tensorflow import tf
 from retraining.networks import construction

@@ -1,0 +1,208 @@
+"""Retraining from Python: the functions behind the package's public names.
+
+    import retraining
+
+    model = retraining.retrain("my_photos", tfhub_module="builtin")
+    model.evaluation.accuracy
+    model.predict(["photo.jpg"])
+    model.export("flowers.pb")
+
+Keywords are the settings that are flags on the command line: docs/flags.md lists them. TensorFlow is imported
+by the first function that needs it, since that takes seconds.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from retraining.data import dataset
+from retraining.data.dataset import Dataset
+from retraining.errors import BadRequest
+from retraining.features import problem_files
+from retraining.settings.augmentation import AugmentationSettings
+from retraining.settings.data import DataSettings
+from retraining.settings.label_image import GraphSettings
+from retraining.settings.module import ModuleSettings
+from retraining.settings.setting import Settings, fields
+from retraining.settings.training import TrainingSettings
+from retraining.storage import labels_file
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from retraining.features.bottleneck_sets import Bottlenecks
+    from retraining.features.extractor import FeatureExtractor
+    from retraining.inference.image_classifier import ImageClassifier
+    from retraining.keywords import (
+        AugmentationKeywords,
+        DataKeywords,
+        GraphKeywords,
+        ModuleKeywords,
+        RetrainKeywords,
+        TrainingKeywords,
+    )
+    from retraining.model import RetrainedModel
+    from retraining.training.trainer import TrainingStep
+
+Group = TypeVar("Group", bound=Settings)
+
+
+def retrain(
+    image_dir: str | os.PathLike[str],
+    *,
+    on_report: Callable[[TrainingStep], None] | None = None,
+    **settings: Unpack[RetrainKeywords],
+) -> RetrainedModel:
+    """Return a classifier of the images in `image_dir`, which has one sub-folder per class.
+
+    `settings` are those of docs/flags.md, such as tfhub_module, how_many_training_steps and seed. Feature
+    vectors are kept in `bottleneck_dir` and reused. Files that cannot be used are skipped with a warning, or
+    end the work if `strict`. `on_report` is called every `eval_step_interval` steps with a TrainingStep.
+    Raises BadRequest, BadModule and WorkFailed.
+    """
+    given = dict(settings) | {"image_dir": image_dir}
+    _check_known(given, DataSettings, ModuleSettings, AugmentationSettings, TrainingSettings)
+    data, module = _group(DataSettings, given), _group(ModuleSettings, given)
+    augmentation, training = _group(AugmentationSettings, given), _group(TrainingSettings, given)
+    found = dataset.scan(data, (module.bottleneck_dir,))
+
+    from retraining.features import extractor
+
+    network = extractor.load(module)
+    vectors = _computed(found, network, module.bottleneck_dir, augmentation, training.seed)
+    problem_files.warn_of_duplicates(vectors)
+    problem_files.check_strict(vectors.skipped, strict=data.strict)
+    return _trained(vectors, network, training, augmentation, on_report)
+
+
+def scan(image_dir: str | os.PathLike[str], **settings: Unpack[DataKeywords]) -> Dataset:
+    """Return the images in `image_dir`, by class, and the set that each belongs to. No file is opened.
+
+    Raises BadRequest if nothing could be trained on what is there.
+    """
+    given = dict(settings) | {"image_dir": image_dir}
+    _check_known(given, DataSettings)
+    return dataset.scan(_group(DataSettings, given))
+
+
+def load_extractor(tfhub_module: str, **settings: Unpack[ModuleKeywords]) -> FeatureExtractor:
+    """Return the pretrained network that a handle names: 'builtin', a name of `list_modules`, a folder, ...
+
+    It turns images into feature vectors. Raises BadRequest and BadModule.
+    """
+    from retraining.features import extractor
+
+    given = dict(settings) | {"tfhub_module": tfhub_module}
+    _check_known(given, ModuleSettings)
+    return extractor.load(_group(ModuleSettings, given))
+
+
+def compute_bottlenecks(
+    dataset: Dataset,
+    extractor: FeatureExtractor,
+    *,
+    bottleneck_dir: str | os.PathLike[str] = ModuleSettings.bottleneck_dir,
+    seed: int = TrainingSettings.seed,
+    **settings: Unpack[AugmentationKeywords],
+) -> Bottlenecks:
+    """Return the feature vectors of all images, from the cache in `bottleneck_dir` where it has them.
+
+    With augmentation on, several random views of each training image are drawn from `seed`. Files that
+    cannot be used are left out with a warning. Raises BadRequest and WorkFailed.
+    """
+    _check_known(settings, AugmentationSettings)
+    kept_in = _group(ModuleSettings, {"bottleneck_dir": bottleneck_dir}).bottleneck_dir
+    return _computed(dataset, extractor, kept_in, _group(AugmentationSettings, settings), seed)
+
+
+def train(
+    bottlenecks: Bottlenecks,
+    extractor: FeatureExtractor,
+    *,
+    on_report: Callable[[TrainingStep], None] | None = None,
+    **settings: Unpack[TrainingKeywords],
+) -> RetrainedModel:
+    """Return the classifier of a new layer trained on feature vectors, tested on the held-out images.
+
+    `extractor` is the one that computed the vectors. Raises BadRequest, and WorkFailed if training diverges.
+    """
+    _check_known(settings, TrainingSettings)
+    return _trained(
+        bottlenecks, extractor, _group(TrainingSettings, settings), AugmentationSettings(), on_report
+    )
+
+
+def load_classifier(
+    graph: str | os.PathLike[str],
+    labels: str | os.PathLike[str] | None = None,
+    **settings: Unpack[GraphKeywords],
+) -> ImageClassifier:
+    """Return the classifier in a frozen graph: what retrain.py or `RetrainedModel.export` wrote, or any other.
+
+    `labels` are by default beside the graph, where `RetrainedModel.export` puts them. `settings` are those of
+    label_image.py, for graphs that do not record them. Raises BadRequest.
+    """
+    from retraining.inference import graph_classifier
+
+    place = Path(graph).expanduser()
+    given = dict(settings) | {"graph": place, "labels": labels or labels_file.default_path(place)}
+    _check_known(given, GraphSettings)
+    return graph_classifier.load(_group(GraphSettings, given))
+
+
+def list_modules() -> str:
+    """Return a table of the modules that are known by name: image sizes, accuracies, and their sources."""
+    from retraining.modules import catalogue
+
+    return catalogue.table()
+
+
+def _computed(
+    found: Dataset,
+    network: FeatureExtractor,
+    bottleneck_dir: Path,
+    augmentation: AugmentationSettings,
+    seed: int,
+) -> Bottlenecks:
+    from retraining.features import bottlenecks
+    from retraining.features.cache import BottleneckCache
+    from retraining.features.views import Views
+
+    cache = BottleneckCache(bottleneck_dir, network)
+    vectors = bottlenecks.compute(found, network, cache, Views(augmentation, seed))
+    problem_files.warn_of_skipped(vectors.skipped)
+    if vectors.skipped:
+        dataset.check(vectors.dataset)
+    return vectors
+
+
+def _trained(
+    vectors: Bottlenecks,
+    network: FeatureExtractor,
+    training: TrainingSettings,
+    augmentation: AugmentationSettings,
+    on_report: Callable[[TrainingStep], None] | None,
+) -> RetrainedModel:
+    from retraining.model import RetrainedModel
+    from retraining.training.fresh_batches import fresh_batches
+
+    batches = fresh_batches(vectors.training, network, augmentation=augmentation, training=training)
+    return RetrainedModel.train(vectors, network, training, batches=batches, on_report=on_report)
+
+
+def _group(group: type[Group], given: Mapping[str, Any]) -> Group:
+    """Return a group of settings with what was given of it."""
+    return group(**{field.name: given[field.name] for field in fields(group) if field.name in given})
+
+
+def _check_known(given: Iterable[str], *groups: type[Settings]) -> None:
+    known = [field.name for group in groups for field in fields(group)]
+    for name in given:
+        if name not in known:
+            nearest = difflib.get_close_matches(name, known, n=1)
+            remedy = f"Did you mean {nearest[0]}?" if nearest else f"Known are {', '.join(known)}."
+            raise BadRequest("unknown setting {name}. {remedy}", name=name, remedy=remedy)

@@ -1,0 +1,149 @@
+"""What can be checked on disk before any work, program by program: a typo must not cost an hour."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+
+from retraining.cli import output_paths
+from retraining.errors import BadRequest
+from retraining.modules import catalogue, handles
+from retraining.settings import architectures
+from retraining.settings.compare import CompareSettings
+from retraining.settings.deep_dream import DeepDreamSettings
+from retraining.settings.feature_maps import FeatureMapsSettings
+from retraining.settings.label_image import LabelImageSettings
+from retraining.settings.module import ModuleSettings
+from retraining.settings.network import NetworkSettings
+from retraining.settings.output import OutputSettings
+from retraining.settings.retrain import RetrainSettings
+
+_WRITTEN_BY_RETRAIN = "retrain.py writes the graph and its labels"
+
+
+def check_nothing(_: object) -> None:
+    """Check nothing: the program looks at its folders itself."""
+
+
+def check_retrain(settings: RetrainSettings) -> None:
+    """Raise BadRequest if there is no such module, or the outputs cannot be written where they are to go."""
+    output, module = settings.output, settings.module
+    _check_module(module)
+    _check_outputs(output)
+    if output_paths.is_same(output.summaries_dir, settings.data.image_dir):
+        raise BadRequest(
+            "{summaries_dir} must not be {image_dir}, or its folders would become classes; received "
+            "'{folder}' for both.",
+            folder=settings.data.image_dir,
+        )
+    if output_paths.is_within(output.output_graph, Path(module.tfhub_module)):
+        raise BadRequest(
+            "{output_graph} must not lie inside the module that it is made from, received '{path}'.",
+            path=output.output_graph,
+        )
+
+
+def check_label_image(settings: LabelImageSettings) -> None:
+    """Raise BadRequest if the graph or its labels are not there."""
+    for flag, path in (("--graph", settings.graph), ("--labels", settings.labels)):
+        _check_is_file(flag, path, remedy=_WRITTEN_BY_RETRAIN)
+
+
+def check_compare(settings: CompareSettings) -> None:
+    """Raise BadRequest if a model does not exist, or the outputs cannot be written where they are to go."""
+    comparison = settings.comparison
+    for handle in comparison.modules:
+        _check_is_not_a_mistyped_network(handle)
+        _check_module(comparison.module(handle))
+    output_paths.check_folder("--output_dir", comparison.output_dir)
+    output_paths.check_folder("--bottleneck_dir", comparison.bottleneck_dir)
+
+
+def check_feature_maps(settings: FeatureMapsSettings) -> None:
+    """Raise BadRequest if there is no such network, or the pictures cannot be written."""
+    _check_network(settings.network)
+    output_paths.check_folder("--output_dir", settings.maps.output_dir)
+
+
+def check_deep_dream(settings: DeepDreamSettings) -> None:
+    """Raise BadRequest if the network or its labels do not exist, or the pictures cannot be written."""
+    _check_network(settings.network)
+    dream = settings.dream
+    output_paths.check_folder("--output_dir", dream.output_dir)
+    if dream.class_label:
+        _check_is_file("--labels", dream.labels, remedy=_WRITTEN_BY_RETRAIN)
+
+
+def _check_module(module: ModuleSettings) -> None:
+    output_paths.check_folder("--bottleneck_dir", module.bottleneck_dir)
+    if module.model_dir is not None:
+        output_paths.check_folder("--model_dir", module.model_dir)
+    handles.resolve(module)
+
+
+def _check_network(network: NetworkSettings) -> None:
+    if network.tfhub_module:
+        handles.resolve(network.module())
+    if network.graph is not None:
+        _check_is_file("--graph", network.graph, remedy="retrain.py writes one")
+    if network.weights is not None:
+        _check_is_file("--weights", network.weights, remedy="compare writes weights")
+
+
+def _check_is_file(flag: str, path: Path, *, remedy: str) -> None:
+    if not path.is_file():
+        found = "is not a file" if path.exists() else "does not exist"
+        raise BadRequest(
+            "{flag} '{path}' {found}. {remedy}.", flag=flag, path=path, found=found, remedy=remedy
+        )
+
+
+def _check_is_not_a_mistyped_network(handle: str) -> None:
+    nearest = difflib.get_close_matches(handle, architectures.NAMES, n=1, cutoff=0.8)
+    is_module = Path(handle).exists() or any(handle == known.name for known in catalogue.KNOWN)
+    if nearest and not is_module:
+        raise BadRequest(
+            "'{handle}' is not a network that can be trained. Did you mean {nearest}?",
+            handle=handle,
+            nearest=nearest[0],
+        )
+
+
+def _check_outputs(output: OutputSettings) -> None:
+    index, data = output.checkpoint_files()
+    files = {
+        "--output_graph": output.output_graph,
+        "--output_labels": output.output_labels,
+        "--checkpoint_path": index,
+        "the data of --checkpoint_path": data,
+    }
+    folders = {
+        "--summaries_dir": output.summaries_dir,
+        "--intermediate_output_graphs_dir": output.intermediate_output_graphs_dir,
+    }
+    if output.saved_model_dir is not None:
+        folders["--saved_model_dir"] = output.saved_model_dir
+    for flag, path in files.items():
+        output_paths.check_file(flag, path)
+    for flag, path in folders.items():
+        output_paths.check_folder(flag, path)
+    output_paths.check_apart(files, folders)
+    if output.saved_model_dir is not None:
+        _check_saved_model_dir(output.saved_model_dir, files | folders)
+
+
+def _check_saved_model_dir(folder: Path, outputs: dict[str, Path]) -> None:
+    if folder.is_dir() and any(folder.iterdir()):
+        raise BadRequest(
+            "{saved_model_dir} must be a new or empty folder, received '{folder}'. Name another, or remove "
+            "this one.",
+            folder=folder,
+        )
+    for flag, path in outputs.items():
+        if flag != "--saved_model_dir" and output_paths.is_within(path, folder):
+            raise BadRequest(
+                "{flag} must lie outside {saved_model_dir} '{folder}', received '{path}'.",
+                flag=flag,
+                folder=folder,
+                path=path,
+            )

@@ -1,0 +1,74 @@
+"""Log lines on the terminal: results to standard output, warnings to standard error."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import warnings
+from typing import Any, TextIO
+
+from retraining.cli.parser import flag_name
+from retraining.errors import Message, WorkFailed
+from retraining.printable import printable
+from retraining.progress import write_line
+from retraining.settings.output import LOG_LEVELS
+
+_LEVELS = dict(
+    zip(
+        LOG_LEVELS,
+        (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR, logging.CRITICAL),
+        strict=True,
+    )
+)
+
+
+def configure_logging(verbosity: str) -> None:
+    """Send the package's log lines to the terminal. `verbosity` is one of LOG_LEVELS."""
+    # Pillow warns of photographs' oddities (EXIF that is not valid, 100 megapixels) and copes.
+    warnings.filterwarnings("ignore", module="PIL")
+    logger = logging.getLogger("retraining")
+    logger.setLevel(_LEVELS[verbosity])
+    logger.propagate = False
+    handler = _Handler()
+    handler.setFormatter(_Formatter())
+    logger.handlers = [handler]
+
+
+def say(text: str) -> None:
+    """Print one line of results. Raises WorkFailed if standard output cannot take it."""
+    _write(printable(text), sys.stdout)
+
+
+def _write(line: str, stream: TextIO) -> None:
+    try:
+        write_line(line, stream)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise WorkFailed("the output cannot be written: {reason}.", reason=error.strerror) from error
+
+
+class _Formatter(logging.Formatter):
+    """The bare message, which people parse; from WARNING on with the level in front of it.
+
+    What goes into a message may be the name of any file; its layout is the program's own and stays.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        if isinstance(record.msg, Message):
+            message = record.msg.text(setting_name=flag_name, show=printable)
+        else:
+            message = str(record.msg) % _shown(record.args) if record.args else str(record.msg)
+        return message if record.levelno < logging.WARNING else f"{record.levelname.lower()}: {message}"
+
+
+def _shown(values: Any) -> tuple[object, ...]:
+    return tuple(value if isinstance(value, int | float) else printable(value) for value in values)
+
+
+class _Handler(logging.Handler):
+    """Writes past a progress bar, never through it."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        stream = sys.stdout if record.levelno < logging.WARNING else sys.stderr
+        _write(self.format(record), stream)

@@ -1,0 +1,159 @@
+"""Settings as flags: what the words of a command line mean."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import difflib
+import re
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Generic, NoReturn, TypeVar
+
+from retraining.errors import BadRequest, Message
+from retraining.settings.setting import Settings, fields, kind_of
+
+AnySettings = TypeVar("AnySettings")
+
+# Flags that are not called what the setting is: `class` is a keyword of Python's.
+_FLAG_NAMES = {"class_label": "--class"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Listing:
+    """A flag that prints a table and ends the program."""
+
+    meaning: str
+    table: Callable[[], str]
+
+
+@dataclasses.dataclass(frozen=True)
+class Program(Generic[AnySettings]):
+    """A program's command line.
+
+    `settings` is a group of settings, or a dataclass whose fields are groups. `words` are the settings that
+    are given without a flag, each with what stands for it in the help. `check` looks at what the settings
+    name on disk and raises BadRequest.
+    """
+
+    name: str
+    description: str
+    example: str
+    settings: type[AnySettings]
+    check: Callable[[AnySettings], None]
+    words: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    listings: Mapping[str, Listing] = dataclasses.field(default_factory=dict)
+
+    def groups(self) -> dict[str, type[Settings]]:
+        """Return the groups of settings by their names in `settings`; '' if it is itself a group."""
+        if issubclass(self.settings, Settings):
+            return {"": self.settings}
+        return typing.get_type_hints(self.settings)
+
+    def flag_name(self, setting: str) -> str:
+        """Return what a setting is called on the command line."""
+        return self.words.get(setting) or flag_name(setting)
+
+
+def flag_name(setting: str) -> str:
+    """Return the flag, with its dashes, of a setting."""
+    return _FLAG_NAMES.get(setting, f"--{setting}")
+
+
+def parse(program: Program[AnySettings], argv: Sequence[str] | None) -> AnySettings:
+    """Return the settings that command-line words (default: those of this process) stand for.
+
+    What they name on disk is checked. Raises BadRequest.
+    """
+    given = _words(program, argv)
+    groups = {
+        name: group(**{field.name: given[field.name] for field in fields(group) if field.name in given})
+        for name, group in program.groups().items()
+    }
+    settings: Any = groups[""] if "" in groups else program.settings(**groups)
+    program.check(settings)
+    return typing.cast(AnySettings, settings)
+
+
+def meaning_of(field: dataclasses.Field[Any]) -> str:
+    """Return a setting's line of help, other settings in it named as flags."""
+    return Message(field.metadata["meaning"]).text(setting_name=flag_name)
+
+
+def shown_default(field: dataclasses.Field[Any]) -> str:
+    """Return a setting's default as one would type it, or '' if it has none."""
+    default = field.default
+    if default in (None, "", ()):
+        return ""
+    return ",".join(default) if isinstance(default, tuple) else str(default)
+
+
+def _words(program: Program[Any], argv: Sequence[str] | None) -> dict[str, Any]:
+    """Return the text of every setting that was given."""
+    parser = _Parser(prog=program.name, description=program.description, epilog=f"Example: {program.example}")
+    for name, listing in program.listings.items():
+        parser.add_argument(flag_name(name), action="store_true", help=listing.meaning)
+    for group in program.groups().values():
+        _add_flags(parser, group, program.words)
+    given = parser.parse(argv)
+    for name, listing in program.listings.items():
+        if given.pop(name):
+            print(listing.table())
+            parser.exit()
+    return given
+
+
+def _add_flags(parser: argparse.ArgumentParser, group: type[Settings], words: Mapping[str, str]) -> None:
+    """Add each setting of a group as a flag, under the group's docstring as the title."""
+    section = parser.add_argument_group((group.__doc__ or "").splitlines()[0].rstrip("."))
+    for field in fields(group):
+        default = shown_default(field)
+        meaning = f"{meaning_of(field)} Default: {default}." if default else meaning_of(field)
+        about = {"help": meaning.replace("%", "%%"), "default": argparse.SUPPRESS}
+        if field.name in words:
+            del about["default"]  # with one, a word could be left out
+            section.add_argument(field.name, metavar=words[field.name], **about)  # type: ignore[arg-type]
+        else:
+            section.add_argument(flag_name(field.name), dest=field.name, **about, **_arity(field))
+
+
+def _arity(field: dataclasses.Field[Any]) -> dict[str, Any]:
+    """Return how many words follow a flag, and what stands for them in the help."""
+    kind = kind_of(field)
+    if kind.is_switch:
+        return {"metavar": kind.placeholder, "nargs": "?", "const": True}
+    if kind.is_list:
+        return {"metavar": kind.placeholder, "nargs": "+", "action": "extend"}
+    return {"metavar": kind.placeholder}
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse, with one-line errors and the nearest name for a mistyped flag."""
+
+    def __init__(self, **settings: Any) -> None:
+        # No abbreviations: a flag added later must not change what a user's script means.
+        super().__init__(allow_abbrev=False, **settings)
+
+    def parse(self, argv: Sequence[str] | None) -> dict[str, Any]:
+        """Return the words that were given, by the name of their setting. Raises BadRequest."""
+        values, unknown = self.parse_known_args(argv)
+        if unknown:
+            self._refuse(unknown[0])
+        return vars(values)
+
+    def error(self, message: str) -> NoReturn:
+        """Raise BadRequest with argparse's message in this program's form."""
+        message = re.sub(r"^argument (--\w+): ", r"\1 ", message)
+        lacking = re.fullmatch(r"(--\w+) expected one argument", message)
+        if lacking:
+            message = f"{lacking[1]} needs a value; give one that begins with '-' as {lacking[1]}=VALUE"
+        raise BadRequest("{message}.", message=message)
+
+    def _refuse(self, word: str) -> NoReturn:
+        if not word.startswith("-"):
+            raise BadRequest("'{word}' does not belong to any flag. See --help for the flags.", word=word)
+        flag = word.split("=")[0]
+        known = [name for action in self._actions for name in action.option_strings]
+        nearest = difflib.get_close_matches(flag.replace("-", "_").replace("__", "--", 1), known, n=1)
+        remedy = f"Did you mean {nearest[0]}?" if nearest else "See --help for the flags."
+        raise BadRequest("unknown flag {flag}. {remedy}", flag=flag, remedy=remedy)

@@ -1,0 +1,84 @@
+"""The seven programs: their names, what they do, their settings, and what is checked before they begin."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from retraining.cli import checks
+from retraining.cli.parser import Listing, Program
+from retraining.settings.compare import CompareSettings
+from retraining.settings.deep_dream import DeepDreamSettings
+from retraining.settings.feature_maps import FeatureMapsSettings
+from retraining.settings.label_image import LabelImageSettings
+from retraining.settings.retrain import RetrainSettings
+from retraining.settings.samples import OxfordFlowersSettings, SamplePhotosSettings
+
+
+def _module_table() -> str:
+    from retraining.modules import catalogue
+
+    return catalogue.table()
+
+
+RETRAIN = Program(
+    name="retrain",
+    description="Turn a folder of images, one sub-folder per class, into an image classifier.",
+    example="retrain.py --image_dir ~/flower_photos --tfhub_module builtin",
+    settings=RetrainSettings,
+    check=checks.check_retrain,
+    listings={"list_modules": Listing("Print the modules that are known by name, and exit.", _module_table)},
+)
+LABEL_IMAGE = Program(
+    name="label_image",
+    description="Classify images with the network that retrain.py exported.",
+    example="label_image.py --graph output_graph.pb --labels output_labels.txt --image photo.jpg",
+    settings=LabelImageSettings,
+    check=checks.check_label_image,
+)
+COMPARE = Program(
+    name="compare",
+    description="Train several models on the same images and say which one to use.",
+    example="python -m retraining.compare --image_dir ~/flower_photos --models builtin,googlenet",
+    settings=CompareSettings,
+    check=checks.check_compare,
+)
+FEATURE_MAPS = Program(
+    name="feature_maps",
+    description="Show what the layers of a network make of an image.",
+    example="python -m retraining.feature_maps --tfhub_module builtin --image photo.jpg",
+    settings=FeatureMapsSettings,
+    check=checks.check_feature_maps,
+)
+DEEP_DREAM = Program(
+    name="deep_dream",
+    description="Draw what excites a layer of a network, or what it takes for one of its classes.",
+    example="python -m retraining.deep_dream --graph /tmp/output_graph.pb --class tulips",
+    settings=DeepDreamSettings,
+    check=checks.check_deep_dream,
+)
+SAMPLE_PHOTOS = Program(
+    name="sample_photos",
+    description="Draw photos of five kinds of flower, to try the retrainer on.",
+    example="python -m retraining.sample_photos demo/photos --per_class 60",
+    settings=SamplePhotosSettings,
+    check=checks.check_nothing,
+    words={"folder": "DIR"},
+)
+OXFORD_FLOWERS17 = Program(
+    name="oxford_flowers17",
+    description="Sort Oxford's 17 flowers, which come in one folder, into a folder per class.",
+    example="python -m retraining.oxford_flowers17 17flowers/jpg flowers17",
+    settings=OxfordFlowersSettings,
+    check=checks.check_nothing,
+    words={"source": "SRC", "destination": "DST"},
+)
+
+PROGRAMS: tuple[Program[Any], ...] = (
+    RETRAIN,
+    LABEL_IMAGE,
+    COMPARE,
+    FEATURE_MAPS,
+    DEEP_DREAM,
+    SAMPLE_PHOTOS,
+    OXFORD_FLOWERS17,
+)

@@ -1,0 +1,48 @@
+"""The steps from a file's bytes to feature vectors: pure functions, which any engine can call.
+
+A file's bytes give keys (`Views.keys`); those that the cache does not have are decoded, put together in
+batches, extracted, and recorded (`cache.write_shard`).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retraining.arrays import ImageSize, Pixels, Vectors
+from retraining.data import augmentation, images
+from retraining.data.dataset import Split
+from retraining.features.extractor import FeatureExtractor
+from retraining.features.views import Views
+
+
+@dataclasses.dataclass(frozen=True)
+class Extracted:
+    """Vectors float32 [n, feature_size], and bool [n]: whether all numbers of each are finite."""
+
+    vectors: Vectors
+    are_finite: NDArray[np.bool_]
+
+
+def decode(
+    content: bytes, keys: Sequence[bytes], *, split: Split, size: ImageSize, views: Views
+) -> list[Pixels]:
+    """Return the views of a file's image with these keys, each float32 [size.height, size.width, 3] in [0, 1].
+
+    The image is decoded once for all of them. Raises BadImage.
+    """
+    image = images.upright(content, views.decoded_size(split, size))
+    if not views.are_random(split):
+        return [images.resized(image, size) for _ in keys]
+    # Seeded by its key, a view does not depend on which others are drawn, nor on threads.
+    seeds = (int.from_bytes(key, "big") for key in keys)
+    return [augmentation.draw(image, size, views.augmentation, np.random.default_rng(seed)) for seed in seeds]
+
+
+def extract(extractor: FeatureExtractor, pixels: Sequence[Pixels]) -> Extracted:
+    """Return the vectors of at most BATCH_SIZE decoded views."""
+    vectors = extractor.extract(np.stack(pixels))
+    return Extracted(vectors, np.atleast_1d(np.isfinite(vectors).all(axis=1)))

@@ -1,0 +1,69 @@
+"""Images as people hold them - paths, bytes, Pillow images, arrays - to the pixels that a network takes."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from retraining.arrays import ImageSize, Pixels
+from retraining.data import images
+from retraining.errors import BadImage
+
+ImageSource: TypeAlias = str | os.PathLike[str] | bytes | Image.Image | NDArray[Any]
+
+
+def decode(source: ImageSource, size: ImageSize) -> Pixels:
+    """Return an image as float32 [size.height, size.width, 3] in [0, 1].
+
+    An array is uint8 [height, width, 3] of 0 to 255, or floating point of the same shape in [0, 1]; grey
+    [height, width] and transparent [height, width, 4] arrays of uint8 do as well. Raises BadImage.
+    """
+    if isinstance(source, bytes):
+        return images.decode(source, size)
+    if isinstance(source, Image.Image):
+        return images.resized(images.of_pillow(source), size)
+    if isinstance(source, np.ndarray):
+        return _of_array(source, size)
+    if isinstance(source, str | os.PathLike):
+        return images.decode(images.read(Path(source)), size)
+    raise BadImage(
+        "is a {kind}; an image is a path, the bytes of a file, a Pillow image or an array",
+        kind=type(source).__name__,
+    )
+
+
+def name_of(source: object, number: int) -> str:
+    """Return what messages call an image: its path, or its number among others, from 0."""
+    return str(source) if isinstance(source, str | os.PathLike) else f"image {number}"
+
+
+def _of_array(array: NDArray[Any], size: ImageSize) -> Pixels:
+    if np.issubdtype(array.dtype, np.floating):
+        return _of_fractions(array, size)
+    if array.dtype != np.uint8 or array.ndim not in (2, 3) or array.shape[2:] not in ((), (3,), (4,)):
+        raise BadImage(
+            "is an array of {dtype} {shape}; an image is uint8 [height, width, 3] of 0 to 255 or floating "
+            "point in [0, 1]",
+            dtype=array.dtype,
+            shape=list(array.shape),
+        )
+    return images.resized(images.of_pillow(Image.fromarray(array)), size)
+
+
+def _of_fractions(array: NDArray[np.floating[Any]], size: ImageSize) -> Pixels:
+    if array.ndim != 3 or array.shape[2] != 3 or 0 in array.shape:
+        raise BadImage("is an array of {shape}; an image is [height, width, 3]", shape=list(array.shape))
+    if not (array.min() >= 0 and array.max() <= 1):  # written so that NaN also fails
+        raise BadImage(
+            "is a floating-point array with values from {low:g} to {high:g}; they must be in [0, 1]",
+            low=array.min(),
+            high=array.max(),
+        )
+    if array.shape[:2] == (size.height, size.width):
+        return array.astype(np.float32)  # as it is, not rounded to 8 bits
+    return images.resized(Image.fromarray(np.round(array * 255).astype(np.uint8)), size)

@@ -1,0 +1,65 @@
+"""The model that a notebook holds: a trained model that predicts and exports itself."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from retraining.export import formats, writer
+from retraining.features.extractor import BATCH_SIZE
+from retraining.inference.image_classifier import ImageClassifier, Prediction
+from retraining.inference.sources import ImageSource
+from retraining.settings.output import OutputSettings
+from retraining.storage.labels_file import default_path
+from retraining.training.model import TrainedModel
+
+
+class RetrainedModel(TrainedModel):
+    """An image classifier: a pretrained extractor, the new layer trained on its vectors, and the labels.
+
+    Rooms below this one know it as a TrainedModel; what needs the rooms above training is added here.
+    """
+
+    @functools.cached_property
+    def classifier(self) -> ImageClassifier:
+        """The model as a classifier of images."""
+        return ImageClassifier(
+            run=self.probabilities, labels=self.labels, size=self.extractor.image_size, batch_size=BATCH_SIZE
+        )
+
+    def predict(
+        self, images: ImageSource | Iterable[ImageSource], *, best: int | None = None
+    ) -> list[list[Prediction]]:
+        """Return for each image its (label, score) pairs, best first: all of them, or the `best` ones.
+
+        An image is a path, the bytes of a file, a Pillow image, or an array: uint8 [height, width, 3] of 0
+        to 255, or floating point of that shape in [0, 1]. Scores are probabilities. Raises BadImage.
+        """
+        return self.classifier.predict(images, best=best)
+
+    def export(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        format: str | None = None,
+        labels: str | os.PathLike[str] | None = None,
+        final_tensor_name: str = OutputSettings.final_tensor_name,
+    ) -> Path:
+        """Write the model to `path` and its labels to `labels`, and return the path.
+
+        `format` is a name of `retraining.export.formats.FORMATS`, by default the one that the path ends like
+        ('.pb' for a frozen graph, no suffix for a SavedModel). By default the labels go beside it, to
+        `NAME_labels.txt`. What was written is read back and compared with the model before it takes its
+        place. Raises BadRequest for an unknown format, and WorkFailed.
+        """
+        place = Path(path).expanduser()
+        writer.write(
+            formats.format_of(place, format),
+            self,
+            place,
+            labels=Path(labels).expanduser() if labels is not None else default_path(place),
+            final_tensor_name=final_tensor_name,
+        )
+        return place

@@ -1,0 +1,177 @@
+"""The kinds of values that settings take, and the rule that each kind keeps."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import os
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+ALL = -1  # as a batch size: the whole set
+
+# Far above anything that anyone means, and below what fills the memory or runs for ever.
+MAX_COUNT = 10**9
+MAX_BATCH_SIZE = 10**6
+MAX_IMAGE_SIZE = 4096
+MAX_VIEWS = 1000
+
+# The exported graph's own names beside the result: its input, the module's scope, the new layer's.
+RESERVED_OP_NAMES = ("Placeholder", "module", "final_layer")
+
+
+@dataclasses.dataclass(frozen=True)
+class Kind:
+    """A kind of value.
+
+    `convert` turns text or a value of Python's into it, and raises ValueError with the rule that is broken.
+    `placeholder` stands for the value in a line of help. A switch is a kind that may be given without a
+    value; a list is one that may be given several.
+    """
+
+    placeholder: str
+    convert: Callable[[Any], Any]
+    is_switch: bool = False
+    is_list: bool = False
+
+
+def _number_of(value: Any, kind: Callable[[Any], Any], rule: str) -> Any:
+    if isinstance(value, str):
+        try:
+            return kind(value)
+        except ValueError:
+            raise ValueError(rule) from None
+    if isinstance(value, bool) or kind(value) != value:  # NaN fails here too
+        raise ValueError(rule)
+    return kind(value) if kind is int else value
+
+
+def _number(kind: Callable[[Any], Any], rule: str, holds: Callable[[Any], bool]) -> Kind:
+    def convert(value: Any) -> Any:
+        try:
+            number = _number_of(value, kind, rule)
+        except (TypeError, OverflowError):
+            raise ValueError(rule) from None
+        if not holds(number):  # false for NaN, whatever it is compared with
+            raise ValueError(rule)
+        return number
+
+    return Kind("N", convert)
+
+
+def _whole(least: int, most: int) -> Kind:
+    at_least = _number(int, f"must be a whole number of at least {least}", lambda value: value >= least)
+
+    def convert(value: Any) -> int:
+        number: int = at_least.convert(value)
+        if number > most:
+            raise ValueError(f"must be a whole number of at most {most}")
+        return number
+
+    return Kind("N", convert)
+
+
+PERCENTAGE = _number(float, "must be a percentage from 0 to 100", lambda value: 0 <= value <= 100)
+POSITIVE_NUMBER = _number(float, "must be a number greater than 0", lambda value: 0 < value < math.inf)
+FINITE_NUMBER = _number(float, "must be a number", math.isfinite)
+SCALE = _number(float, "must be a number greater than 1", lambda value: 1 < value < math.inf)
+SHARE = _number(float, "must be a number above 0, and at most 1", lambda value: 0 < value <= 1)
+COUNT = _whole(1, MAX_COUNT)
+AT_LEAST_TWO = _whole(2, MAX_COUNT)
+NON_NEGATIVE = _whole(0, MAX_COUNT)
+IMAGE_SIZE = _whole(1, MAX_IMAGE_SIZE)
+VIEW_COUNT = _whole(0, MAX_VIEWS)
+BATCH_SIZE = _number(
+    int,
+    f"must be a whole number from 1 to {MAX_BATCH_SIZE}, or {ALL} for the whole set",
+    lambda value: 1 <= value <= MAX_BATCH_SIZE or value == ALL,
+)
+
+_TRUTHS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+
+
+def _switch(value: Any) -> bool:
+    # In the old script `--flag False` switched the flag on.
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value.lower() in _TRUTHS:
+        return _TRUTHS[value.lower()]
+    raise ValueError("must be True or False")
+
+
+SWITCH = Kind("True|False", _switch, is_switch=True)
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str | os.PathLike):
+        raise ValueError("must be text")
+    return os.fspath(value)
+
+
+NAME = Kind("NAME", _text)
+NAMES_IN_TEXT = Kind("NAMES", _text)
+HANDLE = Kind("HANDLE", _text)
+LABEL = Kind("LABEL", _text)
+
+
+def _names(value: Any) -> tuple[str, ...]:
+    parts = value.split(",") if isinstance(value, str) else value
+    if not isinstance(parts, Sequence) or not all(isinstance(part, str) for part in parts):
+        raise ValueError("must be a list of names")
+    names = tuple(part.strip() for part in parts)
+    if not all(names):
+        raise ValueError("must be names separated by commas")
+    return names
+
+
+NAMES = Kind("A,B,...", _names)
+
+
+def _path(value: Any) -> Path:
+    if not isinstance(value, str | os.PathLike) or not os.fspath(value):
+        raise ValueError("must be a path")
+    try:
+        return Path(value).expanduser()
+    except RuntimeError:  # ~name of a user who does not exist
+        raise ValueError("must be a path whose ~ stands for a user's folder") from None
+
+
+def _optional_path(value: Any) -> Path | None:
+    return None if value == "" else _path(value)
+
+
+def _paths(value: Any) -> tuple[Path, ...]:
+    return tuple(map(_path, [value] if isinstance(value, str | os.PathLike) else value))
+
+
+FILE = Kind("FILE", _path)
+FOLDER = Kind("DIR", _path)
+PATH_PREFIX = Kind("PREFIX", _path)
+OPTIONAL_FILE = Kind("FILE", _optional_path)
+OPTIONAL_FOLDER = Kind("DIR", _optional_path)
+PATHS = Kind("PATH", _paths, is_list=True)
+
+
+def _op_name(value: Any) -> str:
+    """Accept what TensorFlow accepts as the name of an op, except what the exported graph uses."""
+    if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z0-9.][A-Za-z0-9_.\-]*", value):
+        raise ValueError("must be letters, digits, '_', '.' or '-', beginning with a letter or digit")
+    if value.lower() in {name.lower() for name in RESERVED_OP_NAMES}:  # TensorFlow ignores case here
+        raise ValueError(f"must not be a name that the exported graph uses ({', '.join(RESERVED_OP_NAMES)})")
+    return value
+
+
+OP_NAME = Kind("NAME", _op_name)
+
+
+def one_of(*choices: str, placeholder: str = "NAME") -> Kind:
+    """Return the kind of value that is one of `choices`."""
+
+    def convert(value: Any) -> str:
+        if value not in choices:
+            raise ValueError(f"must be one of {' '.join(choices)}")
+        return str(value)
+
+    return Kind(placeholder, convert)

@@ -1,0 +1,44 @@
+"""Settings of label_image.py."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+from retraining.errors import BadRequest
+from retraining.settings import kinds
+from retraining.settings.output import OutputSettings
+from retraining.settings.setting import Settings, setting
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class GraphSettings(Settings):
+    """How an exported graph is used. None means "as the graph says"."""
+
+    graph: Path = setting(OutputSettings.output_graph, "A frozen graph, as retrain.py writes it.", kinds.FILE)
+    labels: Path = setting(OutputSettings.output_labels, "Its labels, one per line, in order.", kinds.FILE)
+    input_layer: str | None = setting(None, "Name of the input op. Default: found in the graph.", kinds.NAME)
+    output_layer: str | None = setting(
+        None, "Name of the op that gives the scores. Default: found in the graph.", kinds.NAME
+    )
+    input_height: int | None = setting(
+        None, "Height of the input in pixels. Default: read from the graph.", kinds.COUNT
+    )
+    input_width: int | None = setting(
+        None, "Width of the input in pixels. Default: read from the graph.", kinds.COUNT
+    )
+    input_mean: float = setting(0, "Mean subtracted from each pixel value (0 to 255).", kinds.FINITE_NUMBER)
+    input_std: float = setting(255, "What each pixel value is then divided by.", kinds.POSITIVE_NUMBER)
+
+
+@dataclasses.dataclass(frozen=True)
+class LabelImageSettings(GraphSettings):
+    """All settings of label_image.py."""
+
+    image: tuple[Path, ...] = setting((), "Images and folders of images; may be repeated.", kinds.PATHS)
+    num_top_predictions: int = setting(5, "Number of labels to print, best first.", kinds.COUNT)
+
+    def check(self) -> None:
+        """Raise BadRequest if there is nothing to label."""
+        if not self.image:
+            raise BadRequest("{image} is required: the images to label.")

@@ -1,0 +1,97 @@
+"""Settings of the pretrained network."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+from retraining.errors import BadRequest
+from retraining.settings import kinds
+from retraining.settings.setting import Settings, setting
+
+DEFAULT_MODULE = "https://tfhub.dev/google/imagenet/inception_v3/feature_vector/3"
+
+BUILTIN = "builtin"
+
+FLOAT32 = "float32"
+BFLOAT16 = "bfloat16"  # float32's range with 8 bits of precision: https://arxiv.org/abs/1905.12322
+
+PRECISIONS = (FLOAT32, BFLOAT16)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ReadingSettings(Settings):
+    """How a network is read: what its file does not say itself."""
+
+    image_size: int | None = setting(
+        None,
+        "Height and width in pixels, for a network that takes images of any size.",
+        kinds.IMAGE_SIZE,
+    )
+    input_tensor_name: str | None = setting(
+        None, "Input of a frozen graph (.pb), if it is not a well-known one.", kinds.NAME
+    )
+    bottleneck_tensor_name: str | None = setting(
+        None,
+        "Output of a frozen graph (.pb) to use as the feature vector: a pooling layer, or class scores.",
+        kinds.NAME,
+    )
+    input_mean: float | None = setting(
+        None,
+        "Mean subtracted from each pixel value (0 to 255), for a frozen graph (.pb).",
+        kinds.FINITE_NUMBER,
+    )
+    input_std: float | None = setting(
+        None, "What each pixel value is then divided by, for a frozen graph (.pb).", kinds.POSITIVE_NUMBER
+    )
+
+    def of_frozen_graphs(self) -> list[str]:
+        """Return the names of the settings that were given and apply to frozen graphs only."""
+        names = ("input_tensor_name", "bottleneck_tensor_name", "input_mean", "input_std")
+        return [name for name in names if getattr(self, name) is not None]
+
+
+@dataclasses.dataclass(frozen=True)
+class ModuleSettings(ReadingSettings):
+    """The pretrained network."""
+
+    tfhub_module: str = setting(
+        DEFAULT_MODULE,
+        "The network that turns an image into a feature vector: a name from {list_modules}, the address of "
+        "a module on tfhub.dev or Kaggle Models, a module's folder or .tar.gz, a frozen graph (.pb), "
+        "keras:NAME, or 'builtin', the small module that ships with this program.",
+        kinds.HANDLE,
+    )
+    architecture: str = setting(
+        "",
+        "From the older script: 'inception_v3' or 'mobilenet_<width>_<image size>' for the Hub module of "
+        "that network.",
+        kinds.NAME,
+    )
+    model_dir: Path | None = setting(
+        None,
+        "From the older script: folder in which downloaded modules are kept. Default: the folder that the "
+        "environment variable TFHUB_CACHE_DIR names, or else a temporary folder.",
+        kinds.OPTIONAL_FOLDER,
+    )
+    precision: str = setting(
+        FLOAT32,
+        f"Number format in which feature vectors are computed, {' or '.join(PRECISIONS)}; the exported graph "
+        "always uses float32.",
+        kinds.one_of(*PRECISIONS),
+    )
+    bottleneck_dir: Path = setting(
+        Path("/tmp/bottleneck"), "Cache of feature vectors, reused by later runs.", kinds.FOLDER
+    )
+
+    def check(self) -> None:
+        """Raise BadRequest if no network is named, or two are."""
+        if not self.tfhub_module:
+            raise BadRequest("{tfhub_module} must name a module, received ''.")
+        if self.architecture and self.tfhub_module != DEFAULT_MODULE:
+            raise BadRequest(
+                "{architecture} and {tfhub_module} both name the network, received '{old}' and '{new}'. Keep "
+                "one of them.",
+                old=self.architecture,
+                new=self.tfhub_module,
+            )

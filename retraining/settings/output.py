@@ -1,0 +1,65 @@
+"""Settings of what a run writes and prints."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+from retraining.settings import kinds
+from retraining.settings.setting import Settings, setting
+
+LOG_LEVELS = ("DEBUG", "INFO", "WARN", "ERROR", "FATAL")
+
+
+@dataclasses.dataclass(frozen=True)
+class OutputSettings(Settings):
+    """What the run writes and prints."""
+
+    output_graph: Path = setting(
+        Path("/tmp/output_graph.pb"), "The retrained network: module and new layer in one file.", kinds.FILE
+    )
+    output_labels: Path = setting(
+        Path("/tmp/output_labels.txt"), "Its labels, one per line, in order.", kinds.FILE
+    )
+    saved_model_dir: Path | None = setting(
+        None, "Also export a SavedModel to this folder.", kinds.OPTIONAL_FOLDER
+    )
+    final_tensor_name: str = setting(
+        "final_result", "Name of the softmax op in the exported graph.", kinds.OP_NAME
+    )
+    summaries_dir: Path = setting(Path("/tmp/retrain_logs"), "Logs for TensorBoard.", kinds.FOLDER)
+    intermediate_output_graphs_dir: Path = setting(
+        Path("/tmp/intermediate_graph/"), "Folder of the intermediate graphs.", kinds.FOLDER
+    )
+    intermediate_store_frequency: int = setting(
+        0, "Number of steps between intermediate graphs; 0 for none.", kinds.NON_NEGATIVE
+    )
+    checkpoint_path: Path = setting(
+        Path("/tmp/_retrain_checkpoint"), "Prefix of the new layer's checkpoint files.", kinds.PATH_PREFIX
+    )
+    print_misclassified_test_images: bool = setting(
+        False, "List the test images that were misclassified.", kinds.SWITCH
+    )
+    logging_verbosity: str = setting(
+        "INFO", f"One of {' '.join(LOG_LEVELS)}.", kinds.one_of(*LOG_LEVELS, placeholder="LEVEL")
+    )
+
+    def checkpoint_files(self) -> tuple[Path, Path]:
+        """Return the index and the data file that TensorFlow makes of `checkpoint_path`."""
+        prefix = self.checkpoint_path
+        return (
+            prefix.with_name(f"{prefix.name}.index"),
+            prefix.with_name(f"{prefix.name}.data-00000-of-00001"),
+        )
+
+    def paths(self) -> tuple[Path, ...]:
+        """Return every file and folder that is written."""
+        saved_model = () if self.saved_model_dir is None else (self.saved_model_dir,)
+        return (
+            self.output_graph,
+            self.output_labels,
+            *self.checkpoint_files(),
+            self.summaries_dir,
+            self.intermediate_output_graphs_dir,
+            *saved_model,
+        )

@@ -1,0 +1,43 @@
+"""Random draws of images: class first, then an image of that class."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retraining.arrays import Batch
+from retraining.features.bottleneck_sets import BottleneckSet
+from retraining.settings.kinds import ALL
+
+
+class Sampler:
+    """Draws images of a set: a class first (uniformly, of those that have images), then one of its images."""
+
+    def __init__(self, images: BottleneckSet, rng: np.random.Generator) -> None:
+        self.images = images
+        self._rng = rng
+        self._rows = np.argsort(images.labels, kind="stable")
+        _, self._starts, self._counts = np.unique(
+            images.labels[self._rows], return_index=True, return_counts=True
+        )
+
+    def draw(self, count: int) -> NDArray[np.int64]:
+        """Return int64 [count] row numbers, or every row once for ALL."""
+        if count == ALL:
+            return np.arange(len(self.images))
+        classes = self._rng.integers(len(self._counts), size=count)
+        within = self._rng.integers(self._counts[classes])
+        rows: NDArray[np.int64] = self._rows[self._starts[classes] + within]
+        return rows
+
+    def batch(self, count: int) -> Batch:
+        """Return the vectors and labels of a draw."""
+        rows = self.draw(count)
+        return Batch(self.images.vectors[rows], self.images.labels[rows])
+
+    def batches(self, *, steps: int, count: int) -> Iterator[Batch]:
+        """Yield a draw for each step of a training."""
+        for _ in range(steps):
+            yield self.batch(count)
