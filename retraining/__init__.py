@@ -11,23 +11,27 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from retraining.api import (
-        compute_bottlenecks,
-        list_modules,
-        load_classifier,
-        load_extractor,
-        retrain,
-        scan,
-        train,
-    )
-    from retraining.data.dataset import Dataset, Split
-    from retraining.errors import BadImage, BadModule, BadRequest, UserError, WorkFailed
-    from retraining.features.bottleneck_sets import Bottlenecks
-    from retraining.features.extractor import FeatureExtractor
-    from retraining.inference.image_classifier import ImageClassifier, Prediction
-    from retraining.model import RetrainedModel
-    from retraining.training.evaluation import Evaluation
-    from retraining.training.trainer import TrainingStep
+    from retraining.api import compute_bottlenecks as compute_bottlenecks
+    from retraining.api import list_modules as list_modules
+    from retraining.api import load_classifier as load_classifier
+    from retraining.api import load_extractor as load_extractor
+    from retraining.api import retrain as retrain
+    from retraining.api import scan as scan
+    from retraining.api import train as train
+    from retraining.data.dataset import Dataset as Dataset
+    from retraining.data.dataset import Split as Split
+    from retraining.errors import BadImage as BadImage
+    from retraining.errors import BadModule as BadModule
+    from retraining.errors import BadRequest as BadRequest
+    from retraining.errors import UserError as UserError
+    from retraining.errors import WorkFailed as WorkFailed
+    from retraining.features.bottleneck_sets import Bottlenecks as Bottlenecks
+    from retraining.features.extractor import FeatureExtractor as FeatureExtractor
+    from retraining.inference.image_classifier import ImageClassifier as ImageClassifier
+    from retraining.inference.image_classifier import Prediction as Prediction
+    from retraining.model import RetrainedModel as RetrainedModel
+    from retraining.training.evaluation import Evaluation as Evaluation
+    from retraining.training.trainer import TrainingStep as TrainingStep
 
 _HOMES = {
     "BadImage": "errors",

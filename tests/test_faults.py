@@ -264,12 +264,12 @@ def test_full_disk_leaves_an_earlier_checkpoint_and_labels_whole(tmp_path: Path)
     checkpoint.write(layer, tmp_path / "checkpoint")
     atomic_files.write_bytes(tmp_path / "labels.txt", b"a\nb\n")
     before = {path: path.read_bytes() for path in tmp_path.iterdir()}
-    with full_disk(500), pytest.raises(WorkFailed) as checkpoint:
+    with full_disk(500), pytest.raises(WorkFailed) as refused:
         checkpoint.write(layer, tmp_path / "checkpoint")
     with full_disk(5), pytest.raises(WorkFailed) as labels:
         atomic_files.write_bytes(tmp_path / "labels.txt", b"daisy\nrose\n")
-    assert str(checkpoint.value) == (
-        f"--checkpoint_path '{tmp_path / 'checkpoint'}' cannot be written: File too large."
+    assert str(refused.value) == (
+        f"checkpoint_path '{tmp_path / 'checkpoint'}' cannot be written: File too large."
     )
     assert str(labels.value) == f"{tmp_path / 'labels.txt'}: cannot be written: File too large."
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before

@@ -109,12 +109,13 @@ def _add_flags(parser: argparse.ArgumentParser, group: type[Settings], words: Ma
     for field in fields(group):
         default = shown_default(field)
         meaning = f"{meaning_of(field)} Default: {default}." if default else meaning_of(field)
-        about = {"help": meaning.replace("%", "%%"), "default": argparse.SUPPRESS}
+        meaning = meaning.replace("%", "%%")
         if field.name in words:
-            del about["default"]  # with one, a word could be left out
-            section.add_argument(field.name, metavar=words[field.name], **about)  # type: ignore[arg-type]
+            section.add_argument(field.name, metavar=words[field.name], help=meaning)
         else:
-            section.add_argument(flag_name(field.name), dest=field.name, **about, **_arity(field))
+            # Not given is not the same as given as the default: the settings know their own defaults.
+            about = {"dest": field.name, "help": meaning, "default": argparse.SUPPRESS}
+            section.add_argument(flag_name(field.name), **about, **_arity(field))
 
 
 def _arity(field: dataclasses.Field[Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from retraining.arrays import ImageSize, Pixels
 from retraining.errors import BadImage, BadRequest
 
 # Part of the cache's key: raise it with any change that changes a pixel.

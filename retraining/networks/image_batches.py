@@ -111,7 +111,7 @@ class _Look:
             raise WorkFailed(
                 "{path} {reason}, and could be read before. Run again.",
                 path=self.item.path,
-                reason=error.reason,
+                reason=error,
             ) from error
         if not self.views.are_on():
             return images.resized(image, self.size)

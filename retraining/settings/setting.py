@@ -40,7 +40,7 @@ class Settings:
 
 def fields(group: type[Settings]) -> list[dataclasses.Field[Any]]:
     """Return the settings of a group, its own before those that it shares with other groups."""
-    return sorted(dataclasses.fields(group), key=lambda field: field.kw_only)  # type: ignore[arg-type]
+    return sorted(dataclasses.fields(group), key=lambda field: field.kw_only is True)  # type: ignore[arg-type]
 
 
 def kind_of(field: dataclasses.Field[Any]) -> Kind:

@@ -14,6 +14,7 @@ from retraining.arrays import ImageSize
 from retraining.data import images
 from retraining.errors import BadRequest
 from retraining.progress import progress
+from retraining.storage import labels_file
 from retraining.settings.deep_dream import ALL_LAYERS, DreamSettings
 from retraining.visualization import ascent, canvas, contact_sheet, objective
 from retraining.visualization.ascent import OF_CLASSES, OF_LAYERS, AscentSettings

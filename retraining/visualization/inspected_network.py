@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from retraining.arrays import ImageSize, Pixels
 from retraining.errors import BadRequest
 from retraining.features import extractor
+from retraining.graphs import graph_file
 from retraining.graphs.frozen_graph import (
     INPUT_OPS,
     FrozenGraph,
