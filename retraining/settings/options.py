@@ -630,7 +630,7 @@ class ComparisonOptions:
             architectures.image_size_of(model, self.image_size)
             return
         nearest = difflib.get_close_matches(model, architectures.NAMES, n=1, cutoff=0.8)
-        is_module = Path(model).exists() or any(model == known.name for known in catalogue.KNOWN)
+        is_module = Path(model).exists() or any(model == known.name for known in catalogue.known_modules())
         if nearest and not is_module:
             raise BadRequest(f"'{model}' is no network that can be trained. Did you mean {nearest[0]}?")
         self.module(model).check()
