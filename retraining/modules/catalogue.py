@@ -169,8 +169,9 @@ def _refusal(name: str, base: str) -> str:
     if rule:
         return f"'{name}': {rule}"
     nearest = _nearest(base)
-    remedy = f"Nearest: {', '.join(nearest)}. " if nearest else ""
-    return f"'{name}' is no known module. {remedy}--list_modules prints them all."
+    choices = ", ".join([*nearest[:-2], " or ".join(nearest[-2:])])
+    remedy = f"Did you mean {choices}? " if nearest else ""
+    return f"'{name}' is not a known module. {remedy}--list_modules lists them all."
 
 
 def _missing_width_or_size(family: str, *, width: str, size: str) -> str:
@@ -199,5 +200,20 @@ def _sizes_by_width(family: str) -> dict[str, list[str]]:
     return sizes
 
 
-def _nearest(name: str) -> list[str]:
-    return difflib.get_close_matches(name, [module.name for module in known_modules()], n=3, cutoff=0.5)
+def _nearest(typed: str) -> list[str]:
+    """Return up to three names, the likeliest first."""
+    names = [module.name for module in known_modules()]
+    close = difflib.get_close_matches(typed, names, n=len(names), cutoff=0.5)
+    return sorted(close, key=lambda name: _rank(name, typed))[:3]  # where equal, `close` keeps its order
+
+
+def _rank(name: str, typed: str) -> tuple[float, bool, bool]:
+    """Return a number for how far `name` is from `typed`, then whether it has an unusual size or width.
+
+    What was typed may be a whole name or only its beginning: mobilenet_v2 is equally near to all of
+    MobileNet v2, and not nearest to ..._96 because that is the shortest. Of names equally near, people
+    mean the one for 224 pixels, and then the one of width 100.
+    """
+    likeness = max(difflib.SequenceMatcher(None, text, typed).ratio() for text in (name, name[: len(typed)]))
+    match = re.search(rf"{_WIDTH_AND_SIZE}$", name)
+    return -likeness, match is not None and match[2] != "224", match is not None and match[1] != "100"
