@@ -19,8 +19,7 @@ from PIL import Image
 
 from benchmarks import photographs
 from benchmarks.rounds import Rounds, rate
-from retraining import sample_photos
-from retraining.data import images, prefetching
+from retraining.data import images, prefetching, sample_photos
 from retraining.data.images import ImageSize, Pixels
 from retraining.features import extractor
 from retraining.features.extractor import BATCH_SIZE, FeatureExtractor, Vectors

@@ -6,8 +6,7 @@ import dataclasses
 import logging
 from pathlib import Path
 
-from retraining import sample_photos
-from retraining.data import dataset, images, prefetching
+from retraining.data import dataset, images, prefetching, sample_photos
 from retraining.data.dataset import Dataset, LabelledImage
 from retraining.data.images import ImageSize
 from retraining.errors import BadImage, BadRequest

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from retraining import sample_photos
-from retraining.data import augmentation, images
+from retraining.data import augmentation, images, sample_photos
 from retraining.data.images import ImageSize
 from retraining.features import extractor
 from retraining.settings.options import DistortionOptions, ModuleOptions

@@ -1,0 +1,27 @@
+"""Sort Oxford's 17 flowers, which come as one folder of numbered photos, into a folder for each class.
+
+python -m retraining.oxford_flowers17 17flowers/jpg flowers17
+"""
+
+from __future__ import annotations
+
+import sys
+
+from retraining.cli import console
+from retraining.data.oxford_flowers17 import CLASSES, COUNT, PER_CLASS, write
+from retraining.settings.options import OxfordFlowersOptions, parse_oxford_flowers17
+
+
+def oxford_flowers17(options: OxfordFlowersOptions) -> None:
+    """Run the command."""
+    write(options.source, options.destination)
+    print(f"{COUNT} photographs in {len(CLASSES)} folders below {options.destination}, {PER_CLASS} in each")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Return the exit status for the command-line words `argv` (default: those of this process)."""
+    return console.run(oxford_flowers17, parse=parse_oxford_flowers17, argv=argv, name="oxford_flowers17")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
