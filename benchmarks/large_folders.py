@@ -13,7 +13,7 @@ from pathlib import Path
 
 from benchmarks import commands
 from benchmarks.commands import Paths
-from retraining import sample_photos
+from retraining.data import sample_photos
 from retraining.features import extractor
 from retraining.settings.module import BUILTIN, ModuleSettings
 

@@ -19,9 +19,8 @@ from PIL import Image
 
 from benchmarks import photographs
 from benchmarks.rounds import Rounds, rate
-from retraining import sample_photos
 from retraining.arrays import ImageSize, Pixels, Vectors
-from retraining.data import images, prefetching
+from retraining.data import images, prefetching, sample_photos
 from retraining.features import extractor
 from retraining.features.extractor import BATCH_SIZE, FeatureExtractor
 from retraining.settings.module import ModuleSettings

@@ -6,9 +6,8 @@ import dataclasses
 import logging
 from pathlib import Path
 
-from retraining import sample_photos
 from retraining.arrays import ImageSize
-from retraining.data import dataset, images, prefetching
+from retraining.data import dataset, images, prefetching, sample_photos
 from retraining.data.dataset import Dataset, LabelledImage
 from retraining.errors import BadImage, BadRequest
 from retraining.settings.data import DataSettings

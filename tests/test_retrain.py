@@ -12,7 +12,7 @@ import pytest
 
 import label_image
 import retrain
-from retraining import sample_photos
+from retraining.data import sample_photos
 from retraining.features import extractor
 from retraining.settings.module import ModuleSettings
 from tests.conftest import COLOURS, write_photo

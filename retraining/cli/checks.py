@@ -100,7 +100,7 @@ def _check_is_file(flag: str, path: Path, *, remedy: str) -> None:
 
 def _check_is_not_a_mistyped_network(handle: str) -> None:
     nearest = difflib.get_close_matches(handle, architectures.NAMES, n=1, cutoff=0.8)
-    is_module = Path(handle).exists() or any(handle == known.name for known in catalogue.KNOWN)
+    is_module = Path(handle).exists() or any(handle == known.name for known in catalogue.known_modules())
     if nearest and not is_module:
         raise BadRequest(
             "'{handle}' is not a network that can be trained. Did you mean {nearest}?",

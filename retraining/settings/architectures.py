@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 
 from retraining.errors import BadRequest
+from retraining.suggestions import did_you_mean, nearest
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,11 +36,10 @@ NAMES = tuple(ARCHITECTURES)
 def of(name: str) -> Architecture:
     """Return the architecture called `name`. Raises BadRequest with the nearest names."""
     if name not in ARCHITECTURES:
-        nearest = difflib.get_close_matches(name, NAMES, n=3, cutoff=0.4) or NAMES
         raise BadRequest(
-            "'{name}' is not a network that can be trained from scratch. Did you mean {nearest}?",
+            "'{name}' is not a network that can be trained from scratch. {remedy}",
             name=name,
-            nearest=", ".join(nearest),
+            remedy=did_you_mean(nearest(name, NAMES) or NAMES),
         )
     return ARCHITECTURES[name]
 
@@ -52,8 +51,8 @@ def image_size_of(name: str, given: int | None) -> int:
         return architecture.image_size
     if given < architecture.smallest_size:
         raise BadRequest(
-            "{image_size} of {name} must be at least {smallest_size}, received {given}. Raise it, or leave the "
-            "network out.",
+            "{image_size} of {name} must be at least {smallest_size}, received {given}. Raise it, or leave "
+            "the network out.",
             name=name,
             smallest_size=architecture.smallest_size,
             given=given,

@@ -173,7 +173,7 @@ def test_alias_stands_for_its_address() -> None:
 
 def test_unknown_alias_is_refused_with_the_nearest() -> None:
     assert refusal("--tfhub_module", "mobilnet_v2_100_224").startswith(
-        "'mobilnet_v2_100_224' is no known module. Nearest: mobilenet_v2_100_224, "
+        "'mobilnet_v2_100_224' is not a known module. Did you mean mobilenet_v2_100_224, "
     )
 
 

@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from retraining import sample_photos
 from retraining.arrays import ImageSize, Pixels
-from retraining.data import augmentation, images
+from retraining.data import augmentation, images, sample_photos
 from retraining.features import extractor
 from retraining.settings.augmentation import AugmentationSettings
 from retraining.settings.module import ModuleSettings

@@ -60,8 +60,8 @@ def test_incomplete_set_is_refused_before_anything_is_written(
     (published / "image_0700.jpg").unlink()
     (published / "image_0702.jpg").unlink()
     assert refusal(published, tmp_path / "out", capsys=capsys) == (
-        f"SRC must hold image_0001.jpg to image_1360.jpg; '{published}' lacks 2 of them, the first image_0700.jpg. "
-        "Unpack 17flowers.tgz anew and give its folder 'jpg'."
+        f"SRC must hold image_0001.jpg to image_1360.jpg; 2 of them are missing from '{published}', the first is image_0700.jpg. "
+        "Unpack 17flowers.tgz again and name its folder 'jpg'."
     )
     assert not (tmp_path / "out").exists()
 
@@ -69,13 +69,13 @@ def test_incomplete_set_is_refused_before_anything_is_written(
 def test_larger_set_is_refused(published: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (published / "image_1361.jpg").touch()
     assert refusal(published, tmp_path / "out", capsys=capsys) == (
-        f"SRC must hold 1360 photographs, 80 of each flower; '{published}' has 1 more. Is it the set of 102 flowers?"
+        f"SRC must hold 1360 images, 80 of each flower; '{published}' has 1 more. Is it the data set of 102 flowers?"
     )
 
 
 def test_folder_that_is_missing_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert refusal(tmp_path / "none", tmp_path / "out", capsys=capsys) == (
-        f"SRC must be the folder with image_0001.jpg; '{tmp_path / 'none'}' is none."
+        f"SRC must be the folder that holds image_0001.jpg; '{tmp_path / 'none'}' is not a folder."
     )
 
 
@@ -85,8 +85,8 @@ def test_destination_that_others_use_is_refused(
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "mine.txt").touch()
     assert refusal(published, tmp_path / "out", capsys=capsys) == (
-        f"DST must be a new or empty folder; '{tmp_path / 'out'}' has something in it."
+        f"DST must be a new or empty folder; '{tmp_path / 'out'}' is not empty."
     )
     assert refusal(published, published / "out", capsys=capsys) == (
-        f"DST must not lie in SRC, received '{published / 'out'}'. Name a folder beside it."
+        f"DST must be outside SRC, received '{published / 'out'}'. Name a folder next to it."
     )

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from retraining import sample_photos
+from retraining import sample_photos as command
+from retraining.data import sample_photos
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -35,18 +36,18 @@ def test_photographs_are_of_both_formats_and_both_orientations(tmp_path: Path) -
 
 
 def test_command_says_what_it_drew(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert sample_photos.main([str(tmp_path / "photos"), "--per_class", "2"]) == 0
+    assert command.main([str(tmp_path / "photos"), "--per_class", "2"]) == 0
     assert capsys.readouterr().out == f"10 photographs in 5 folders below {tmp_path / 'photos'}\n"
 
 
 def test_folder_that_cannot_be_written_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").touch()
-    assert sample_photos.main([str(tmp_path / "file"), "--per_class", "2"]) == 1
+    assert command.main([str(tmp_path / "file"), "--per_class", "2"]) == 1
     assert capsys.readouterr().err.startswith(f"sample_photos: error: {tmp_path / 'file'}")
 
 
 def test_number_that_is_none_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    assert sample_photos.main(["photos", "--per_class", "0"]) == 2
+    assert command.main(["photos", "--per_class", "0"]) == 2
     assert capsys.readouterr().err == (
         "sample_photos: error: --per_class must be a whole number of at least 1, received '0'.\n"
     )

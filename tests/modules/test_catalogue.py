@@ -8,11 +8,13 @@ import pytest
 
 from retraining.errors import BadRequest
 from retraining.modules import catalogue
-from retraining.modules.catalogue import KNOWN, SOURCES, KnownModule, resolve
+from retraining.modules.catalogue import KnownModule, known_modules, resolve, sources
 from retraining.settings.module import BUILTIN, DEFAULT_MODULE
 from tests.conftest import PROJECT
 
 HUB = "https://tfhub.dev/google/imagenet/"
+KNOWN = known_modules()
+SOURCES = sources()
 
 
 def known(name: str) -> KnownModule:
@@ -101,21 +103,52 @@ def test_impossible_size_is_refused_with_those_that_exist(name: str, message: st
 @pytest.mark.parametrize(
     ("name", "nearest"),
     [
-        ("inception_v4", "Nearest: inception_v3, inception_v2, inception_v1. "),
-        ("resnet_v2_34", "Nearest: resnet_v2_50, resnet_v2_152, resnet_v2_101. "),
-        ("efficientnet_v2_b4", "Nearest: efficientnet_v2_b3, efficientnet_v2_b2, efficientnet_v2_b1. "),
-        ("nasnet/classification", "Nearest: nasnet_large, pnasnet_large, nasnet_mobile. "),
-        ("inception_v3/classification/feature_vector", "Nearest: inception_v3, inception_v2, inception_v1. "),
+        ("inception_v4", "Did you mean inception_v3, inception_v2 or inception_v1? "),
+        ("resnet_v2_34", "Did you mean resnet_v2_50, resnet_v2_152 or resnet_v2_101? "),
+        (
+            "efficientnet_v2_b4",
+            "Did you mean efficientnet_v2_b3, efficientnet_v2_b2 or efficientnet_v2_b1? ",
+        ),
+        ("nasnet/classification", "Did you mean nasnet_large, nasnet_mobile or pnasnet_large? "),
+        (
+            "inception_v3/classification/feature_vector",
+            "Did you mean inception_v3, inception_v2 or inception_v1? ",
+        ),
         (
             "mobilenet_v2_100_224/quantops",
-            "Nearest: mobilenet_v1_100_224/quantops, mobilenet_v1_050_224/quantops, mobilenet_v1_100_192/quantops. ",
+            "Did you mean mobilenet_v1_100_224/quantops, mobilenet_v1_050_224/quantops or mobilenet_v1_075_224/quantops? ",
         ),
+        ("mobile", "Did you mean nasnet_mobile? "),
         ("vgg16", ""),
         ("", ""),
     ],
 )
 def test_unknown_name_is_refused_with_the_nearest(name: str, nearest: str) -> None:
-    assert refusal(name) == f"'{name}' is no known module. {nearest}--list_modules prints them all."
+    assert refusal(name) == f"'{name}' is not a known module. {nearest}--list_modules lists them all."
+
+
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [
+        ("mobilenet", "mobilenet_v2_100_224, mobilenet_v1_100_224 or mobilenet_v3_small_100_224"),
+        ("mobilenet_v1", "mobilenet_v1_100_224, mobilenet_v1_100_224/quantops or mobilenet_v1_075_224"),
+        ("mobilenet_v2", "mobilenet_v2_100_224, mobilenet_v2_140_224 or mobilenet_v2_130_224"),
+        (
+            "mobilenet_v3",
+            "mobilenet_v3_small_100_224, mobilenet_v3_large_100_224 or mobilenet_v3_small_075_224",
+        ),
+        ("mobilenet_v2_100", "mobilenet_v2_100_224, mobilenet_v2_100_96 or mobilenet_v2_100_192"),
+        ("mobilenet_v2_224", "mobilenet_v2_100_224, mobilenet_v2_140_224 or mobilenet_v2_130_224"),
+        ("mobilnet_v2_050", "mobilenet_v2_050_224, mobilenet_v2_050_96 or mobilenet_v2_050_192"),
+        ("mobilnet_v2_050_96", "mobilenet_v2_050_96, mobilenet_v2_100_96 or mobilenet_v2_075_96"),
+    ],
+)
+def test_nearest_name_is_of_224_pixels_and_width_100_unless_others_were_typed(
+    name: str, nearest: str
+) -> None:
+    assert refusal(name) == (
+        f"'{name}' is not a known module. Did you mean {nearest}? --list_modules lists them all."
+    )
 
 
 @pytest.mark.parametrize("module", KNOWN, ids=lambda module: module.name)
@@ -160,7 +193,7 @@ def test_size_and_width_in_a_name_are_those_of_the_row() -> None:
 @pytest.mark.parametrize(
     ("name", "image_size", "features", "megabytes", "accuracy"),
     [
-        # Read once more on the pages that SOURCES names, first and last of each table.
+        # Read once more on the pages that sources() names, first and last of each table.
         ("mobilenet_v1_100_224", 224, 1024, 16.96, 70.9),
         ("mobilenet_v1_025_128", 128, 256, 1.88, 41.5),
         ("mobilenet_v1_100_224/quantops", 224, 1024, 16.96, 69.7),
@@ -271,6 +304,9 @@ def test_table_fits_a_terminal_and_is_aligned() -> None:
     assert all(line[column] != " " for line in lines[: len(KNOWN) + 1])
 
 
-def test_import_brings_no_tensorflow() -> None:
-    command = "import sys, retraining.modules.catalogue; sys.exit(bool({'tensorflow', 'numpy', 'keras'} & set(sys.modules)))"
+def test_catalogue_brings_no_tensorflow() -> None:
+    command = (
+        "import sys; from retraining.modules import catalogue; catalogue.table(); "
+        "sys.exit(bool({'tensorflow', 'numpy', 'keras'} & set(sys.modules)))"
+    )
     assert subprocess.run([sys.executable, "-c", command], cwd=PROJECT, check=False).returncode == 0

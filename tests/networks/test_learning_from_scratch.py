@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from retraining import sample_photos
-from retraining.data import dataset
+from retraining.data import dataset, sample_photos
 from retraining.data.dataset import Dataset
 from retraining.networks import construction, image_batches
 from retraining.networks.image_batches import UsableImages
