@@ -4,8 +4,8 @@
     python label_image.py --image photo.jpg
     tensorboard --logdir /tmp/retrain_logs
 
-Each image goes once through a pretrained network; its feature vector (the "bottleneck") is kept on disk. A new
-softmax layer is trained on the vectors, and network and layer are written as one frozen graph.
+Each image goes once through a pretrained network; its feature vector (the "bottleneck") is kept on disk.
+A new softmax layer is trained on the vectors, and network and layer are written as one frozen graph.
 """
 
 from __future__ import annotations

@@ -141,7 +141,7 @@ def load_classifier(
     labels: str | os.PathLike[str] | None = None,
     **settings: Unpack[GraphKeywords],
 ) -> ImageClassifier:
-    """Return the classifier in a frozen graph: what retrain.py or `RetrainedModel.export` wrote, or any other.
+    """Return the classifier in a frozen graph: one that retrain.py or `export` wrote, or any other.
 
     `labels` are by default beside the graph, where `RetrainedModel.export` puts them. `settings` are those of
     label_image.py, for graphs that do not record them. Raises BadRequest.

@@ -75,7 +75,8 @@ def _report_probability(probability: float, label: str) -> None:
     if probability < SURE:
         log.warning(
             Message(
-                "the picture of {label} is below {sure:.0%}. Try more {steps} or {octaves}, or another {seed}.",
+                "the picture of {label} is below {sure:.0%}. Try more {steps} or {octaves}, or another "
+                "{seed}.",
                 label=label,
                 sure=SURE,
             )

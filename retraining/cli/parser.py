@@ -114,8 +114,13 @@ def _add_flags(parser: argparse.ArgumentParser, group: type[Settings], words: Ma
             section.add_argument(field.name, metavar=words[field.name], help=meaning)
         else:
             # Not given is not the same as given as the default: the settings know their own defaults.
-            about = {"dest": field.name, "help": meaning, "default": argparse.SUPPRESS}
-            section.add_argument(flag_name(field.name), **about, **_arity(field))
+            section.add_argument(
+                flag_name(field.name),
+                dest=field.name,
+                help=meaning,
+                default=argparse.SUPPRESS,
+                **_arity(field),
+            )
 
 
 def _arity(field: dataclasses.Field[Any]) -> dict[str, Any]:

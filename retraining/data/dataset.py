@@ -153,15 +153,14 @@ def check(dataset: Dataset) -> None:
 def _check_can_be_trained(label: str, counts: dict[Split, int]) -> None:
     if sum(counts.values()) == 0:
         raise BadRequest(
-            "class '{label}' has no images. Add images to its folder, or remove the folder.",
-            label=label,
+            "class '{label}' has no images. Add images to its folder, or remove it.", label=label
         )
     if counts[Split.TRAINING] == 0:
         raise BadRequest(
-            "class '{label}' has no training image: {_shown}. Add images, or lower "
-            "{validation_percentage} and {testing_percentage}.",
+            "class '{label}' has no training image: {counts}. Add images, or lower {validation_percentage} "
+            "and {testing_percentage}.",
             label=label,
-            _shown=_shown(counts),
+            counts=_shown(counts),
         )
 
 
@@ -220,13 +219,12 @@ def _check_count(image_dir: Path, classes: list[_Found]) -> None:
         return
     found = f"only '{classes[0].path.name}'" if classes else "none"
     raise BadRequest(
-        "{image_dir} needs at least two class folders to tell apart; '{image_dir}' has "
-        "{found}. Put the images of each class into a sub-folder of their own, such as "
-        "'{image_dir2}' and '{image_dir3}'.",
-        image_dir=image_dir,
+        "{image_dir} needs at least two class folders; '{folder}' has {found}. Put the images of each class "
+        "into a sub-folder of their own, such as '{roses}' and '{tulips}'.",
+        folder=image_dir,
         found=found,
-        image_dir2=image_dir / "roses",
-        image_dir3=image_dir / "tulips",
+        roses=image_dir / "roses",
+        tulips=image_dir / "tulips",
     )
 
 
@@ -235,17 +233,15 @@ def _folders(image_dir: Path) -> list[Path]:
     if not image_dir.is_dir():
         found = "is a file" if image_dir.exists() else "does not exist"
         raise BadRequest(
-            "{image_dir} must be a folder with one sub-folder of images per class; '{image_dir}' {found}.",
-            image_dir=image_dir,
+            "{image_dir} must be a folder with one sub-folder of images per class; '{folder}' {found}.",
+            folder=image_dir,
             found=found,
         )
     try:
         folders, names = _content(str(image_dir))
     except OSError as error:
         raise BadRequest(
-            "{image_dir} '{image_dir}' cannot be read: {reason}.",
-            image_dir=image_dir,
-            reason=error.strerror,
+            "{image_dir} '{folder}' cannot be read: {reason}.", folder=image_dir, reason=error.strerror
         ) from error
     _warn_of_strays(image_dir, names)
     return [image_dir / name for name in folders]

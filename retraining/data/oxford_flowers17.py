@@ -10,8 +10,8 @@ import os
 import shutil
 from pathlib import Path
 
-from retraining.progress import progress
 from retraining.errors import BadRequest
+from retraining.progress import progress
 from retraining.storage import atomic_files
 
 # In the order of the images.
@@ -62,7 +62,8 @@ def _numbered(source: Path) -> list[Path]:
     """Return the files of the data set, in order."""
     if not source.is_dir():
         raise BadRequest(
-            "{source} must be the folder that holds image_0001.jpg; '{folder}' is not a folder.", folder=source
+            "{source} must be the folder that holds image_0001.jpg; '{folder}' is not a folder.",
+            folder=source,
         )
     paths = [source / f"image_{number:04d}.jpg" for number in range(1, COUNT + 1)]
     missing = [path.name for path in paths if not path.is_file()]
@@ -78,7 +79,8 @@ def _numbered(source: Path) -> list[Path]:
     beyond = sum(1 for path in source.glob("image_*.jpg")) - COUNT
     if beyond > 0:
         raise BadRequest(
-            "{source} must hold {count} images, {each} of each flower; '{folder}' has {beyond} more. Is it the "
+            "{source} must hold {count} images, {each} of each flower; '{folder}' has {beyond} more. Is it "
+            "the "
             "data set of 102 flowers?",
             count=COUNT,
             each=PER_CLASS,

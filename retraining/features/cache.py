@@ -123,9 +123,9 @@ class _Place(NamedTuple):
 
 
 def write_shard(folder: Path, vectors: Mapping[bytes, Vectors]) -> Path:
-    """Write vectors, float32 [feature_size] by their keys, as a new shard in a module's folder; return its path.
+    """Write vectors, float32 [feature_size] by their keys, as a new shard in a module's folder.
 
-    Raises WorkFailed.
+    Return the path of the shard. Raises WorkFailed.
     """
     path = folder / f"v1-{uuid.uuid4().hex}-{len(vectors):05d}.tfrecord"
     if not (folder / CACHE_TAG).exists():
@@ -136,7 +136,8 @@ def write_shard(folder: Path, vectors: Mapping[bytes, Vectors]) -> Path:
                 writer.write(key + vector.astype(_FLOAT).tobytes())
     except tf.errors.OpError as error:
         raise WorkFailed(
-            "feature vectors cannot be written to '{folder}': {reason}. Those of earlier shards are kept; free "
+            "feature vectors cannot be written to '{folder}': {reason}. Those of earlier shards are kept; "
+            "free "
             "some space, or set {bottleneck_dir} to another place, and run again.",
             folder=folder,
             reason=reason(error),

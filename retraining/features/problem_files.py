@@ -81,7 +81,8 @@ def check_strict(skipped: Sequence[SkippedImage], *, strict: bool, listed: str =
     """Raise WorkFailed if `strict` and a file cannot be used; `listed` says where they are named."""
     if strict and skipped:
         raise WorkFailed(
-            "{count:,} files cannot be used, listed {listed}, and {strict} is on. Fix or remove them, or turn "
+            "{count:,} files cannot be used, listed {listed}, and {strict} is on. Fix or remove them, or "
+            "turn "
             "{strict} off.",
             count=len(skipped),
             listed=listed,

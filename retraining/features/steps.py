@@ -30,9 +30,9 @@ class Extracted:
 def decode(
     content: bytes, keys: Sequence[bytes], *, split: Split, size: ImageSize, views: Views
 ) -> list[Pixels]:
-    """Return the views of a file's image with these keys, each float32 [size.height, size.width, 3] in [0, 1].
+    """Return the views of a file's image that have these keys, decoded once for all of them.
 
-    The image is decoded once for all of them. Raises BadImage.
+    Each is float32 [size.height, size.width, 3] in [0, 1]. Raises BadImage.
     """
     image = images.upright(content, views.decoded_size(split, size))
     if not views.are_random(split):

@@ -27,7 +27,7 @@ class Prediction(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Classified:
-    """An image with its predictions, best first; or the reason why there are none, which goes on after "it"."""
+    """An image with its predictions, best first; or why there are none: the reason goes on after "it"."""
 
     source: ImageSource
     predictions: tuple[Prediction, ...] = ()
@@ -120,7 +120,8 @@ def check_width(width: int | None, labels: Sequence[str]) -> None:
     """Raise BadRequest if a classifier that gives `width` scores was not trained with these labels."""
     if width != len(labels):
         raise BadRequest(
-            "the graph gives {width} scores, but {labels} names {count} classes; they must come from the same "
+            "the graph gives {width} scores, but {labels} names {count} classes; they must come from the "
+            "same "
             "training.",
             width=width,
             count=len(labels),

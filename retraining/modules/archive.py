@@ -31,7 +31,7 @@ def unpack(archive: Path, folder: Path, *, name: str) -> None:
             _unpack(tar, folder, name)
     except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
         raise BadModule(
-            "module archive {name} is damaged, or is none ({error}). A module is a .tar.gz that "
+            "module archive {name} is damaged or is not an archive ({error}). A module is a .tar.gz that "
             "holds saved_model.pb. Download it again.",
             name=name,
             error=error,
@@ -44,19 +44,19 @@ def _unpack(tar: tarfile.TarFile, folder: Path, name: str) -> None:
         path = PurePosixPath(member.name)
         if path.is_absolute() or ".." in path.parts or not (member.isfile() or member.isdir()):
             raise BadModule(
-                "module archive {name} is refused: '{name2}' is a link or lies outside the archive's "
-                "own folder. Unpack it by hand if you trust it, and give the folder.",
+                "module archive {name} is refused: '{member}' is a link or lies outside the archive's own "
+                "folder. Unpack it by hand if you trust it, and give the folder.",
                 name=name,
-                name2=member.name,
+                member=member.name,
             )
         count, size = count + 1, size + member.size
         if count > MAX_FILES or size > MAX_BYTES:
             raise BadModule(
-                "module archive {name} is refused: it holds more than {MAX_FILES:,} files or "
-                "{MAX_BYTES} GiB. Unpack it by hand if you trust it, and give the folder.",
+                "module archive {name} is refused: it holds more than {files:,} files or {size} GiB. Unpack "
+                "it by hand if you trust it, and give the folder.",
                 name=name,
-                MAX_FILES=MAX_FILES,
-                MAX_BYTES=MAX_BYTES >> 30,
+                files=MAX_FILES,
+                size=MAX_BYTES >> 30,
             )
         if member.isfile():
             _write(tar, member, folder / path)

@@ -115,7 +115,8 @@ def module_of_architecture(name: str) -> str:
     sizes = _sizes_by_width("mobilenet_v1")["100"]
     if match is None or match[1] not in _WIDTHS_OF_THE_OLDER_SCRIPT or match[2] not in sizes:
         raise BadRequest(
-            "{architecture} must be inception_v3 or mobilenet_<width>_<image size>[_quantized] with a width of "
+            "{architecture} must be inception_v3 or mobilenet_<width>_<image size>[_quantized] with a width "
+            "of "
             "{widths} and a size of {sizes}, received '{received}'.",
             widths=", ".join(_WIDTHS_OF_THE_OLDER_SCRIPT),
             sizes=", ".join(sizes),

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from retraining.arrays import ImageSize
-from retraining.errors import BadModule
+from retraining.errors import BadModule, Message, setting_named
 from retraining.graphs.frozen_graph import (
     INPUT_OPS,
     FrozenGraph,
@@ -112,36 +112,36 @@ def _fits(reading: Reading, nodes: set[str]) -> bool:
 def _guess(graph_def: GraphDef, path: Path, settings: ModuleSettings) -> Reading:
     """Return the settings' reading of a graph that is not a known one. Raises BadModule for gaps."""
     needed = {
-        "--input_tensor_name": settings.input_tensor_name,
-        "--bottleneck_tensor_name": settings.bottleneck_tensor_name,
-        "--input_mean": settings.input_mean,
-        "--input_std": settings.input_std,
+        "input_tensor_name": settings.input_tensor_name,
+        "bottleneck_tensor_name": settings.bottleneck_tensor_name,
+        "input_mean": settings.input_mean,
+        "input_std": settings.input_std,
     }
-    missing = [flag for flag, value in needed.items() if value is None]
+    missing = [name for name, value in needed.items() if value is None]
     if missing:
         raise BadModule(
-            "module '{path}' is a frozen graph that is not known. Say how to use it with "
-            "{missing}. {_likely}",
+            "module '{path}' is a frozen graph that is not a well-known one. Say how to use it with "
+            "{missing}. {likely}",
             path=path,
-            missing=", ".join(missing),
-            _likely=_likely(graph_def),
+            missing=Message(", ".join(f"{{{name}}}" for name in missing)),
+            likely=_likely(graph_def),
         )
     return Reading("", "", 0, 1)
 
 
 def _check_ops(reading: Reading, graph_def: GraphDef, path: Path) -> None:
     nodes = {node.name for node in graph_def.node}
-    for flag, name in (
-        ("--input_tensor_name", reading.input_name),
-        ("--bottleneck_tensor_name", reading.output_name),
+    for setting, name in (
+        ("input_tensor_name", reading.input_name),
+        ("bottleneck_tensor_name", reading.output_name),
     ):
         if op_of(name) not in nodes:
             raise BadModule(
-                "{flag} '{name}' is no op of module '{path}'. {_likely}",
-                flag=flag,
+                "{setting} '{name}' is not an op of module '{path}'. {likely}",
+                setting=setting_named(setting),
                 name=name,
                 path=path,
-                _likely=_likely(graph_def),
+                likely=_likely(graph_def),
             )
 
 
@@ -225,10 +225,10 @@ def _batched(graph: FrozenGraph, path: Path) -> FrozenGraph:
     shape = static_shapes(graph.graph_def)[graph.input_name]
     if len(shape) != 4 or shape[3] not in (3, None):
         raise BadModule(
-            "module '{path}' takes {shape} at '{op_of}'; an image module takes [batch, height, width, 3].",
+            "module '{path}' takes {shape} at '{op}'; an image module takes [batch, height, width, 3].",
             path=path,
             shape=shape,
-            op_of=op_of(graph.input_name),
+            op=op_of(graph.input_name),
         )
     height, width = (size or 64 for size in shape[1:3])
     images = np.random.default_rng(0).uniform(-1, 1, (2, height, width, 3)).astype(np.float32)
@@ -245,8 +245,7 @@ def _batched(graph: FrozenGraph, path: Path) -> FrozenGraph:
         ) from error
     if together.shape != alone.shape or not np.allclose(together, alone, rtol=1e-3, atol=1e-5):
         raise BadModule(
-            "module '{path}' fixes the batch size at 1 in a way that cannot be opened up.",
-            path=path,
+            "module '{path}' has its batch size fixed at 1 in a way that cannot be changed.", path=path
         )
     return graph
 

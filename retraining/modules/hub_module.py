@@ -53,9 +53,9 @@ def check_folder(folder: Path, *, shown: str) -> None:
     missing = [name for name in REQUIRED_FILES if not (folder / name).is_file()]
     if missing:
         raise BadModule(
-            "module '{shown}' is incomplete: it has no {missing}. If it came from a download that"
-            " was cut off, remove the folder and run again.",
-            shown=shown,
+            "module '{module}' is incomplete: it has no {missing}. If it came from a download that was cut "
+            "off, remove the folder and run again.",
+            module=shown,
             missing=" and no ".join(missing),
         )
 
@@ -103,9 +103,7 @@ def _freeze_tf2(folder: Path) -> FrozenGraph:
         return freeze(function, names.index(_only(names, "output", folder)))
     if not callable(module):
         raise BadModule(
-            "module '{folder}' offers no signature and cannot be called. {_WANTED}",
-            folder=folder,
-            _WANTED=_WANTED,
+            "module '{folder}' has no signature and cannot be called. {wanted}", folder=folder, wanted=_WANTED
         )
     images = tf.TensorSpec([None, None, None, 3], tf.float32)
     return freeze(tf.function(module).get_concrete_function(images))
@@ -119,10 +117,10 @@ def _signature_name(signatures: Any, folder: Path) -> str:
         if name in signatures:
             return name
     raise BadModule(
-        "module '{folder}' offers the signatures {signatures}. {_WANTED}",
+        "module '{folder}' has the signatures {signatures}. {wanted}",
         folder=folder,
         signatures=", ".join(sorted(signatures)),
-        _WANTED=_WANTED,
+        wanted=_WANTED,
     )
 
 
@@ -133,7 +131,7 @@ def _only(names: Any, kind: str, folder: Path) -> str:
     if "default" in names:
         return "default"
     raise BadModule(
-        "module '{folder}' has the {kind}s {names}, and none of them is named default.",
+        "module '{folder}' has the {kind}s {names}, and none of them is called default.",
         folder=folder,
         kind=kind,
         names=", ".join(sorted(names)),

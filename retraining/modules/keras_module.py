@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import inspect
 import urllib.parse
@@ -18,6 +17,7 @@ from retraining.graphs.freezing import freeze
 from retraining.graphs.frozen_graph import for_inference
 from retraining.graphs.quiet_tensorflow import tf
 from retraining.modules.module import Module
+from retraining.suggestions import did_you_mean, nearest
 
 PREFIX = "keras:"
 
@@ -75,11 +75,10 @@ def names() -> list[str]:
 
 def _builder(name: str) -> Callable[..., Any]:
     if name not in names():
-        nearest = difflib.get_close_matches(name, names(), n=3, cutoff=0.4) or names()
         raise BadModule(
-            "'{name}' is no image network of keras.applications. Nearest: {nearest}.",
+            "'{name}' is not an image network of keras.applications. {remedy}",
             name=name,
-            nearest=", ".join(nearest),
+            remedy=did_you_mean(nearest(name, names()) or names()),
         )
     builder: Callable[..., Any] = getattr(tf.keras.applications, name)
     return builder
@@ -90,16 +89,16 @@ def _weights(handle: str, query: str) -> str | None:
     weights = settings.pop("weights", IMAGENET)
     if settings:
         raise BadModule(
-            "'{handle}' has the setting '{next}'; the only one is weights=FILE.",
+            "'{handle}' has the setting '{name}'; the only one is weights=FILE.",
             handle=handle,
-            next=next(iter(settings)),
+            name=next(iter(settings)),
         )
     if weights in (RANDOM, IMAGENET):
         return None if weights == RANDOM else IMAGENET
     path = Path(weights).expanduser()
     if not path.is_file():
         raise BadModule(
-            "the weights '{weights}' of '{handle}' are no file; they are a file, imagenet or random.",
+            "the weights '{weights}' of '{handle}' are not a file; they must be a file, imagenet or random.",
             weights=weights,
             handle=handle,
         )
@@ -114,9 +113,9 @@ def _built(build: Callable[..., Any], handle: str, *, weights: str | None, size:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         if "URL fetch failure" in reason:
             raise BadModule(
-                "the weights of {handle} cannot be fetched ({reason}). Ways on: "
-                "'{handle}?weights=FILE' takes a file that you have downloaded; {tfhub_module} "
-                "builtin uses the small module that ships with this program.",
+                "the weights of {handle} cannot be fetched ({reason}). Instead, try: "
+                "'{handle}?weights=FILE', a file that you have downloaded; {tfhub_module} builtin, the "
+                "small module that ships with this program.",
                 handle=handle,
                 reason=reason,
             ) from error

@@ -84,9 +84,12 @@ def _download_address(handle: str) -> str:
 
 def _unfetched(handle: str, reason: object) -> BadModule:
     return BadModule(
-        "module {handle} cannot be fetched ({reason}). Instead, try: {tfhub_module} {builtin}, the small module "
-        "that ships with this program; {tfhub_module} FOLDER, a module that you have downloaded and unpacked; "
-        "{tfhub_module} keras:NAME, the network from Keras's own host; or set TFHUB_CACHE_DIR to the folder of "
+        "module {handle} cannot be fetched ({reason}). Instead, try: {tfhub_module} {builtin}, the small "
+        "module "
+        "that ships with this program; {tfhub_module} FOLDER, a module that you have downloaded and "
+        "unpacked; "
+        "{tfhub_module} keras:NAME, the network from Keras's own host; or set TFHUB_CACHE_DIR to the folder "
+        "of "
         "an earlier download.",
         handle=handle,
         reason=reason,

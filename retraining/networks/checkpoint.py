@@ -76,18 +76,18 @@ def read(path: Path, *, name: str | None = None) -> StoredNetwork:
         ) from error
     except (OSError, ValueError, zipfile.BadZipFile) as error:
         raise BadRequest(
-            "weights '{path}' are no file that compare wrote, or are cut short ({error}). Give "
-            "one of the {SUFFIX} files in the folder that compare names.",
+            "weights '{path}' are not a file that compare wrote, or are cut short ({error}). Give one of "
+            "the {suffix} files that compare lists at the end.",
             path=path,
             error=error,
-            SUFFIX=SUFFIX,
+            suffix=SUFFIX,
         ) from error
     if name not in (None, description.name):
         raise BadRequest(
-            "weights '{path}' are of {name}, and the network asked for is {name2}.",
+            "weights '{path}' are those of {found}, and the network asked for is {wanted}.",
             path=path,
-            name=description.name,
-            name2=name,
+            found=description.name,
+            wanted=name,
         )
     return StoredNetwork(path, description, weights, values)
 
@@ -99,12 +99,12 @@ def fill(network: Any, stored: StoredNetwork) -> None:
         if value is None or value.shape != tuple(variable.shape):
             found = "none" if value is None else f"one of {list(value.shape)}"
             raise BadRequest(
-                "weights '{path}' do not fit {name}: {path2} takes an array of {list}, and the file "
-                "has {found}. Train it anew with compare.",
+                "weights '{path}' do not fit {network}: {variable} needs an array of {shape}, and the file "
+                "has {found}. Train it again with compare.",
                 path=stored.path,
-                name=stored.description.name,
-                path2=variable.path,
-                list=list(variable.shape),
+                network=stored.description.name,
+                variable=variable.path,
+                shape=list(variable.shape),
                 found=found,
             )
         variable.assign(value)

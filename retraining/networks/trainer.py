@@ -56,9 +56,9 @@ class Recipe:
         """
         views = self.augmentation
         distortions = (
-            f"DistortionOptions(flip_left_right={views.flip_left_right!r}, random_crop={views.random_crop!r}, "
-            f"random_scale={views.random_scale!r}, random_brightness={views.random_brightness!r}, "
-            f"distorted_views={views.distorted_views!r})"
+            f"DistortionOptions(flip_left_right={views.flip_left_right!r}, "
+            f"random_crop={views.random_crop!r}, random_scale={views.random_scale!r}, "
+            f"random_brightness={views.random_brightness!r}, distorted_views={views.distorted_views!r})"
         )
         recipe = (
             f"Recipe(name={self.name!r}, optimizer={self.optimizer!r}, learning_rate={self.learning_rate!r}, "

@@ -114,7 +114,8 @@ class CompareSettings:
         modules = self.comparison.modules
         if modules and self.augmentation.are_fresh():
             raise BadRequest(
-                "{distorted_views} must be at least 1 for modules, whose feature vectors are kept, received 0 "
+                "{distorted_views} must be at least 1 for modules, whose feature vectors are kept, received "
+                "0 "
                 "with '{module}'.",
                 module=modules[0],
             )

@@ -50,7 +50,8 @@ class DreamSettings(Settings):
         """Raise BadRequest if the settings ask for a class and for a layer, or a channel of no layer."""
         if self.class_label and (self.layers or self.channel is not None):
             raise BadRequest(
-                "{class_label} raises a logit, {layers} and {channel} raise an activation. Give one or the other."
+                "{class_label} raises a logit, {layers} and {channel} raise an activation. Give one or the "
+                "other."
             )
         if self.channel is not None and self.layers in ("", ALL_LAYERS):
             raise BadRequest("{channel} needs a layer. Name it with {layers}.")

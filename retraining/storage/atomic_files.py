@@ -80,8 +80,4 @@ def reason(error: Exception) -> str:
 
 
 def _unwritten(path: Path, error: OSError) -> WorkFailed:
-    return WorkFailed(
-        "{path}: cannot be written: {reason}.",
-        path=path,
-        reason=reason(error),
-    )
+    return WorkFailed("'{path}' cannot be written: {reason}.", path=path, reason=reason(error))

@@ -35,8 +35,8 @@ def allocate(rows: int, columns: int, folder: Path) -> Vectors:
             return np.memmap(file, np.float32, "r+", shape=(rows, columns))
     except OSError as error:
         raise WorkFailed(
-            "the vectors of {rows:,} images take {size:.1f} GiB, for which '{folder}' has no "
-            "room: {reason}. Name another place with {bottleneck_dir}.",
+            "the feature vectors of {rows:,} images take {size:.1f} GiB, and there is no room for them in "
+            "'{folder}': {reason}. Set {bottleneck_dir} to another place.",
             rows=rows,
             size=size / 2**30,
             folder=folder,

@@ -110,7 +110,7 @@ class FreshBatches:
         return draw.row, draw_view(image, self._extractor.image_size, self._augmentation, rng)
 
     def _usable(self, row: int, vector: Vectors | None) -> Vectors:
-        """Return the view's vector, or that of the image itself if the view has none, or one that is not finite."""
+        """Return the view's vector, or that of the image itself if the view has none that is finite."""
         if vector is not None and np.isfinite(vector).all():
             return vector
         if row not in self._gone:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -14,8 +13,9 @@ from retraining.arrays import ImageSize
 from retraining.data import images
 from retraining.errors import BadRequest
 from retraining.progress import progress
-from retraining.storage import labels_file
 from retraining.settings.deep_dream import ALL_LAYERS, DreamSettings
+from retraining.storage import labels_file
+from retraining.suggestions import did_you_mean, nearest
 from retraining.visualization import ascent, canvas, contact_sheet, objective
 from retraining.visualization.ascent import OF_CLASSES, OF_LAYERS, AscentSettings
 from retraining.visualization.canvas import Canvas
@@ -50,12 +50,11 @@ def labels(settings: DreamSettings) -> tuple[str, ...]:
         return ()
     known = labels_file.read(settings.labels)
     if settings.class_label not in known:
-        nearest = difflib.get_close_matches(settings.class_label, known, n=3, cutoff=0.4) or known[:5]
         raise BadRequest(
-            "{class_label} '{class_label}' is no label of '{labels}'. Nearest: {nearest}.",
-            class_label=settings.class_label,
-            labels=settings.labels,
-            nearest=", ".join(nearest),
+            "{class_label} '{label}' is not one of the labels in '{path}'. {remedy}",
+            label=settings.class_label,
+            path=settings.labels,
+            remedy=did_you_mean(nearest(settings.class_label, known) or known[:5]),
         )
     return known
 

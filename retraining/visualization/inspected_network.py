@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retraining.arrays import ImageSize, Pixels
-from retraining.errors import BadRequest
+from retraining.errors import BadRequest, Message
 from retraining.features import extractor
 from retraining.graphs import graph_file
 from retraining.graphs.frozen_graph import (
@@ -28,6 +27,7 @@ from retraining.modules import graph_module
 from retraining.networks import construction
 from retraining.settings.module import ModuleSettings
 from retraining.settings.network import NetworkSettings
+from retraining.suggestions import did_you_mean, nearest
 
 CONVOLUTIONS = ("Conv2D", "DepthwiseConv2dNative")
 
@@ -88,14 +88,17 @@ class InspectedNetwork:
         known |= {layer.name: layer for layer in self.convolutions}
         for name in names:
             if name not in known:
-                raise BadRequest(self._unknown(name))
+                raise self._unknown(name)
         return [known[name] for name in names]
 
-    def _unknown(self, name: str) -> str:
-        known = [layer.name for layer in (*self.convolutions, *self.others)]
-        nearest = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
-        remedy = f"Nearest: {', '.join(nearest)}." if nearest else "--list_layers prints its convolutions."
-        return f"--layers: '{name}' is no layer with maps of {self.name}. {remedy}"
+    def _unknown(self, name: str) -> BadRequest:
+        near = nearest(name, [layer.name for layer in (*self.convolutions, *self.others)])
+        return BadRequest(
+            "{layers}: '{name}' is not a layer of {network} that gives maps. {remedy}",
+            name=name,
+            network=self.name,
+            remedy=did_you_mean(near) if near else Message("{list_layers} prints its convolutions."),
+        )
 
     def list_layers(self) -> str:
         """Return name, operation and shape of every convolution, a line each, and their count."""
@@ -128,8 +131,7 @@ def load(settings: NetworkSettings) -> InspectedNetwork:
     found = [op for op, is_one in zip(operations, is_convolution, strict=True) if is_one]
     if not found:
         raise BadRequest(
-            "{name} has no convolution, so there is nothing to see. Give another network.",
-            name=name,
+            "{network} has no convolution, so there is nothing to see. Give another network.", network=name
         )
     return InspectedNetwork(
         name=name,
@@ -177,9 +179,9 @@ def _only_input(graph_def: GraphDef, path: Path) -> str:
     if len(inputs) != 1:
         listed = ", ".join(inputs[:10]) or "none"
         raise BadRequest(
-            "graph '{path}' has {input_count} inputs ({listed}). Name one with {input_tensor_name}.",
+            "graph '{path}' has {count} inputs ({listed}). Name one with {input_tensor_name}.",
             path=path,
-            input_count=len(inputs),
+            count=len(inputs),
             listed=listed,
         )
     return inputs[0]

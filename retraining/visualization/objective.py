@@ -42,10 +42,10 @@ def of_layer(layer: Layer, channel: int | None) -> Target:
         return Target(layer.name, layer.tensor_name)
     if channel >= layer.channels:
         raise BadRequest(
-            "{channel} of {name} must be from 0 to {channels}, received {channel}.",
-            name=layer.name,
-            channels=layer.channels - 1,
-            channel=channel,
+            "{channel} of {layer} must be from 0 to {last}, received {received}.",
+            layer=layer.name,
+            last=layer.channels - 1,
+            received=channel,
         )
     return Target(f"{layer.name} channel {channel}", layer.tensor_name, channel)
 
@@ -55,10 +55,7 @@ def of_class(network: InspectedNetwork, labels: Sequence[str], label: str) -> Ta
     tensor_name = _logits(network)
     scores = static_shapes(network.graph.graph_def)[tensor_name][-1]
     if len(labels) < 2:
-        raise BadRequest(
-            "{labels} names {label_count} class; a class is told from others, so name two.",
-            label_count=len(labels),
-        )
+        raise BadRequest("{labels} must name at least two classes, received {count}.", count=len(labels))
     image_classifier.check_width(scores, labels)
     return Target(label, tensor_name, labels.index(label), is_class=True)
 
@@ -79,9 +76,9 @@ class Objective:
             (gradient,) = tf.gradients(height, pixels)
         if gradient is None:
             raise BadRequest(
-                "{name} of {name2} does not depend on the image.",
-                name=target.name,
-                name2=network.name,
+                "{target} of {network} does not depend on the image.",
+                target=target.name,
+                network=network.name,
             )
         self._session = tf.compat.v1.Session(graph=graph)
         self._measure: Callable[[Pixels], Values] = self._session.make_callable(value, [pixels])

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from retraining.progress import progress
 from retraining.data.sample_photos.flowers import KINDS
 from retraining.data.sample_photos.photo import draw
+from retraining.progress import progress
 from retraining.storage import atomic_files
 
 _PNG_EVERY = 10  # the other photos are JPEGs
