@@ -10,12 +10,15 @@ import stat
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from retraining import compare
+from retraining.cli import parser
+from retraining.cli.parser import Program
 from retraining.data import dataset
 from retraining.features import bottlenecks, extractor
 from retraining.features.bottleneck_sets import Bottlenecks
@@ -62,6 +65,13 @@ def write_photo(path: Path, colour: tuple[int, int, int], seed: int) -> None:
     pixels = np.clip(np.array(colour) * 0.8 + 25 + noise, 0, 255).astype(np.uint8)
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(pixels).save(path)
+
+
+def checked(program: Program[Any], argv: list[str]) -> Any:
+    """Return the settings of words, as a program has them when its work begins. Raises BadRequest."""
+    settings = parser.parse(program, argv)
+    program.check(settings)
+    return settings
 
 
 def write_colour_photos(folder: Path, per_class: int = 30) -> Path:

@@ -17,10 +17,10 @@ from PIL import Image
 
 import label_image
 from retraining import compare
+from retraining.cli.programs import COMPARE
 from retraining.errors import BadRequest
 from retraining.networks import construction
-from retraining.settings.options import parse_compare
-from tests.conftest import PROJECT, write_colour_photos, write_photo
+from tests.conftest import PROJECT, checked, write_colour_photos, write_photo
 
 
 def words(photos: Path, out: Path, models: str, *more: str) -> list[str]:
@@ -147,7 +147,7 @@ def test_run_that_was_killed_goes_on(tmp_path: Path) -> None:
 
 def refusal(*more: str) -> str:
     with pytest.raises(BadRequest) as caught:
-        parse_compare(["--image_dir", "photos", *more])
+        checked(COMPARE, ["--image_dir", "photos", *more])
     return str(caught.value)
 
 

@@ -8,18 +8,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from retraining.settings.options import parse_deep_dream
 
 import label_image
 import retrain
 from retraining import deep_dream
 from retraining.arrays import ImageSize
+from retraining.cli.programs import DEEP_DREAM
 from retraining.errors import BadRequest
 from retraining.graphs.quiet_tensorflow import tf
 from retraining.settings.deep_dream import DreamSettings
 from retraining.visualization import ascent
 from retraining.visualization.ascent import OF_CLASSES, OF_LAYERS
-from tests.conftest import COLOURS, PROJECT, write_photo
+from tests.conftest import COLOURS, PROJECT, checked, write_photo
 from tests.test_retrain import words
 from tests.visualization.test_inspected_network import (
     LISTED,
@@ -249,14 +249,14 @@ def test_layers_are_listed(graph: Path, capsys: pytest.CaptureFixture[str]) -> N
 )
 def test_flags_that_contradict_each_other_are_refused(words: str, message: str) -> None:
     with pytest.raises(BadRequest) as caught:
-        parse_deep_dream(["--tfhub_module", "builtin", *words.split()])
+        checked(DEEP_DREAM, ["--tfhub_module", "builtin", *words.split()])
     assert str(caught.value) == message
 
 
 def test_class_is_refused_without_a_graph(graph: Path) -> None:
     labels = graph.with_name("labels.txt")
     with pytest.raises(BadRequest) as caught:
-        parse_deep_dream(["--tfhub_module", "builtin", "--class", "cyan", "--labels", str(labels)])
+        checked(DEEP_DREAM, ["--tfhub_module", "builtin", "--class", "cyan", "--labels", str(labels)])
     assert (
         str(caught.value)
         == "--class is one of a --graph with --labels, as retrain.py writes them. Give both."

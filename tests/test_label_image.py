@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from retraining.settings.options import parse_label_image
 
 import label_image
 from retraining.arrays import ImageSize
+from retraining.cli.programs import LABEL_IMAGE
 from retraining.data import images
 from retraining.export import classifier_graph, writer
 from retraining.features.extractor import FeatureExtractor
@@ -16,7 +16,7 @@ from retraining.inference import graph_classifier
 from retraining.settings.training import TrainingSettings
 from retraining.storage import labels_file
 from retraining.training import trainer
-from tests.conftest import COLOURS, Computed, write_photo
+from tests.conftest import COLOURS, Computed, checked, write_photo
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +69,7 @@ def test_scores_are_those_of_training(exported: Path, computed: Computed) -> Non
     layer = trainer.train(computed.bottlenecks, TrainingSettings(how_many_training_steps=300))
     path = computed.bottlenecks.testing.paths[0]
     words = ["--graph", exported / "graph.pb", "--labels", exported / "labels.txt", "--image", path]
-    options = parse_label_image([str(word) for word in words])
+    options = checked(LABEL_IMAGE, [str(word) for word in words])
     (labelled,) = graph_classifier.load(options).classify([path], best=3)
     expected = layer.probabilities(computed.bottlenecks.testing.vectors[:1])[0]
     scores = {prediction.label: prediction.score for prediction in labelled.predictions}

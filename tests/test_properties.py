@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from retraining.settings.options import parse_label_image, parse_retrain
 
+from retraining.cli.programs import LABEL_IMAGE, RETRAIN
 from retraining.data import dataset, images
 from retraining.data.dataset import Split, split_of
 from retraining.errors import BadRequest
@@ -26,7 +26,7 @@ from retraining.printable import printable
 from retraining.settings.data import DataSettings
 from retraining.storage import labels_file
 from tests.cli.test_bad_settings import LABEL_IMAGE_REFUSED, REFUSED
-from tests.conftest import write_photo
+from tests.conftest import checked, write_photo
 from tests.data.test_dataset import touch
 from tests.features.test_bottlenecks import by_path
 
@@ -203,9 +203,9 @@ words = st.one_of(
 @many
 @given(st.lists(words, max_size=6))
 def test_any_words_are_options_or_one_refusal(argv: list[str]) -> None:
-    for parse in (parse_retrain, parse_label_image):
+    for program in (RETRAIN, LABEL_IMAGE):
         try:
-            parse(argv)
+            checked(program, argv)
         except BadRequest as refusal:
             assert printable(refusal)
         except SystemExit as answered:  # --help

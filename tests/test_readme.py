@@ -1,120 +1,196 @@
-"""The README is a promise: its flags, commands and code are tried here."""
+"""The pages are a promise: their flags, commands, code, links and output are tried here."""
 
 from __future__ import annotations
 
 import dataclasses
 import re
-import shlex
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
-from retraining.settings.flags import flag_name, shown_value
-from retraining.settings.options import (
-    parse_compare,
-    parse_deep_dream,
-    parse_feature_maps,
-    parse_label_image,
-    parse_oxford_flowers17,
-    parse_retrain,
-    parse_sample_photos,
-)
+from PIL import Image
 
 import retrain
-from retraining.settings.augmentation import AugmentationSettings
-from retraining.settings.compare import ComparisonSettings
-from retraining.settings.data import DataSettings
-from retraining.settings.deep_dream import DreamSettings
-from retraining.settings.feature_maps import MapsSettings
-from retraining.settings.label_image import LabelImageSettings
-from retraining.settings.module import ModuleSettings
-from retraining.settings.network import NetworkSettings
-from retraining.settings.output import OutputSettings
-from retraining.settings.samples import OxfordFlowersSettings, SamplePhotosSettings
-from retraining.settings.training import TrainingSettings
+import retraining
+from retraining.cli import parser
+from retraining.cli.parser import Program, flag_name, meaning_of, shown_default
+from retraining.cli.programs import (
+    COMPARE,
+    DEEP_DREAM,
+    FEATURE_MAPS,
+    LABEL_IMAGE,
+    OXFORD_FLOWERS17,
+    PROGRAMS,
+    RETRAIN,
+    SAMPLE_PHOTOS,
+)
+from retraining.settings.setting import fields
+from tests import pages
 from tests.conftest import PROJECT, write_photo
+from tests.pages import PAGES, Block, blocks, text_of
 from tests.test_retrain import words
+from tools import demo_picture
 
-README = (PROJECT / "README.md").read_text(encoding="utf-8")
+README = PROJECT / "README.md"
+FLAGS_PAGE = PROJECT / "docs" / "flags.md"
+PICTURE = PROJECT / "docs" / "demo.png"
 
-WORDS_WITHOUT_FLAG = ("folder", "source", "destination")
+REFUSED = [["--imagedir", "my_photos"]]  # which the page of flags shows to be refused
+
+# Pages whose Python code classifies photo.jpg and prints the best label first.
+CLASSIFYING_PAGES = ("README.md", "using_the_model.md")
 
 
-def flag_table(*groups: type[Any]) -> str:
-    """Return the README's table of the flags of some options."""
+def flag_table(program: Program[Any]) -> str:
+    """Return the table of a program's flags, as the page of flags has it."""
     rows = ["| flag | default | meaning |", "|---|---|---|"]
-    for group in groups:
-        for field in dataclasses.fields(group):
-            default = "" if field.default in (None, "", ()) else f"`{shown_value(field.default)}`"
-            is_word = field.name in WORDS_WITHOUT_FLAG
-            name = field.metadata["argparse"]["metavar"] if is_word else flag_name(field)
-            rows.append(f"| `{name}` | {default} | {field.metadata['help']} |")
+    for field in (field for group in program.groups().values() for field in fields(group)):
+        default = f"`{shown_default(field)}`" if shown_default(field) else ""
+        name = program.words.get(field.name) or flag_name(field.name)
+        rows.append(f"| `{name}` | {default} | {meaning_of(field)} |")
     return "\n".join(rows)
 
 
-def commands(program: str) -> list[list[str]]:
-    """Return the words after `program` of each command of the README that calls it."""
-    lines = re.findall(rf"^    (?:\.venv/bin/)?python {re.escape(program)} (.*)$", README, re.MULTILINE)
-    return [shlex.split(line) for line in lines]
+@pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.name)
+def test_every_flag_is_on_its_page_with_its_default_and_meaning(program: Program[Any]) -> None:
+    table = flag_table(program)
+    assert table in text_of(FLAGS_PAGE), f"put this into docs/flags.md:\n{table}"
 
 
 @pytest.mark.parametrize(
-    "groups",
+    ("name", "program", "least"),
     [
-        (DataSettings, ModuleSettings, AugmentationSettings, TrainingSettings, OutputSettings),
-        (LabelImageSettings,),
-        (DataSettings, ComparisonSettings, AugmentationSettings),
-        (OxfordFlowersSettings,),
-        (NetworkSettings, MapsSettings),
-        (NetworkSettings, DreamSettings),
-        (SamplePhotosSettings,),
+        ("retrain.py", RETRAIN, 4),
+        ("label_image.py", LABEL_IMAGE, 3),
+        ("-m retraining.sample_photos", SAMPLE_PHOTOS, 1),
+        ("-m retraining.compare", COMPARE, 3),
+        ("-m retraining.oxford_flowers17", OXFORD_FLOWERS17, 1),
+        ("-m retraining.feature_maps", FEATURE_MAPS, 4),
+        ("-m retraining.deep_dream", DEEP_DREAM, 5),
     ],
 )
-def test_every_flag_is_in_the_readme_with_its_default_and_meaning(groups: tuple[type[Any], ...]) -> None:
-    assert flag_table(*groups) in README, f"put this into README.md:\n{flag_table(*groups)}"
-
-
-@pytest.mark.parametrize(
-    ("program", "parse", "least"),
-    [
-        ("retrain.py", parse_retrain, 4),
-        ("label_image.py", parse_label_image, 3),
-        ("-m retraining.sample_photos", parse_sample_photos, 1),
-        ("-m retraining.compare", parse_compare, 3),
-        ("-m retraining.oxford_flowers17", parse_oxford_flowers17, 1),
-        ("-m retraining.feature_maps", parse_feature_maps, 4),
-        ("-m retraining.deep_dream", parse_deep_dream, 5),
-    ],
-)
-def test_every_command_of_the_readme_is_one_that_the_program_takes(
-    program: str, parse: Any, least: int
-) -> None:
-    found = commands(program)
+def test_every_command_is_one_that_the_program_takes(name: str, program: Program[Any], least: int) -> None:
+    typed = [line for block in blocks("sh", "console") for line in pages.commands(block)]
+    found = [found for line in typed if (found := pages.words_of(line, name)) is not None]
     assert len(found) >= least
     for command in found:
-        parse(command)
+        if "--list_modules" not in command and command not in REFUSED:
+            parser.parse(program, command)
 
 
-def test_files_that_the_readme_points_to_are_there() -> None:
-    for target in re.findall(r"\]\(([^):#]+)\)", README):
-        assert (PROJECT / target).exists(), target
+def test_every_block_says_what_it_is_and_why_it_is_not_tried() -> None:
+    for page in PAGES:
+        assert not re.search(r"^    \S", pages.without_blocks(page), re.MULTILINE), f"{page}: use a fence"
+    for block in blocks():
+        assert block.language in pages.LANGUAGES, f"{block} has the language '{block.language}'"
+        assert (block.language == "text") == block.comment.startswith("not run: "), block
+    assert len(blocks("text")) <= 5
 
 
-def test_python_code_of_the_readme_classifies_a_photograph(
+def test_links_lead_somewhere() -> None:
+    for page in PAGES:
+        for target in re.findall(r"\]\(([^):]+)\)", text_of(page)):
+            path, _, anchor = target.partition("#")
+            linked = page.parent / path if path else page
+            assert linked.exists(), f"{page.name} links to {target}"
+            assert not anchor or anchor in pages.anchors(linked), f"{page.name} links to {target}"
+
+
+def test_every_page_is_linked_from_the_readme() -> None:
+    for page in PAGES[1:]:
+        assert f"](docs/{page.name}" in text_of(README), page.name
+
+
+@pytest.mark.parametrize("block", blocks("python"), ids=str)
+def test_python_code_classifies_a_photograph(
+    block: Block,
     colour_photos: Path,
     tf2_module: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    if block.page.name not in CLASSIFYING_PAGES:
+        pytest.skip("tested with the Python interface")
+    if "import retraining\n" in block.text and not hasattr(retraining, "load_classifier"):
+        pytest.skip("the Python interface is not there yet")
     assert retrain.main(words(colour_photos, tmp_path, module=tf2_module)) == 0
     write_photo(tmp_path / "photo.jpg", (255, 0, 255), seed=5)
     capsys.readouterr()
-    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-    code = code.replace("/tmp/output_graph.pb", str(tmp_path / "graph.pb"))
+    code = block.text.replace("/tmp/output_graph.pb", str(tmp_path / "graph.pb"))
     code = code.replace("/tmp/output_labels.txt", str(tmp_path / "labels.txt"))
     monkeypatch.chdir(tmp_path)
-    exec(compile(code, "README.md", "exec"), {})
-    label, score = capsys.readouterr().out.split()
+    exec(compile(code, str(block), "exec"), {})
+    label, score = capsys.readouterr().out.splitlines()[0].split()
     assert label == "magenta"
     assert float(score) > 0.5
+
+
+@dataclasses.dataclass(frozen=True)
+class Demo:
+    """A folder in which `make demo` was run, and what a terminal showed of it."""
+
+    folder: Path
+    output: list[str]
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    folder = tmp_path_factory.mktemp("newcomer")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        yield Demo(folder, pages.output_of("make demo"))
+
+
+# Page by page, since a block may go on from what the one before has written.
+@pytest.mark.parametrize("page", sorted({block.page.name for block in blocks("console")}))
+def test_output_is_what_the_commands_print(page: str, demo: Demo) -> None:
+    for block in (block for block in blocks("console") if block.page.name == page):
+        for step in pages.steps(block):
+            printed = demo.output if step.command == "make demo" else pages.output_of(step.command)
+            assert pages.shows(step.shown, printed), "\n".join(
+                [f"{block}: '{step.command}' prints the following. Paste what is to be shown.", *printed]
+            )
+
+
+def test_demo_picture_is_the_one_that_is_drawn(demo: Demo) -> None:
+    assert PICTURE.stat().st_size < 300_000
+    with Image.open(PICTURE) as committed:
+        shown = np.asarray(committed.convert("RGB"), float)
+    drawn = np.asarray(demo_picture.draw(demo_picture.examples(demo.folder / "demo")), float)
+    assert drawn.shape == shown.shape
+    assert np.abs(drawn - shown).mean() < 4  # of 255: the palette of the file
+
+
+@pytest.mark.parametrize(
+    ("shown", "printed"),
+    [
+        (["a", "b"], ["a", "b"]),
+        (["...", "b"], ["a", "b"]),
+        (["a", "..."], ["a"]),
+        (["a", "...", "c"], ["a", "b", "b", "c"]),
+        (["accuracy = 89.7% (N=29)"], ["accuracy = 93.1% (N=29)"]),
+        (["tulip 0.99954"], ["tulip 0.99953"]),
+    ],
+)
+def test_lines_left_out_and_rounding_are_no_difference(shown: list[str], printed: list[str]) -> None:
+    assert pages.shows(shown, printed)
+
+
+@pytest.mark.parametrize(
+    ("shown", "printed"),
+    [
+        ([], ["a"]),
+        (["a"], []),
+        (["a"], ["a", "b"]),
+        (["a", "...", "c"], ["a", "b"]),
+        (["(242 training)"], ["(234 training)"]),
+        (["Train accuracy = 89.7%"], ["Test accuracy = 89.7%"]),
+        (["accuracy = 89.7% (N=29)"], ["accuracy = 82.8% (N=29)"]),
+        (["tulip 0.99954"], ["tulip 0.90001"]),
+    ],
+)
+def test_other_lines_counts_and_words_are_a_difference(shown: list[str], printed: list[str]) -> None:
+    assert not pages.shows(shown, printed)

@@ -14,10 +14,10 @@ import pytest
 import label_image
 import retrain
 from retraining.cli import output_paths
+from retraining.cli.programs import RETRAIN
 from retraining.errors import BadModule, BadRequest, WorkFailed
 from retraining.modules import archive
 from retraining.printable import printable
-from retraining.settings.options import parse_retrain
 from retraining.storage import atomic_files
 from tests.conftest import COLOURS, PROJECT, write_colour_photos, write_photo
 from tests.test_retrain import words
@@ -63,7 +63,7 @@ def test_folder_that_another_user_planted_a_link_for_is_refused(
     link = shared_folder(tmp_path / "tmp") / "retrain"
     plant(link, tmp_path / "victim")
     with pytest.raises(BadRequest) as caught:
-        parse_retrain(["--image_dir=photos", f"--{flag}={link}{below}"])
+        checked(RETRAIN, ["--image_dir=photos", f"--{flag}={link}{below}"])
     assert str(caught.value) == (
         f"--{flag} '{link}{below}' is refused: '{link}' is a link that another user has put into a shared folder. "
         "Name another place."
@@ -76,7 +76,7 @@ def test_file_below_a_planted_link_is_refused(flag: str, tmp_path: Path) -> None
     link = shared_folder(tmp_path / "tmp") / "retrain"
     plant(link, tmp_path / "victim")
     with pytest.raises(BadRequest, match=r"is a link that another user has put into a shared folder"):
-        parse_retrain(["--image_dir=photos", f"--{flag}={link}/output"])
+        checked(RETRAIN, ["--image_dir=photos", f"--{flag}={link}/output"])
 
 
 def test_link_of_ones_own_is_followed(tmp_path: Path) -> None:

@@ -27,7 +27,9 @@ def run(
     signals = Signals()
     try:
         with signals:
-            command(parse(program, argv))
+            settings = parse(program, argv)
+            program.check(settings)
+            command(settings)
         sys.stdout.flush()
     except BrokenPipeError:
         # `| head` closed our output: not an error, and Python must not report it at exit.

@@ -63,7 +63,7 @@ def flag_name(setting: str) -> str:
 def parse(program: Program[AnySettings], argv: Sequence[str] | None) -> AnySettings:
     """Return the settings that command-line words (default: those of this process) stand for.
 
-    What they name on disk is checked. Raises BadRequest.
+    Raises BadRequest. What the settings name on disk is for `program.check` to look at.
     """
     given = _words(program, argv)
     groups = {
@@ -71,7 +71,6 @@ def parse(program: Program[AnySettings], argv: Sequence[str] | None) -> AnySetti
         for name, group in program.groups().items()
     }
     settings: Any = groups[""] if "" in groups else program.settings(**groups)
-    program.check(settings)
     return typing.cast(AnySettings, settings)
 
 

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from retraining.settings.options import parse_retrain
 
 import label_image
 import retrain
 from retraining.cli import output_paths
+from retraining.cli.programs import RETRAIN
 from retraining.errors import BadRequest
 from retraining.settings.augmentation import AugmentationSettings
 from retraining.settings.data import DataSettings
@@ -195,7 +195,7 @@ def test_flags_that_contradict_each_other_are_refused(flags: str, folder: Path) 
     del folder
     given = [f"--{flag}" for flag in flags.split()]
     with pytest.raises(BadRequest) as caught:
-        parse_retrain(["--image_dir=elsewhere", *given])
+        checked(RETRAIN, ["--image_dir=elsewhere", *given])
     assert str(caught.value) == CONTRADICTIONS[flags]
 
 
@@ -228,7 +228,7 @@ def test_place_that_may_not_be_written_is_refused(flag: str, below: str, ordinar
         )
     ]
     with pytest.raises(BadRequest) as caught:
-        parse_retrain(["--image_dir=photos", *out, f"--{flag}={place}"])
+        checked(RETRAIN, ["--image_dir=photos", *out, f"--{flag}={place}"])
     message = str(caught.value)
     assert message.endswith(
         f"cannot be written: no permission to write into '{ordinary_user / 'locked'}'. Name another place."

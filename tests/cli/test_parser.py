@@ -7,15 +7,15 @@ import sys
 from pathlib import Path
 
 import pytest
-from retraining.settings.options import parse_label_image, parse_retrain
 
+from retraining.cli.programs import LABEL_IMAGE, RETRAIN
 from retraining.errors import BadRequest
 from retraining.settings.retrain import RetrainSettings
-from tests.conftest import PROJECT
+from tests.conftest import PROJECT, checked
 
 
 def parse(*words: str) -> RetrainSettings:
-    return parse_retrain(["--image_dir", "photos", *words])
+    return checked(RETRAIN, ["--image_dir", "photos", *words])
 
 
 def refusal(*words: str) -> str:
@@ -124,7 +124,7 @@ def test_flag_that_cannot_be_used_is_refused_with_its_rule(words: str, message: 
 
 def test_image_dir_is_asked_for() -> None:
     with pytest.raises(BadRequest) as caught:
-        parse_retrain([])
+        checked(RETRAIN, [])
     assert str(caught.value) == (
         "--image_dir is required: the folder with one sub-folder of images per class."
     )
@@ -194,7 +194,7 @@ def test_flags_of_frozen_graphs_are_refused_for_other_modules() -> None:
 
 def test_known_modules_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
-        parse_retrain(["--list_modules"])
+        checked(RETRAIN, ["--list_modules"])
     assert caught.value.code == 0
     assert re.search(r"^mobilenet_v1_025_128 +128 +256 ", capsys.readouterr().out, re.MULTILINE)
 
@@ -207,21 +207,21 @@ def test_two_names_for_the_network_are_refused() -> None:
 
 
 def test_label_image_takes_several_images() -> None:
-    options = parse_label_image(["--image", "a.jpg", "b.png", "--image", "folder"])
+    options = checked(LABEL_IMAGE, ["--image", "a.jpg", "b.png", "--image", "folder"])
     assert options.image == (Path("a.jpg"), Path("b.png"), Path("folder"))
     assert options.num_top_predictions == 5
 
 
 def test_label_image_takes_an_explicit_zero_as_a_value() -> None:
-    assert parse_label_image(["--image", "a.jpg", "--input_mean", "0"]).input_mean == 0
+    assert checked(LABEL_IMAGE, ["--image", "a.jpg", "--input_mean", "0"]).input_mean == 0
     with pytest.raises(BadRequest) as caught:
-        parse_label_image(["--image", "a.jpg", "--input_std", "0"])
+        checked(LABEL_IMAGE, ["--image", "a.jpg", "--input_std", "0"])
     assert str(caught.value) == "--input_std must be a number greater than 0, received '0'."
 
 
 def test_label_image_asks_for_an_image() -> None:
     with pytest.raises(BadRequest) as caught:
-        parse_label_image([])
+        checked(LABEL_IMAGE, [])
     assert str(caught.value) == "the following arguments are required: --image."
 
 

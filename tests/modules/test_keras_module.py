@@ -126,7 +126,7 @@ def test_every_network_of_keras_applications_runs_without_functions(name: str) -
     code = (
         "import numpy as np\n"
         "from retraining import extractor\n"
-        "from retraining.settings.options import ModuleSettings\n"
+        "from retraining.settings.module import ModuleSettings\n"
         f"network = extractor.load(ModuleSettings('keras:{name}?weights=random', image_size=96))\n"
         "vectors = network.extract(np.random.default_rng(0).random((2, 96, 96, 3), np.float32))\n"
         "assert vectors.shape == (2, network.feature_size)\n"

@@ -7,13 +7,13 @@ import pytest
 
 from retraining import feature_maps
 from retraining.arrays import ImageSize
+from retraining.cli.programs import FEATURE_MAPS
 from retraining.errors import BadRequest
 from retraining.graphs.quiet_tensorflow import tf
 from retraining.networks import construction
-from retraining.settings.options import parse_feature_maps
 from retraining.visualization import inspected_network
 from retraining.visualization.inspected_network import InspectedNetwork
-from tests.conftest import save_tf1_hub
+from tests.conftest import checked, save_tf1_hub
 
 SIZE = 32
 LABELS = ("cyan", "magenta", "yellow")
@@ -79,7 +79,7 @@ def write_known_graph(path: Path) -> Path:
 
 
 def load(*words: str | Path) -> InspectedNetwork:
-    return inspected_network.load(parse_feature_maps([*map(str, words), "--list_layers"]).network)
+    return inspected_network.load(checked(FEATURE_MAPS, [*map(str, words), "--list_layers"]).network)
 
 
 def refusal(*words: str | Path) -> str:
