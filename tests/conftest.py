@@ -20,6 +20,7 @@ from retraining import compare
 from retraining.cli import parser
 from retraining.cli.parser import Program
 from retraining.data import dataset
+from retraining.errors import BadRequest
 from retraining.features import bottlenecks, extractor
 from retraining.features.bottleneck_sets import Bottlenecks
 from retraining.features.cache import BottleneckCache
@@ -72,6 +73,13 @@ def checked(program: Program[Any], argv: list[str]) -> Any:
     settings = parser.parse(program, argv)
     program.check(settings)
     return settings
+
+
+def refused(program: Program[Any], argv: list[str]) -> str:
+    """Return the message with which words are refused, as the command line shows it."""
+    with pytest.raises(BadRequest) as caught:
+        checked(program, argv)
+    return caught.value.message.text(setting_name=program.flag_name)
 
 
 def write_colour_photos(folder: Path, per_class: int = 30) -> Path:

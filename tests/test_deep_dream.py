@@ -224,9 +224,9 @@ def test_first_octave_of_layers_covers_the_network_and_that_of_classes_begins_be
         ImageSize(200, 400),
         DreamSettings(octaves=3, octave_scale=2),
     )
-    last = ascent.last_size(network, photograph, style=OF_LAYERS, options=options)
+    last = ascent.last_size(network, photograph, style=OF_LAYERS, settings=options)
     assert ascent.octaves(last, options) == [ImageSize(100, 200), ImageSize(200, 400), ImageSize(400, 800)]
-    last = ascent.last_size(network, network, style=OF_CLASSES, options=options)
+    last = ascent.last_size(network, network, style=OF_CLASSES, settings=options)
     assert ascent.octaves(last, options)[0] == ImageSize(65, 65)
 
 

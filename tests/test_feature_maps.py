@@ -9,6 +9,7 @@ from PIL import Image
 
 from retraining import feature_maps
 from retraining.settings.network import NetworkSettings
+from retraining.visualization import feature_maps as maps_pages
 from retraining.visualization import inspected_network
 from retraining.visualization.inspected_network import Layer
 from tests.conftest import COLOURS, write_photo
@@ -44,7 +45,7 @@ def test_inception_v3_at_224_gives_the_maps_of_the_article() -> None:
     network = inspected_network.load(
         NetworkSettings(tfhub_module="keras:InceptionV3?weights=random", image_size=224)
     )
-    chosen = feature_maps.chosen(network, "")
+    chosen = maps_pages.chosen(network, "")
     assert sizes(chosen) == [111, 54, 25, 12, 5]
     assert chosen[-1] == network.convolutions[-1]
     pixels = np.random.default_rng(0).random((224, 224, 3), np.float32)
@@ -73,7 +74,7 @@ def test_inception_v3_at_224_gives_the_maps_of_the_article() -> None:
 def test_default_choice_is_the_first_one_at_each_new_size_and_the_last(
     given: list[int], expected: list[int]
 ) -> None:
-    chosen = feature_maps.one_at_each_size(layers(*given))
+    chosen = maps_pages.one_at_each_size(layers(*given))
     assert [int(layer.name) for layer in chosen] == expected
 
 

@@ -9,8 +9,9 @@ import label_image
 from retraining.arrays import ImageSize
 from retraining.cli.programs import LABEL_IMAGE
 from retraining.data import images
-from retraining.export import classifier_graph, writer
+from retraining.export import classifier_graph
 from retraining.features.extractor import FeatureExtractor
+from retraining.graphs import graph_file
 from retraining.graphs.quiet_tensorflow import tf
 from retraining.inference import graph_classifier
 from retraining.settings.training import TrainingSettings
@@ -24,7 +25,8 @@ def exported(computed: Computed, network: FeatureExtractor, tmp_path_factory: py
     """A folder with graph.pb and labels.txt of a network that knows the three colours."""
     folder = tmp_path_factory.mktemp("exported")
     layer = trainer.train(computed.bottlenecks, TrainingSettings(how_many_training_steps=300))
-    writer.write_graph(classifier_graph.build(network, layer, "final_result"), folder / "graph.pb")
+    graph = classifier_graph.build(network, layer, "final_result")
+    (folder / "graph.pb").write_bytes(graph_file.encode(graph))
     (folder / "labels.txt").write_bytes(labels_file.encode(computed.bottlenecks.dataset.labels))
     return folder
 

@@ -19,7 +19,7 @@ from retraining.errors import BadModule, BadRequest, WorkFailed
 from retraining.modules import archive
 from retraining.printable import printable
 from retraining.storage import atomic_files
-from tests.conftest import COLOURS, PROJECT, write_colour_photos, write_photo
+from tests.conftest import COLOURS, PROJECT, checked, write_colour_photos, write_photo
 from tests.test_retrain import words
 
 STRANGER = 12345

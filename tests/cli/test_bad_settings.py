@@ -20,6 +20,7 @@ from retraining.settings.label_image import LabelImageSettings
 from retraining.settings.module import ModuleSettings
 from retraining.settings.output import OutputSettings
 from retraining.settings.training import TrainingSettings
+from tests.conftest import checked
 
 NUMBERS = ("", "x", "nan", "-1", "1e999", "0x10", "1,5", " ", "9" * 5000)
 FLOATS = (*NUMBERS, "inf", "-inf", "-0.001")

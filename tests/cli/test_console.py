@@ -7,12 +7,22 @@ import signal
 import pytest
 
 from retraining.cli import console, logs
+from retraining.cli.parser import Program
 from retraining.errors import BadRequest, UserError, WorkFailed
 from retraining.progress import progress
+from retraining.settings.samples import SamplePhotosSettings
+
+PROGRAM = Program(
+    name="retrain",
+    description="",
+    example="",
+    settings=SamplePhotosSettings,
+    check=lambda _: None,
+)
 
 
 def run(command: object) -> int:
-    return console.run(command, parse=lambda argv: argv, argv=[], name="retrain")  # type: ignore[arg-type]
+    return console.run(command, PROGRAM, [])  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("error", "status"), [(BadRequest("no."), 2), (WorkFailed("no."), 1)])

@@ -10,18 +10,18 @@ import pytest
 
 from retraining.cli.programs import LABEL_IMAGE, RETRAIN
 from retraining.errors import BadRequest
+from retraining.modules import handles
 from retraining.settings.retrain import RetrainSettings
-from tests.conftest import PROJECT, checked
+from tests.conftest import PROJECT, checked, refused
 
 
 def parse(*words: str) -> RetrainSettings:
-    return checked(RETRAIN, ["--image_dir", "photos", *words])
+    settings: RetrainSettings = checked(RETRAIN, ["--image_dir", "photos", *words])
+    return settings
 
 
 def refusal(*words: str) -> str:
-    with pytest.raises(BadRequest) as caught:
-        parse(*words)
-    return str(caught.value)
+    return refused(RETRAIN, ["--image_dir", "photos", *words])
 
 
 def test_defaults_are_those_of_ten_years_of_tutorials() -> None:
@@ -155,7 +155,7 @@ def test_saved_model_dir_with_something_in_it_is_refused(tmp_path: Path) -> None
     ],
 )
 def test_architecture_of_the_older_script_means_the_hub_module(name: str, handle: str) -> None:
-    assert parse("--architecture", name).module.handle() == handle
+    assert handles.resolve(parse("--architecture", name).module) == handle
 
 
 def test_unknown_architecture_is_refused_with_those_that_exist() -> None:
@@ -166,7 +166,7 @@ def test_unknown_architecture_is_refused_with_those_that_exist() -> None:
 
 
 def test_alias_stands_for_its_address() -> None:
-    assert parse("--tfhub_module", "mobilenet_v2_100_224").module.handle() == (
+    assert handles.resolve(parse("--tfhub_module", "mobilenet_v2_100_224").module) == (
         "https://tfhub.dev/google/imagenet/mobilenet_v2_100_224/feature_vector/5"
     )
 
@@ -182,7 +182,7 @@ def test_folder_goes_before_an_alias_of_the_same_name(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "inception_v3").mkdir()
-    assert parse("--tfhub_module", "inception_v3").module.handle() == "inception_v3"
+    assert handles.resolve(parse("--tfhub_module", "inception_v3").module) == "inception_v3"
 
 
 def test_flags_of_frozen_graphs_are_refused_for_other_modules() -> None:
@@ -237,5 +237,5 @@ def test_help_and_typos_answer_without_tensorflow(words: list[str]) -> None:
     command = [sys.executable, "-X", "importtime", *words]
     done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
     imports = re.findall(r"^import time:.*\| +(\S+)$", done.stderr, re.MULTILINE)
-    assert "retraining.settings.options" in imports
+    assert "retraining.settings.retrain" in imports
     assert not [name for name in imports if name.startswith(("tensorflow", "numpy", "PIL"))]

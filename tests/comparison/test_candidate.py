@@ -10,7 +10,7 @@ from retraining.comparison import candidate, comparison
 from retraining.comparison.candidate import Candidate
 from retraining.data import dataset
 from retraining.export import classifier_graph
-from retraining.graphs.frozen_graph import FrozenGraph, forward
+from retraining.graphs.frozen_graph import FrozenGraph, count_parameters, forward
 from retraining.graphs.quiet_tensorflow import tf
 from retraining.networks import construction, image_batches
 from retraining.networks.image_batches import UsableImages
@@ -38,17 +38,18 @@ def options(out: Path, *models: str) -> CompareSettings:
             bottleneck_dir=out / "bottlenecks",
             output_dir=out,
         ),
-        distortions=AugmentationSettings(),
+        augmentation=AugmentationSettings(),
     )
 
 
 @pytest.fixture(scope="module")
 def alexnet(images: UsableImages, tmp_path_factory: pytest.TempPathFactory) -> Candidate:
-    return candidate.train("alexnet", "adam", images, options(tmp_path_factory.mktemp("out"), "alexnet"))
+    settings = options(tmp_path_factory.mktemp("out"), "alexnet")
+    return candidate.train("alexnet", "adam", images, settings, on_epoch=lambda *_: None)
 
 
-def graph_of(model: Candidate) -> FrozenGraph:
-    return classifier_graph.build(model.extractor, model.layer, "final_result")
+def graph_of(trained: Candidate) -> FrozenGraph:
+    return classifier_graph.build(trained.model.extractor, trained.model.layer, "final_result")
 
 
 def test_network_in_two_parts_is_the_network(alexnet: Candidate) -> None:
@@ -57,12 +58,12 @@ def test_network_in_two_parts_is_the_network(alexnet: Candidate) -> None:
     pixels = np.random.default_rng(0).random((5, 67, 67, 3), np.float32)
     expected = network(pixels, training=False).numpy()
     np.testing.assert_allclose(forward(graph_of(alexnet))(pixels), expected, rtol=1e-3, atol=1e-6)
-    assert comparison.parameters(graph_of(alexnet)) == network.count_params()
+    assert count_parameters(graph_of(alexnet)) == network.count_params()
 
 
 def test_network_has_the_accuracy_of_its_last_epoch(alexnet: Candidate) -> None:
-    testing = alexnet.bottlenecks.testing
-    hits = alexnet.layer.probabilities(testing.vectors).argmax(axis=1) == testing.labels
+    testing = alexnet.model.bottlenecks.testing
+    hits = alexnet.model.layer.probabilities(testing.vectors).argmax(axis=1) == testing.labels
     assert alexnet.curve.epochs[-1].testing is not None
     assert hits.mean() == pytest.approx(alexnet.curve.epochs[-1].testing.accuracy)
 
@@ -79,7 +80,7 @@ def test_module_has_as_many_epochs_as_networks_have(
     assert len(model.curve.epochs) == 3
     losses = [epoch.training.cross_entropy for epoch in model.curve.epochs]
     assert losses == sorted(losses, reverse=True)
-    assert comparison.parameters(graph_of(model)) == 48 * 3 + 3 + 48
+    assert count_parameters(graph_of(model)) == 48 * 3 + 3 + 48
 
 
 def test_modules_of_one_name_are_told_apart(images: UsableImages, tf2_module: Path, tmp_path: Path) -> None:
@@ -87,7 +88,7 @@ def test_modules_of_one_name_are_told_apart(images: UsableImages, tf2_module: Pa
     shutil.copytree(tf2_module, copy)
     both = options(tmp_path, str(tf2_module), str(copy))
     model = retrained(str(copy), images, both)
-    assert model.title == f"colour_grid-{model.extractor.fingerprint[:8]}"
+    assert model.title == f"colour_grid-{model.model.extractor.fingerprint[:8]}"
     assert (tmp_path / "logs" / model.title / "train").is_dir()
 
 
@@ -98,4 +99,4 @@ def test_weights_of_half_precision_count_too() -> None:
         tf.constant(np.zeros((5,), np.float32))
         tf.constant(1.5)
         tf.constant([1, 2, 3])
-    assert comparison.parameters(FrozenGraph(graph.as_graph_def(), "", "")) == 17
+    assert count_parameters(FrozenGraph(graph.as_graph_def(), "", "")) == 17

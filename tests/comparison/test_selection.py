@@ -42,11 +42,9 @@ def test_without_validation_images_the_test_decides() -> None:
 def test_verdict_is_said_in_words(caplog: pytest.LogCaptureFixture) -> None:
     rows = [row("slow", 0.80, test=0.75, speed=10), row("quick", 0.78, test=0.7, speed=25)]
     with caplog.at_level(logging.INFO):
-        log_lines.compared_all(selection.select(rows, validation_images=50), "the table")
+        log_lines.selected(selection.select(rows, validation_images=50))
     assert caplog.messages == [
-        "",
-        "the table",
         "Use slow: 80.0% on the validation images, 75.0% on the test images.",
         "With 50 validation images, quick may be as good: 78.0% on the validation images, 70.0% on the test images; "
-        "2.5 times as many images a second.",
+        "2.5 times as many images per second.",
     ]

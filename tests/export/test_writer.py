@@ -9,6 +9,7 @@ import pytest
 from retraining.data import images
 from retraining.errors import BadRequest, WorkFailed
 from retraining.export import classifier_graph, writer
+from retraining.features.bottleneck_sets import Bottlenecks
 from retraining.features.extractor import FeatureExtractor
 from retraining.graphs import graph_file
 from retraining.graphs.frozen_graph import FrozenGraph
@@ -17,6 +18,7 @@ from retraining.settings.output import OutputSettings
 from retraining.settings.training import TrainingSettings
 from retraining.storage import labels_file
 from retraining.training import trainer
+from retraining.training.model import TrainedModel
 from retraining.training.softmax_layer import SoftmaxLayer
 from tests.conftest import Computed
 
@@ -43,6 +45,10 @@ def outputs(tmp_path: Path) -> OutputSettings:
     )
 
 
+def model_of(layer: SoftmaxLayer, bottlenecks: Bottlenecks, extractor: FeatureExtractor) -> TrainedModel:
+    return TrainedModel.of_layer(layer, bottlenecks, extractor, TrainingSettings())
+
+
 def pixels_of(computed: Computed, network: FeatureExtractor) -> np.ndarray:
     return np.stack(
         [images.decode(path.read_bytes(), network.image_size) for path in computed.bottlenecks.testing.paths]
@@ -52,7 +58,7 @@ def pixels_of(computed: Computed, network: FeatureExtractor) -> np.ndarray:
 def test_graph_runs_in_a_plain_session_by_its_published_names(
     graph: FrozenGraph, layer: SoftmaxLayer, computed: Computed, network: FeatureExtractor, tmp_path: Path
 ) -> None:
-    writer.write_graph(graph, tmp_path / "graph.pb")
+    (tmp_path / "graph.pb").write_bytes(graph_file.encode(graph))
     graph_def = tf.compat.v1.GraphDef()
     graph_def.ParseFromString((tmp_path / "graph.pb").read_bytes())
     with tf.Graph().as_default() as plain, tf.compat.v1.Session() as session:
@@ -87,9 +93,7 @@ def test_all_outputs_are_written_and_can_be_used(
     network: FeatureExtractor,
     outputs: OutputSettings,
 ) -> None:
-    agreed = writer.write_all(
-        graph, outputs, layer=layer, bottlenecks=computed.bottlenecks, extractor=network
-    )
+    agreed = writer.write_all(graph, model_of(layer, computed.bottlenecks, network), outputs)
     assert agreed == len(computed.bottlenecks.testing) > 3
     assert labels_file.read(outputs.output_labels) == ("cyan", "magenta", "yellow")
     assert outputs.output_labels.read_bytes() == b"cyan\nmagenta\nyellow\n"
@@ -113,7 +117,7 @@ def test_saved_model_serves_image_to_prediction(
     layer: SoftmaxLayer,
     outputs: OutputSettings,
 ) -> None:
-    writer.write_all(graph, outputs, layer=layer, bottlenecks=computed.bottlenecks, extractor=network)
+    writer.write_all(graph, model_of(layer, computed.bottlenecks, network), outputs)
     module = tf.saved_model.load(str(outputs.saved_model_dir))
     serve = module.signatures["serving_default"]
     assert list(serve.structured_input_signature[1]) == ["image"]
@@ -140,15 +144,13 @@ def test_graph_that_disagrees_with_the_classifier_is_not_left_as_if_good(
     with pytest.raises(WorkFailed) as caught:
         writer.write_all(
             classifier_graph.build(network, wrong, "final_result"),
+            model_of(layer, computed.bottlenecks, network),
             dataclasses.replace(outputs, output_graph=path),
-            layer=layer,
-            bottlenecks=computed.bottlenecks,
-            extractor=network,
         )
     message = str(caught.value)
     assert message.startswith("the exported graph disagrees with the classifier by ")
     assert message.endswith(
-        f"; '{path}' was not written. Remove the folder of --bottleneck_dir and run again; if it happens again, "
+        f"; '{path}' was not written. Remove the folder of bottleneck_dir and run again; if it happens again, "
         "it is a bug: please report it."
     )
     assert path.read_bytes() == b"the earlier good one"
@@ -165,13 +167,8 @@ def test_image_edited_since_is_left_out_of_the_check(
 ) -> None:
     testing = computed.bottlenecks.testing
     edited = dataclasses.replace(testing, keys=(b"edited", *testing.keys[1:]))
-    agreed = writer.write_all(
-        graph,
-        outputs,
-        layer=layer,
-        bottlenecks=dataclasses.replace(computed.bottlenecks, testing=edited),
-        extractor=network,
-    )
+    bottlenecks = dataclasses.replace(computed.bottlenecks, testing=edited)
+    agreed = writer.write_all(graph, model_of(layer, bottlenecks, network), outputs)
     assert agreed == len(testing) - 1
 
 

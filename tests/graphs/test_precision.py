@@ -22,10 +22,13 @@ from retraining.settings.module import BFLOAT16, FLOAT32, ModuleSettings
 from retraining.settings.output import OutputSettings
 from retraining.settings.training import TrainingSettings
 from retraining.training import softmax_layer, trainer
+from retraining.training.model import TrainedModel
 from tests.conftest import MODULE_FEATURES, MODULE_SIZE, Computed
 from tests.test_retrain import final_accuracy, words
 
-needs_bfloat16 = pytest.mark.skipif(bool(precision.hindrance()), reason=precision.hindrance())
+needs_bfloat16 = pytest.mark.skipif(
+    bool(precision.unsupported_reason()), reason=precision.unsupported_reason()
+)
 
 
 def cpuinfo(folder: Path, flags: str) -> Path:
@@ -39,7 +42,7 @@ def test_processor_with_bfloat16_is_told_by_its_flags(
     flags: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS", raising=False)
-    assert precision.hindrance(cpuinfo(tmp_path, flags)) == ""
+    assert precision.unsupported_reason(cpuinfo(tmp_path, flags)) == ""
 
 
 def test_processor_without_bfloat16_is_not_taken_for_one_with_it(
@@ -47,13 +50,13 @@ def test_processor_without_bfloat16_is_not_taken_for_one_with_it(
 ) -> None:
     monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS", raising=False)
     expected = "this processor has neither AVX512_BF16 nor AMX"
-    assert precision.hindrance(cpuinfo(tmp_path, "avx2 avx512f amx_tile")) == expected
-    assert precision.hindrance(tmp_path / "as on other systems") == expected
+    assert precision.unsupported_reason(cpuinfo(tmp_path, "avx2 avx512f amx_tile")) == expected
+    assert precision.unsupported_reason(tmp_path / "as on other systems") == expected
 
 
 def test_bfloat16_needs_onednn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
-    assert precision.hindrance(cpuinfo(tmp_path, "avx512_bf16")) == (
+    assert precision.unsupported_reason(cpuinfo(tmp_path, "avx512_bf16")) == (
         "TF_ENABLE_ONEDNN_OPTS has switched off oneDNN, which computes in it"
     )
 
@@ -65,7 +68,9 @@ def loaded(module: Path | str, name: str) -> FeatureExtractor:
 def test_without_bfloat16_a_warning_says_so_and_the_cache_is_that_of_float32(
     tf2_module: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(precision, "hindrance", lambda: "this processor has neither AVX512_BF16 nor AMX")
+    monkeypatch.setattr(
+        precision, "unsupported_reason", lambda: "this processor has neither AVX512_BF16 nor AMX"
+    )
     network = loaded(tf2_module, BFLOAT16)
     assert caplog.messages == [
         "--precision bfloat16 is not used, since this processor has neither AVX512_BF16 nor AMX; float32 is."
@@ -77,7 +82,7 @@ def test_without_bfloat16_a_warning_says_so_and_the_cache_is_that_of_float32(
 def test_vectors_of_the_two_precisions_are_never_taken_for_each_other(
     tf2_module: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(precision, "hindrance", lambda: "")
+    monkeypatch.setattr(precision, "unsupported_reason", lambda: "")
     ordinary, short = loaded(tf2_module, FLOAT32), loaded(tf2_module, BFLOAT16)
     assert (ordinary.precision, short.precision) == (FLOAT32, BFLOAT16)
     assert BottleneckCache(tmp_path, ordinary).folder != BottleneckCache(tmp_path, short).folder
@@ -137,7 +142,8 @@ def test_exported_graph_is_checked_against_float32_and_as_strictly(
 
     def agreed(used: FeatureExtractor, in_graph: softmax_layer.SoftmaxLayer) -> int:
         graph = classifier_graph.build(used, in_graph, "final_result")
-        return writer.write_all(graph, outputs, layer=layer, bottlenecks=bottlenecks, extractor=used)
+        model = TrainedModel.of_layer(layer, bottlenecks, used, TrainingSettings())
+        return writer.write_all(graph, model, outputs)
 
     assert agreed(short, layer) == len(bottlenecks.testing)
     with pytest.raises(WorkFailed):

@@ -23,7 +23,7 @@ VIEWS = AugmentationSettings(flip_left_right=True, random_crop=10)
 
 
 def thin(name: str, *, image_size: int, width: float, epochs: int, batch_size: int = 32) -> Recipe:
-    return Recipe(name, "adam", None, epochs, batch_size, image_size, width, seed=0, distortions=VIEWS)
+    return Recipe(name, "adam", None, epochs, batch_size, image_size, width, seed=0, augmentation=VIEWS)
 
 
 RECIPES = {

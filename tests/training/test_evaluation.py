@@ -17,10 +17,13 @@ ALWAYS_B = SoftmaxLayer(np.zeros((4, 3), np.float32), np.array([0, 1, 0], np.flo
 def test_accuracy_is_the_share_of_test_images_that_are_right() -> None:
     bottlenecks = sets([0, 1, 2], [], [0, 1, 1, 2])
     perfect = evaluation.evaluate(FIRST_THREE, bottlenecks, TrainingSettings())
-    assert perfect == evaluation.Evaluation(1.0, 4, ())
+    assert perfect is not None
+    assert (perfect.accuracy, perfect.count, perfect.misclassified) == (1.0, 4, ())
+    assert perfect.confusion.tolist() == [[1, 0, 0], [0, 2, 0], [0, 0, 1]]
     half = evaluation.evaluate(ALWAYS_B, bottlenecks, TrainingSettings())
     assert half is not None
     assert (half.accuracy, half.count) == (0.5, 4)
+    assert half.confusion.tolist() == [[0, 1, 0], [0, 2, 0], [0, 1, 0]]
     assert half.misclassified == (
         Misclassified(Path("0.jpg"), "a", "b"),
         Misclassified(Path("3.jpg"), "c", "b"),

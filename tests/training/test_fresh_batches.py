@@ -25,7 +25,7 @@ TRAINING = TrainingSettings(how_many_training_steps=7, train_batch_size=25, seed
 def batches(
     computed: Computed, network: FeatureExtractor, training: TrainingSettings = TRAINING
 ) -> list[Batch]:
-    views = FreshBatches(computed.bottlenecks.training, network, options=FLIPPED, settings=training)
+    views = FreshBatches(computed.bottlenecks.training, network, augmentation=FLIPPED, training=training)
     return list(views.batches())
 
 
@@ -85,11 +85,11 @@ def test_photograph_that_vanishes_during_the_training_is_trained_on_undistorted(
     training = computed.bottlenecks.training
     gone = dataclasses.replace(training, paths=(tmp_path / "gone.jpg", *training.paths[1:]))
     everything = dataclasses.replace(TRAINING, train_batch_size=-1, how_many_training_steps=3)
-    views = FreshBatches(gone, network, options=FLIPPED, settings=everything)
+    views = FreshBatches(gone, network, augmentation=FLIPPED, training=everything)
     for batch in views.batches():
         np.testing.assert_array_equal(batch.vectors[0], training.vectors[0])
     assert [record.getMessage() for record in caplog.records] == [
-        f"no view can be drawn of {tmp_path / 'gone.jpg'} any more; it is trained on undistorted."
+        f"views of {tmp_path / 'gone.jpg'} can no longer be drawn; the image is used as it is."
     ]
 
 

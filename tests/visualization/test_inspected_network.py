@@ -11,6 +11,7 @@ from retraining.cli.programs import FEATURE_MAPS
 from retraining.errors import BadRequest
 from retraining.graphs.quiet_tensorflow import tf
 from retraining.networks import construction
+from retraining.visualization import feature_maps as maps_pages
 from retraining.visualization import inspected_network
 from retraining.visualization.inspected_network import InspectedNetwork
 from tests.conftest import checked, save_tf1_hub
@@ -131,7 +132,7 @@ def test_googlenet_has_the_59_convolutions_of_the_article_by_name() -> None:
     assert names[-2:] == ["head0_bottleneck_pre_relu", "head1_bottleneck_pre_relu"]
     assert {"mixed3a_1x1_pre_relu", "mixed5b_pool_reduce_pre_relu"} < set(names)
     assert [layer.name for layer in network.main_path()] == names[:-2]
-    chosen = feature_maps.chosen(network, "")
+    chosen = maps_pages.chosen(network, "")
     assert [layer.height for layer in chosen] == [33, 17, 9, 5, 3]
     assert chosen[-1].name == names[-3]
 
