@@ -7,9 +7,10 @@ import dataclasses
 import logging
 import os
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.rounds import rate
+from benchmarks.figures import Figure, Rounds, rate
 from retraining.cli import log_lines
 from retraining.export import writer
 from retraining.features.bottlenecks import Bottlenecks
@@ -18,12 +19,14 @@ from retraining.settings.options import OutputOptions, TrainingOptions
 from retraining.training import softmax_layer
 from retraining.training.tensorboard import SummaryWriter
 
+REPORTED_TIMES = 3.0  # the time of the bare loop, at most
+
 log = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
 class Round:
-    """Training steps a second."""
+    """Training steps per second."""
 
     bare: float
     reported: float
@@ -62,3 +65,19 @@ def _train_reported(vectors: Bottlenecks, options: TrainingOptions, extractor: F
 
         store = writer.IntermediateGraphs(extractor, OutputOptions())
         softmax_layer.train(vectors, options, store=store, on_report=report)
+
+
+def training_figures(rounds: Sequence[Round]) -> list[Figure]:
+    """Return the rows on training."""
+    bare, reported = Rounds.of(each.bare for each in rounds), Rounds.of(each.reported for each in rounds)
+    slower = Rounds.of(each.times_slower for each in rounds)
+    return [
+        Figure("training, bare loop", bare.as_rate("steps/s")),
+        Figure("training with reports and TensorBoard", reported.as_rate("steps/s")),
+        Figure(
+            "time with reports, against bare",
+            f"{slower.median:.2f} times (best {slower.lowest:.2f})",
+            f"<= {REPORTED_TIMES:g} times",
+            slower.median <= REPORTED_TIMES,
+        ),
+    ]
