@@ -36,7 +36,7 @@ check: $(VENV)/installed-check
 	$(BIN)/mypy
 
 bench: $(VENV)/installed
-	$(BIN)/python -m benchmarks.bench $(BENCH_DIR)
+	$(BIN)/python -m benchmarks bench $(BENCH_DIR)
 
 clean:
 	rm -rf $(VENV) build *.egg-info

@@ -1,73 +1,122 @@
-"""The choices that the program's speed rests on, each measured beside what it was chosen from.
+"""The choices that the program's speed depends on, each measured beside its alternatives.
 
-    python -m benchmarks.choices FOLDER MODULE [MODULE ...] [--repeat N]
-
-FOLDER holds photographs, MODULE is a module's folder. The alternatives of a choice take turns, so that
-other programs disturb all of them alike. Figures are medians of the rounds, `times ours` that of the
-rounds' own ratios to the first alternative, which is the one that the program takes.
+The alternatives of a choice take turns, so that other programs disturb all of them alike. Figures are
+medians of the rounds; `times ours` is the median of the rounds' own ratios to the first alternative,
+which is what the program uses.
 """
 
 from __future__ import annotations
 
-import argparse
 import contextlib
-import dataclasses
 import functools
-import sys
+import io
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any, TypeVar
 
-from benchmarks import image_work, photographs
+import numpy as np
+from PIL import Image
+
+from benchmarks import image_folder
+from benchmarks.arguments import ChoicesSettings
+from benchmarks.figures import Rounds, print_table, rate
 from benchmarks.network_process import FROZEN, SAVED_MODEL, XLA, NetworkProcess
-from benchmarks.rounds import Rounds
-from retraining.cli import console
-from retraining.data import images
+from retraining.arrays import ImageSize, Pixels
+from retraining.data import images, prefetching
 from retraining.features.extractor import BATCH_SIZE
+from retraining.graphs.quiet_tensorflow import tf
 from retraining.progress import progress
 
-REPEAT = 5
-OTHER_BATCH_SIZES = (1, 8, 16, 64)
-PHOTOGRAPHS = 200
+COLUMNS = ("choice", "alternative", "images/s", "times ours")
 
-# Of TensorFlow's own; without them, as many threads as processors in either pool.
+IMAGES = 200
+SIZE = ImageSize(224, 224)  # of most modules
+OTHER_BATCH_SIZES = (1, 8, 16, 64)
+
+# TensorFlow's own variables; without them, both pools have as many threads as there are processors.
 INTRA, INTER = "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"
 OTHER_THREADS = ((1, 1), (2, 1), (1, 2), (4, 4))
 
+_LOOKAHEAD = 64
+
+# By name, what measures the images per second of each alternative, once; the program's own is the first.
 Alternatives = dict[str, Callable[[], float]]
+Item = TypeVar("Item")
 
 
-@dataclasses.dataclass(frozen=True)
-class ChoicesOptions:
-    """What to measure on."""
-
-    folder: Path
-    modules: tuple[Path, ...]
-    repeat: int
-
-
-def choices(options: ChoicesOptions) -> None:
+def run(settings: ChoicesSettings) -> None:
     """Measure every choice and print the table."""
-    print("| choice | alternative | images/s | times ours |\n|---|---|---|---|")
-    for what, alternatives in _image_choices(options.folder).items():
-        _print(what, alternatives, options.repeat)
-    for module in options.modules:
-        for what, process_choice in _NETWORK_CHOICES.items():
+    print_table(COLUMNS, _rows(settings))
+
+
+def _rows(settings: ChoicesSettings) -> Iterator[tuple[str, ...]]:
+    for what, alternatives in _image_choices(settings.folder).items():
+        yield from _measured(what, alternatives, settings.repeat)
+    for module in settings.modules:
+        for what, start in _NETWORK_CHOICES.items():
             with contextlib.ExitStack() as processes:
-                _print(f"{what}, {module.name}", process_choice(module, processes), options.repeat)
+                yield from _measured(f"{what}, {module.name}", start(module, processes), settings.repeat)
+
+
+def _measured(what: str, alternatives: Alternatives, repeat: int) -> Iterator[tuple[str, ...]]:
+    """Yield the row of each alternative of a choice."""
+    for measure in alternatives.values():
+        measure()  # to warm up
+    turns = progress(range(repeat), total=repeat, task=what, unit="round")
+    rounds = [{name: measure() for name, measure in alternatives.items()} for _ in turns]
+    ours = next(iter(alternatives))
+    for name in alternatives:
+        rates = Rounds.of(each[name] for each in rounds)
+        ratio = Rounds.of(each[name] / each[ours] for each in rounds).median
+        shown = f"**{name}**" if name == ours else name
+        yield what, shown, f"{rates.median:,.0f} (best {rates.highest:,.0f})", f"{ratio:.2f}"
+
+
+def pillow_decoded(content: bytes) -> Image.Image:
+    """Return a JPEG as an RGB image."""
+    return Image.open(io.BytesIO(content)).convert("RGB")
+
+
+def pillow_resized(
+    image: Image.Image, *, filter: Image.Resampling = Image.Resampling.BILINEAR, gap: float | None = None
+) -> Pixels:
+    """Return float32 [height, width, 3] in [0, 1] of SIZE."""
+    small = image.resize((SIZE.width, SIZE.height), filter, reducing_gap=gap)
+    pixels: Pixels = np.divide(np.asarray(small), 255, dtype=np.float32)
+    return pixels
+
+
+def tensorflow_resized(image: Image.Image, *, antialias: bool) -> Pixels:
+    """Return float32 [height, width, 3] in [0, 1] of SIZE."""
+    small = tf.image.resize(np.asarray(image), (SIZE.height, SIZE.width), antialias=antialias)
+    pixels: Pixels = small.numpy() / np.float32(255)
+    return pixels
+
+
+DECODERS: dict[str, Callable[[bytes], Any]] = {
+    "Pillow": pillow_decoded,
+    "tf.io.decode_jpeg": functools.partial(tf.io.decode_jpeg, channels=3),
+    "tf.io.decode_jpeg, INTEGER_ACCURATE": functools.partial(
+        tf.io.decode_jpeg, channels=3, dct_method="INTEGER_ACCURATE"
+    ),
+}
+RESIZERS: dict[str, Callable[[Image.Image], Pixels]] = {
+    "Pillow, bilinear": pillow_resized,
+    "Pillow, bilinear, reducing_gap 2": functools.partial(pillow_resized, gap=2.0),
+    "Pillow, box": functools.partial(pillow_resized, filter=Image.Resampling.BOX),
+    "tf.image, bilinear, antialias": functools.partial(tensorflow_resized, antialias=True),
+    "tf.image, bilinear": functools.partial(tensorflow_resized, antialias=False),
+}
 
 
 def _image_choices(folder: Path) -> dict[str, Alternatives]:
-    usable = photographs.usable(folder, at_least=1).images[:PHOTOGRAPHS]
+    usable = image_folder.usable(folder, at_least=1).images[:IMAGES]
     contents = [content for content in (images.read(image.path) for image in usable) if _is_jpeg(content)]
-    decoded = [image_work.pillow_decoded(content) for content in contents]
+    decoded = [pillow_decoded(content) for content in contents]
     return {
-        "decode": {
-            name: functools.partial(image_work.rate_of, decode, contents)
-            for name, decode in image_work.DECODERS.items()
-        },
-        f"resize to {image_work.SIZE}": {
-            name: functools.partial(image_work.rate_of, resize, decoded)
-            for name, resize in image_work.RESIZERS.items()
+        "decode": {name: functools.partial(_rate_of, decode, contents) for name, decode in DECODERS.items()},
+        f"resize to {SIZE}": {
+            name: functools.partial(_rate_of, resize, decoded) for name, resize in RESIZERS.items()
         },
     }
 
@@ -76,14 +125,24 @@ def _is_jpeg(content: bytes) -> bool:
     return content.startswith(b"\xff\xd8\xff")
 
 
+def _rate_of(work: Callable[[Item], object], items: Sequence[Item]) -> float:
+    """Return how many items per second `work` does, in threads as the program has them."""
+
+    def all_of_it() -> None:
+        for _ in prefetching.ahead(items, work, lookahead=_LOOKAHEAD):
+            pass
+
+    return rate(len(items), all_of_it)
+
+
 def _batch_sizes(module: Path, processes: contextlib.ExitStack) -> Alternatives:
     process = processes.enter_context(NetworkProcess(module))
     sizes = (BATCH_SIZE, *OTHER_BATCH_SIZES)
     return {str(size): functools.partial(process.rate, size) for size in sizes}
 
 
-def _ways(module: Path, processes: contextlib.ExitStack) -> Alternatives:
-    return {way: _started(NetworkProcess(module, way), processes) for way in (FROZEN, SAVED_MODEL, XLA)}
+def _forms(module: Path, processes: contextlib.ExitStack) -> Alternatives:
+    return {form: _started(NetworkProcess(module, form), processes) for form in (FROZEN, SAVED_MODEL, XLA)}
 
 
 def _threads(module: Path, processes: contextlib.ExitStack) -> Alternatives:
@@ -101,7 +160,7 @@ def _onednn(module: Path, processes: contextlib.ExitStack) -> Alternatives:
 
 _NETWORK_CHOICES = {
     "batch size": _batch_sizes,
-    "form": _ways,
+    "form": _forms,
     "threads": _threads,
     "oneDNN": _onednn,
 }
@@ -109,39 +168,3 @@ _NETWORK_CHOICES = {
 
 def _started(process: NetworkProcess, processes: contextlib.ExitStack) -> Callable[[], float]:
     return functools.partial(processes.enter_context(process).rate, BATCH_SIZE)
-
-
-def _print(what: str, alternatives: Alternatives, repeat: int) -> None:
-    for measure in alternatives.values():
-        measure()  # to warm up
-    turns: Iterator[int] = progress(range(repeat), total=repeat, task=what, unit="round")
-    rounds = [{name: measure() for name, measure in alternatives.items()} for _ in turns]
-    ours = next(iter(alternatives))
-    for name in alternatives:
-        rates = Rounds.of(each[name] for each in rounds)
-        ratio = Rounds.of(each[name] / each[ours] for each in rounds).median
-        shown = f"**{name}**" if name == ours else name
-        print(
-            f"| {what} | {shown} | {rates.median:,.0f} (best {rates.highest:,.0f}) | {ratio:.2f} |",
-            flush=True,
-        )
-
-
-def _parse(argv: Sequence[str] | None) -> ChoicesOptions:
-    parser = argparse.ArgumentParser(prog="choices", description="Measure choices beside their alternatives.")
-    parser.add_argument("folder", type=Path, metavar="FOLDER", help="one sub-folder of images per class")
-    parser.add_argument("modules", nargs="+", type=Path, metavar="MODULE", help="a module's folder")
-    parser.add_argument(
-        "--repeat", type=int, default=REPEAT, metavar="N", help="rounds (default: %(default)s)"
-    )
-    values = parser.parse_args(argv)
-    return ChoicesOptions(values.folder, tuple(values.modules), values.repeat)
-
-
-def main(argv: list[str] | None = None) -> int:
-    """Return the exit status for the command-line words `argv`."""
-    return console.run(choices, parse=_parse, argv=argv, name="choices")
-
-
-if __name__ == "__main__":
-    sys.exit(main())

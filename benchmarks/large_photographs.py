@@ -1,24 +1,24 @@
 """JPEGs of 12 megapixels, decoded at a fraction of their size, against decoding them whole.
 
-    python -m benchmarks.large_photographs FOLDER HANDLE
-
-Photographs of FOLDER are enlarged to 12 megapixels and encoded again; others are drawn. Prints how
-many images a second each way comes to, and the cosine between the vectors that a module makes of both.
+Images of a folder are enlarged to 12 megapixels and encoded again; others are drawn. The table shows
+how many images per second each way decodes, and how close the feature vectors of both ways are.
 """
 
 from __future__ import annotations
 
-import argparse
+import dataclasses
 import functools
 import io
-from collections.abc import Sequence
-from pathlib import Path
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 from PIL import Image
 
-from benchmarks import photographs
-from benchmarks.rounds import Rounds, rate
+from benchmarks import image_folder
+from benchmarks.arguments import LargePhotographsSettings
+from benchmarks.figures import Figure, Rounds, print_figures, rate
+from benchmarks.precision import lowest_cosine
 from retraining.arrays import ImageSize, Pixels, Vectors
 from retraining.data import images, prefetching, sample_photos
 from retraining.features import extractor
@@ -28,7 +28,40 @@ from retraining.settings.module import ModuleSettings
 COUNT = 32  # of each kind
 WIDTH, HEIGHT = 4000, 3000
 QUALITY = 92
-ROUNDS = 5
+
+FASTER_TIMES = 3.0  # than decoding whole images, at least
+LOWEST_COSINE = 0.995  # between the vectors of both ways, at least
+
+log = logging.getLogger(__name__)
+
+Decode = Callable[[bytes], Pixels]
+
+
+@dataclasses.dataclass(frozen=True)
+class Round:
+    """Images decoded per second."""
+
+    fraction: float
+    whole: float
+
+
+def run(settings: LargePhotographsSettings) -> None:
+    """Measure and print the table."""
+    print_figures(_figures(settings))
+
+
+def _figures(settings: LargePhotographsSettings) -> Iterator[Figure]:
+    network = extractor.load(ModuleSettings(settings.handle))
+    found = image_folder.usable(settings.folder, at_least=COUNT).images
+    chosen = [Image.open(image.file) for image in found[:: len(found) // COUNT][:COUNT]]
+    yield from _kind_figures("enlarged images", chosen, network, repeat=settings.repeat)
+    yield from _kind_figures("drawn images", drawn(), network, repeat=settings.repeat)
+
+
+def drawn() -> list[Image.Image]:
+    """Return drawn images."""
+    kinds = [sample_photos.KINDS[seed % len(sample_photos.KINDS)] for seed in range(COUNT)]
+    return [sample_photos.draw(kind, np.random.default_rng(seed)) for seed, kind in enumerate(kinds)]
 
 
 def enlarged(image: Image.Image) -> bytes:
@@ -39,11 +72,21 @@ def enlarged(image: Image.Image) -> bytes:
     return stream.getvalue()
 
 
-def drawn() -> list[bytes]:
-    """Return drawn photographs."""
-    kinds = [sample_photos.KINDS[seed % len(sample_photos.KINDS)] for seed in range(COUNT)]
+def _kind_figures(
+    kind: str, small: Sequence[Image.Image], network: FeatureExtractor, *, repeat: int
+) -> list[Figure]:
+    log.info("%s", kind)
+    contents = [enlarged(image) for image in small]
+    fraction = functools.partial(images.decode, size=network.image_size)
+    whole = functools.partial(decode_whole, size=network.image_size)
+    rounds = [Round(_rate(contents, fraction), _rate(contents, whole)) for _ in range(repeat)]
+    faster = Rounds.of(each.fraction / each.whole for each in rounds).median
+    cosine = lowest_cosine(_vectors(contents, fraction, network), _vectors(contents, whole, network))
     return [
-        enlarged(sample_photos.draw(kind, np.random.default_rng(seed))) for seed, kind in enumerate(kinds)
+        Figure(f"{kind}, decoded whole", _images_per_second(each.whole for each in rounds)),
+        Figure(f"{kind}, at a fraction of their size", _images_per_second(each.fraction for each in rounds)),
+        Figure(f"{kind}, times as fast", f"{faster:.1f}", f">= {FASTER_TIMES:g}", faster >= FASTER_TIMES),
+        Figure(f"{kind}, lowest cosine", f"{cosine:.4f}", f">= {LOWEST_COSINE}", cosine >= LOWEST_COSINE),
     ]
 
 
@@ -53,48 +96,16 @@ def decode_whole(content: bytes, size: ImageSize) -> Pixels:
         return images.resized(image.convert("RGB"), size)
 
 
-def vectors(pixels: Sequence[Pixels], network: FeatureExtractor) -> Vectors:
-    """Return float32 [n, feature_size] of decoded images."""
+def _rate(contents: Sequence[bytes], decode: Decode) -> float:
+    return rate(len(contents), lambda: list(map(len, prefetching.ahead(contents, decode, lookahead=8))))
+
+
+def _vectors(contents: Sequence[bytes], decode: Decode, network: FeatureExtractor) -> Vectors:
+    """Return float32 [n, feature_size], one row per JPEG."""
+    pixels = [decode(content) for content in contents]
     starts = range(0, len(pixels), BATCH_SIZE)
     return np.concatenate([network.extract(np.stack(pixels[at : at + BATCH_SIZE])) for at in starts])
 
 
-def report(kind: str, contents: Sequence[bytes], network: FeatureExtractor) -> None:
-    """Measure in rounds and print a line."""
-    ways = {
-        "fraction": functools.partial(images.decode, size=network.image_size),
-        "whole": functools.partial(decode_whole, size=network.image_size),
-    }
-    rates: dict[str, list[float]] = {name: [] for name in ways}
-    for _ in range(ROUNDS):
-        for name, decode in ways.items():
-            work = functools.partial(prefetching.ahead, contents, decode, lookahead=8)
-            rates[name].append(rate(len(contents), lambda work=work: list(map(len, work()))))  # type: ignore[misc]
-    ratios = Rounds.of(ours / whole for ours, whole in zip(rates["fraction"], rates["whole"], strict=True))
-    made = {
-        name: vectors([decode(content) for content in contents], network) for name, decode in ways.items()
-    }
-    lengths = np.linalg.norm(made["fraction"], axis=1) * np.linalg.norm(made["whole"], axis=1)
-    cosines = (made["fraction"] * made["whole"]).sum(axis=1) / lengths
-    print(
-        f"{kind}: {Rounds.of(rates['whole']).median:.1f} images/s whole, "
-        f"{Rounds.of(rates['fraction']).median:.1f} at a fraction, {ratios.median:.1f} times; "
-        f"cosine at least {cosines.min():.4f}"
-    )
-
-
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(prog="benchmarks.large_photographs")
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("handle")
-    given = parser.parse_args()
-    network = extractor.load(ModuleSettings(given.handle))
-    found = photographs.usable(given.folder, at_least=COUNT).images
-    chosen = found[:: len(found) // COUNT][:COUNT]
-    report("enlarged photographs", [enlarged(Image.open(image.file)) for image in chosen], network)
-    report("drawn photographs", drawn(), network)
-
-
-if __name__ == "__main__":
-    main()
+def _images_per_second(rates: Iterable[float]) -> str:
+    return f"{Rounds.of(rates).median:.1f} images/s"

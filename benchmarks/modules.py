@@ -1,99 +1,89 @@
-"""Retrain on a folder with each of several modules, label its test photographs, print one table.
+"""Retrain on a folder with each of several modules, and label its test images with what was exported.
 
-    python -m benchmarks.modules FOLDER HANDLE [HANDLE ...] [--serve MODULE_FOLDER]
-
-`--serve` packs a module's folder as .tar.gz and adds it as fetched from a web server on this machine.
 A handle of a frozen graph may be followed by `@OP`, the op to take for the feature vector. Every
-exported graph is used by label_image.py without a size or layer flag; its accuracy on the test
-photographs must be the one that retrain.py printed.
+exported graph is used by label_image.py without a size or layer flag; its accuracy on the test images
+must be the one that retrain.py printed.
 """
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import dataclasses
 import functools
 import http.server
+import logging
 import re
-import subprocess
-import sys
 import tarfile
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
+from benchmarks import commands
+from benchmarks.arguments import ModulesSettings
 from benchmarks.commands import Paths
-from retraining.cli import console
+from benchmarks.figures import print_table
 from retraining.data import dataset
 from retraining.data.dataset import Split
-from retraining.errors import WorkFailed
 from retraining.settings.data import DataSettings
 
+COLUMNS = ("module", "size and features", "test accuracy", "the same by label_image.py")
 
-@dataclasses.dataclass(frozen=True)
-class ModulesOptions:
-    """What to retrain on, and with what."""
-
-    folder: Path
-    handles: tuple[str, ...]
-    serve: Path | None
+log = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
-class Row:
-    """A module and what became of it; accuracies are in percent."""
+class Retrained:
+    """A module and its results; accuracies are in percent."""
 
-    handle: str
+    name: str
     description: str
     test_accuracy: float
     labelled_accuracy: float
 
 
-def modules(options: ModulesOptions) -> None:
-    """Measure every module and print the table."""
-    print("| module | size and features | test accuracy | the same by label_image.py |")
-    print("|---|---|---|---|")
+def run(settings: ModulesSettings) -> None:
+    """Retrain with every module and print the table."""
+    print_table(COLUMNS, map(_cells, _results(settings)))
+
+
+def _results(settings: ModulesSettings) -> Iterator[Retrained]:
     with (
         tempfile.TemporaryDirectory(prefix="bench_") as scratch,
-        _served(options.serve, Path(scratch)) as web,
+        _served(settings.serve, Path(scratch)) as web,
     ):
-        for number, handle in enumerate((*options.handles, *web)):
-            row = retrained(handle, Paths(options.folder, Path(scratch) / str(number)))
-            accuracies = f"{row.test_accuracy:.1f}% | {row.labelled_accuracy:.1f}%"
-            print(f"| {row.handle} | {row.description} | {accuracies} |", flush=True)
+        for number, handle in enumerate((*settings.handles, *web)):
+            yield retrained(handle, Paths(settings.folder, Path(scratch) / str(number)))
 
 
-def retrained(handle: str, paths: Paths, *flags: str) -> Row:
+def _cells(result: Retrained) -> tuple[str, ...]:
+    accuracies = f"{result.test_accuracy:.1f}%", f"{result.labelled_accuracy:.1f}%"
+    return result.name, result.description, *accuracies
+
+
+def retrained(handle: str, paths: Paths, *flags: str) -> Retrained:
     """Run retrain.py with a module and further flags, and label_image.py with what it exported."""
+    log.info("retraining with %s", handle)
     module, _, tensor = handle.partition("@")
     named = [f"--bottleneck_tensor_name={tensor}"] if tensor else []
-    printed = _run([*paths.retrain(module), f"--model_dir={paths.outputs / 'modules'}", *named, *flags])
+    printed = commands.run(
+        [*paths.retrain(module), f"--model_dir={paths.outputs / 'modules'}", *named, *flags]
+    ).output
     description = re.findall(r"^Module \S+: (.*)\.$", printed, re.MULTILINE)[0]
     accuracy = float(re.findall(r"^Final test accuracy = ([\d.]+)%", printed, re.MULTILINE)[0])
     shown = re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1", "/".join(handle.split("/")[-2:]))
-    return Row(shown, description, accuracy, _labelled_accuracy(paths))
+    return Retrained(shown, description, accuracy, _labelled_accuracy(paths))
 
 
 def _labelled_accuracy(paths: Paths) -> float:
-    """Return the share of test photographs, in percent, that label_image.py labels right."""
+    """Return the share of test images, in percent, that label_image.py labels right."""
     scanned = dataset.scan(DataSettings(paths.image_dir))
     testing = [image for image in scanned.images if image.split is Split.TESTING]
     files = [image.path for image in testing]
-    lines = _run([*paths.label_image(files), "--num_top_predictions=1"]).splitlines()
+    lines = commands.run([*paths.label_image(files), "--num_top_predictions=1"]).output.splitlines()
     labels = [line.rpartition(" ")[0] for line in lines[1::2]]
     right = sum(label == scanned.labels[image.label] for label, image in zip(labels, testing, strict=True))
     return 100 * right / len(testing)
-
-
-def _run(words: Sequence[str]) -> str:
-    finished = subprocess.run([sys.executable, *words], capture_output=True, text=True, check=False)
-    if finished.returncode:
-        raise WorkFailed(
-            f"`{Path(words[0]).name}` ended with {finished.returncode}: {finished.stderr.strip()}"
-        )
-    return finished.stdout
 
 
 @contextlib.contextmanager
@@ -116,23 +106,3 @@ def _served(module: Path | None, scratch: Path) -> Iterator[tuple[str, ...]]:
 class _QuietHandler(http.server.SimpleHTTPRequestHandler):
     def log_message(self, format: str, *args: object) -> None:
         pass
-
-
-def _parse(argv: Sequence[str] | None) -> ModulesOptions:
-    parser = argparse.ArgumentParser(
-        prog="modules", description="Compare modules on a folder of photographs."
-    )
-    parser.add_argument("folder", type=Path, metavar="FOLDER")
-    parser.add_argument("handles", nargs="+", metavar="HANDLE")
-    parser.add_argument("--serve", type=Path, metavar="MODULE_FOLDER")
-    values = parser.parse_args(argv)
-    return ModulesOptions(values.folder, tuple(values.handles), values.serve)
-
-
-def main(argv: list[str] | None = None) -> int:
-    """Return the exit status for the command-line words `argv`."""
-    return console.run(modules, parse=_parse, argv=argv, name="modules")
-
-
-if __name__ == "__main__":
-    sys.exit(main())

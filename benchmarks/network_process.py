@@ -1,4 +1,4 @@
-"""A network in a process of its own: TensorFlow's thread pools and oneDNN are settled once a process."""
+"""A network in a process of its own: TensorFlow sets up its thread pools and oneDNN once per process."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.rounds import rate
+from benchmarks.figures import rate
 from retraining.arrays import Pixels, Vectors
 from retraining.features import extractor
 from retraining.features.extractor import FeatureExtractor
@@ -22,23 +22,25 @@ from retraining.graphs.quiet_tensorflow import tf
 from retraining.modules.hub_module import SIGNATURES
 from retraining.settings.module import ModuleSettings
 
-# Ways to run a module.
+# Forms in which a module can run.
 FROZEN = "frozen graph"
 SAVED_MODEL = "loaded SavedModel"
 XLA = "frozen graph, compiled by XLA"
 
-IMAGES = 64  # of one measurement: one of the largest batches
+IMAGES = 64  # in one measurement: one of the largest batches
 
 
 class NetworkProcess:
-    """A process that runs the module in `folder` in one of the ways, under an environment."""
+    """A process that runs the module in `folder` in one of the forms, with changes to the environment."""
 
-    def __init__(self, folder: Path, way: str = FROZEN, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, folder: Path, form: str = FROZEN, environment: Mapping[str, str] | None = None
+    ) -> None:
         self._folder = folder
-        self._way = way
+        self._form = form
         self._executor = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
         with _environment(environment or {}):
-            self._executor.submit(os.getpid).result()  # so that the process starts now, and inherits it
+            self._executor.submit(os.getpid).result()  # the process starts now, and inherits the environment
 
     def __enter__(self) -> NetworkProcess:
         return self
@@ -47,8 +49,8 @@ class NetworkProcess:
         self._executor.shutdown()
 
     def rate(self, batch_size: int) -> float:
-        """Return the images a second over IMAGES drawn images in batches of a size."""
-        return self._executor.submit(_rate, self._folder, self._way, batch_size).result()
+        """Return the images per second over IMAGES random images, in batches of `batch_size`."""
+        return self._executor.submit(_rate, self._folder, self._form, batch_size).result()
 
 
 @contextlib.contextmanager
@@ -62,8 +64,8 @@ def _environment(changes: Mapping[str, str]) -> Iterator[None]:
         os.environ.update(before)
 
 
-def _rate(folder: Path, way: str, batch_size: int) -> float:
-    network, run = _network(folder), _forward(folder, way)
+def _rate(folder: Path, form: str, batch_size: int) -> float:
+    network, run = _network(folder), _forward(folder, form)
     size = network.image_size
     pixels = np.random.default_rng(0).random((batch_size, size.height, size.width, 3), np.float32)
     batches = IMAGES // batch_size
@@ -76,11 +78,11 @@ def _network(folder: Path) -> FeatureExtractor:
 
 
 @functools.cache
-def _forward(folder: Path, way: str) -> Forward:
+def _forward(folder: Path, form: str) -> Forward:
     graph = _network(folder).graph
-    if way == SAVED_MODEL:
+    if form == SAVED_MODEL:
         return _loaded(folder)
-    return _compiled(graph) if way == XLA else frozen_graph.forward(graph)
+    return _compiled(graph) if form == XLA else frozen_graph.forward(graph)
 
 
 def _loaded(folder: Path) -> Forward:

@@ -1,103 +1,110 @@
 """Time and peak memory of a training step of each network from scratch.
 
-    python -m benchmarks.networks [NAME ...] [--batch_size 8] [--image_size N] [--width 1] [--optimizer adam]
-
-The full networks at 1,000 classes and the papers' image sizes say what a machine must have to train
-them. Each is measured in a process of its own, since memory that was taken once stays counted.
+The full networks at 1,000 classes and the papers' image sizes show what a machine needs to train them.
 """
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
+import logging
+import multiprocessing
 import resource
+import signal
 import statistics
-import subprocess
-import sys
-import time
-from collections.abc import Sequence
+from collections.abc import Iterator
+from multiprocessing.connection import Connection
 
+from benchmarks.arguments import NetworksSettings
 from benchmarks.commands import MAXRSS_UNIT
-from retraining.cli import console
+from benchmarks.figures import print_table, seconds
 from retraining.errors import WorkFailed
 from retraining.settings import architectures
-from retraining.settings.compare import LEARNING_RATES
 
-BATCH_SIZE = 8
+COLUMNS = ("network", "image", "parameters", "peak memory", "first step", "further steps", "images/s")
+
 CLASSES = 1000
 STEPS = 3  # after the first one, which compiles
 
-_HEADS = "| network | image | parameters | peak memory | first step | further steps | images/s |"
+log = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
-class StepOptions:
-    """What is built, and how it is trained. `image_size` None is each paper's."""
+class Training:
+    """A network that was trained for 1 + STEPS steps, and the seconds of each step."""
 
-    networks: list[str]
-    batch_size: int
-    image_size: int | None
-    width: float
-    optimizer: str
-
-
-def measure(options: StepOptions) -> None:
-    """Print a table with a row for each network, as it is measured. Raises WorkFailed."""
-    if len(options.networks) == 1:
-        print(_row(options.networks[0], options))
-        return
-    print(f"{_HEADS}\n|{'---|' * 7}", flush=True)
-    for name in options.networks:
-        words = [f"--{flag}={value}" for flag, value in vars(options).items() if flag != "networks" and value]
-        child = subprocess.run([sys.executable, "-m", "benchmarks.networks", name, *words], check=False)
-        if child.returncode:
-            raise WorkFailed(f"{name} cannot be trained here: its process ended with {child.returncode}.")
+    image_size: int
+    parameters: int
+    peak_bytes: int
+    seconds: tuple[float, ...]
 
 
-def _row(name: str, options: StepOptions) -> str:
-    """Return the row of one network, measured in this process."""
+def run(settings: NetworksSettings) -> None:
+    """Measure the networks and print the table. Raises BadRequest and WorkFailed."""
+    names = settings.networks or architectures.NAMES
+    for name in names:  # before any of them is measured
+        architectures.image_size_of(name, settings.image_size)
+    print_table(COLUMNS, _rows(names, settings))
+
+
+def _rows(names: tuple[str, ...], settings: NetworksSettings) -> Iterator[tuple[str, ...]]:
+    for name in names:
+        log.info("training %s", name)
+        trained = _train_apart(name, settings)
+        first, further = trained.seconds[0], statistics.median(trained.seconds[1:])
+        yield (
+            name,
+            f"{trained.image_size}x{trained.image_size}",
+            f"{trained.parameters:,}",
+            f"{trained.peak_bytes / 1e9:.1f} GB",
+            f"{first:.1f} s",
+            f"{further:.2f} s",
+            f"{settings.batch_size / further:.1f}",
+        )
+
+
+def _train_apart(name: str, settings: NetworksSettings) -> Training:
+    """Train in a process of its own, since memory counts towards the peak even when it is given back.
+
+    Raises WorkFailed if the process ends early: mostly it is killed for want of memory.
+    """
+    context = multiprocessing.get_context("spawn")
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_send_training, args=(sender, name, settings))
+    process.start()
+    sender.close()  # the child has the only other one, so that its end is noticed below
+    try:
+        trained: Training = receiver.recv()
+        process.join()
+    except EOFError:
+        process.join()
+        raise WorkFailed(
+            "{network} cannot be trained here: its process ended with exit status {status}.",
+            network=name,
+            status=process.exitcode,
+        ) from None
+    except BaseException:
+        process.terminate()
+        raise
+    return trained
+
+
+def _send_training(sender: Connection, name: str, settings: NetworksSettings) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent too, which ends this process
+    sender.send(_train(name, settings))
+
+
+def _train(name: str, settings: NetworksSettings) -> Training:
     import numpy as np
 
     from retraining.networks import construction
     from retraining.networks.learner import Learner
 
-    size = architectures.image_size_of(name, options.image_size)
-    network = construction.build(name, classes=CLASSES, image_size=size, width=options.width)
-    learner = Learner(network, optimizer=options.optimizer, learning_rate=None, steps=1 + STEPS)
+    size = architectures.image_size_of(name, settings.image_size)
+    network = construction.build(name, classes=CLASSES, image_size=size, width=settings.width)
+    learner = Learner(network, optimizer=settings.optimizer, learning_rate=None, steps=1 + STEPS)
     rng = np.random.default_rng(0)
-    pixels = rng.random((options.batch_size, size, size, 3), np.float32)
-    labels = rng.integers(CLASSES, size=options.batch_size)
-    seconds = []
-    for _ in range(1 + STEPS):
-        started = time.perf_counter()
-        learner.step(pixels, labels)
-        seconds.append(time.perf_counter() - started)
-    first, further = seconds[0], statistics.median(seconds[1:])
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * MAXRSS_UNIT
-    return (
-        f"| {name} | {size}x{size} | {network.count_params():,} | {peak / 1e9:.1f} GB | {first:.1f} s | "
-        f"{further:.2f} s | {options.batch_size / further:.1f} |"
-    )
-
-
-def parse(argv: Sequence[str] | None) -> StepOptions:
-    """Return the options from command-line words; ends the process if they are wrong."""
-    parser = argparse.ArgumentParser(prog="benchmarks.networks", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("networks", nargs="*", metavar="NAME", help="all of them if none is given")
-    parser.add_argument("--batch_size", type=int, default=BATCH_SIZE, metavar="N")
-    parser.add_argument("--image_size", type=int, metavar="N", help="the papers' if not given")
-    parser.add_argument("--width", type=float, default=1.0, metavar="SHARE", help="of the filters")
-    parser.add_argument("--optimizer", default="adam", choices=LEARNING_RATES)
-    options = StepOptions(**vars(parser.parse_args(argv)))
-    for name in options.networks:
-        architectures.image_size_of(name, options.image_size)
-    return dataclasses.replace(options, networks=options.networks or list(architectures.NAMES))
-
-
-def main(argv: list[str] | None = None) -> int:
-    """Return the exit status for the command-line words `argv` (default: those of this process)."""
-    return console.run(measure, parse=parse, argv=argv, name="networks")
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    pixels = rng.random((settings.batch_size, size, size, 3), np.float32)
+    labels = rng.integers(CLASSES, size=settings.batch_size)
+    times = tuple(seconds(lambda: learner.step(pixels, labels)) for _ in range(1 + STEPS))
+    peak_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * MAXRSS_UNIT
+    return Training(size, network.count_params(), peak_bytes, times)

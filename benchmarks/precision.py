@@ -1,28 +1,24 @@
-"""bfloat16 against float32: the network's speed, its vectors, and the accuracy that comes of them.
-
-    python -m benchmarks.precision FOLDER HANDLE [HANDLE ...] [--repeat N]
+"""bfloat16 against float32: the network's speed, its vectors, and the accuracy that they lead to.
 
 The two take turns, so that other programs disturb both alike; figures are medians of the rounds.
-Accuracy is the one that retrain.py prints for the test photographs, and that of the exported graph,
-which computes in float32. Of random weights, which say nothing of it, only the speed is measured.
+Accuracy is what retrain.py prints for the test images, and that of the exported graph, which computes
+in float32. With random weights accuracy means nothing, so that only the speed is measured.
 """
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
-import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks import modules, photographs
+from benchmarks import image_folder, modules
+from benchmarks.arguments import PrecisionSettings
 from benchmarks.commands import Paths
-from benchmarks.rounds import Rounds, rate
+from benchmarks.figures import Rounds, print_table, rate
 from retraining.arrays import ImageSize, Pixels, Vectors
-from retraining.cli import console
 from retraining.data import images
 from retraining.errors import BadRequest
 from retraining.features import extractor
@@ -31,67 +27,61 @@ from retraining.graphs import precision
 from retraining.progress import progress
 from retraining.settings.module import BFLOAT16, FLOAT32, PRECISIONS, ModuleSettings
 
-REPEAT = 5
-BATCHES = 2  # in a round
-
-_HEADER = (
-    "| module | float32 | bfloat16 | times as fast | lowest cosine | test accuracy: float32 | bfloat16 |\n"
-    "|---|---|---|---|---|---|---|"
+COLUMNS = (
+    "module",
+    "float32",
+    "bfloat16",
+    "times as fast",
+    "lowest cosine",
+    "test accuracy: float32",
+    "bfloat16",
 )
 
-
-@dataclasses.dataclass(frozen=True)
-class PrecisionOptions:
-    """What to measure, and on what."""
-
-    folder: Path
-    handles: tuple[str, ...]
-    repeat: int
+BATCHES = 2  # in a round
 
 
 @dataclasses.dataclass(frozen=True)
-class Compared:
-    """Images a second of each round, and the lowest cosine between the two vectors of an image."""
+class Round:
+    """Images per second."""
 
-    float32: Rounds
-    bfloat16: Rounds
-    lowest_cosine: float
-
-    @property
-    def times_as_fast(self) -> float:
-        """The median of the rounds' own ratios."""
-        pairs = zip(self.bfloat16.values, self.float32.values, strict=True)
-        return Rounds.of(short / full for short, full in pairs).median
+    float32: float
+    bfloat16: float
 
 
-def measure(options: PrecisionOptions) -> None:
-    """Measure every module and print the table."""
-    hindrance = precision.hindrance()
-    if hindrance:
-        raise BadRequest(f"bfloat16 cannot be measured here, since {hindrance}. Take another machine.")
-    print(_HEADER)
-    for handle in options.handles:
-        result = _compared(handle, options)
-        rates = f"{result.float32.median:.1f} images/s | {result.bfloat16.median:.1f} images/s"
-        accuracies = " | ".join(_accuracy(handle, options.folder, name) for name in PRECISIONS)
-        row = f"{handle.split('/')[-1]} | {rates} | {result.times_as_fast:.2f} | {result.lowest_cosine:.5f}"
-        print(f"| {row} | {accuracies} |", flush=True)
+def run(settings: PrecisionSettings) -> None:
+    """Measure every module and print the table. Raises BadRequest where bfloat16 cannot be measured."""
+    reason = precision.unsupported_reason()
+    if reason:
+        raise BadRequest(
+            "bfloat16 cannot be measured here, since {reason}. Use another machine.", reason=reason
+        )
+    print_table(COLUMNS, _rows(settings))
 
 
-def _compared(handle: str, options: PrecisionOptions) -> Compared:
+def _rows(settings: PrecisionSettings) -> Iterator[tuple[str, ...]]:
+    for handle in settings.handles:
+        speed = _speed_cells(handle, settings)
+        accuracies = (_accuracy(handle, settings.folder, name) for name in PRECISIONS)
+        yield handle.split("/")[-1], *speed, *accuracies
+
+
+def _speed_cells(handle: str, settings: PrecisionSettings) -> tuple[str, ...]:
     full, short = (extractor.load(ModuleSettings(handle, precision=name)) for name in (FLOAT32, BFLOAT16))
-    batches = _batches(options.folder, full.image_size)
-    cosine = _lowest_cosine(_vectors(full, batches), _vectors(short, batches))  # and both are warm
-    rates: dict[str, list[float]] = {name: [] for name in PRECISIONS}
-    for _ in progress(range(options.repeat), total=options.repeat, task=handle, unit="round"):
-        rates[FLOAT32].append(_rate(full, batches))
-        rates[BFLOAT16].append(_rate(short, batches))
-    return Compared(Rounds.of(rates[FLOAT32]), Rounds.of(rates[BFLOAT16]), cosine)
+    batches = _batches(settings.folder, full.image_size)
+    cosine = lowest_cosine(_vectors(full, batches), _vectors(short, batches))  # and both are warm
+    turns = progress(range(settings.repeat), total=settings.repeat, task=handle, unit="round")
+    rounds = [Round(_rate(full, batches), _rate(short, batches)) for _ in turns]
+    return (
+        f"{Rounds.of(each.float32 for each in rounds).median:.1f} images/s",
+        f"{Rounds.of(each.bfloat16 for each in rounds).median:.1f} images/s",
+        f"{Rounds.of(each.bfloat16 / each.float32 for each in rounds).median:.2f}",
+        f"{cosine:.5f}",
+    )
 
 
 def _batches(folder: Path, size: ImageSize) -> list[Pixels]:
     count = BATCHES * BATCH_SIZE
-    chosen = photographs.usable(folder, at_least=count).images[:count]
+    chosen = image_folder.usable(folder, at_least=count).images[:count]
     return np.split(np.stack([images.decode(images.read(image.path), size) for image in chosen]), BATCHES)
 
 
@@ -103,7 +93,8 @@ def _rate(network: FeatureExtractor, batches: list[Pixels]) -> float:
     return rate(BATCHES * BATCH_SIZE, lambda: _vectors(network, batches))
 
 
-def _lowest_cosine(some: Vectors, others: Vectors) -> float:
+def lowest_cosine(some: Vectors, others: Vectors) -> float:
+    """Return the lowest cosine between the two vectors of an image, one per row of each [n, feature_size]."""
     lengths = np.linalg.norm(some, axis=1) * np.linalg.norm(others, axis=1)
     return float(((some * others).sum(axis=1) / lengths).min())
 
@@ -114,23 +105,3 @@ def _accuracy(handle: str, folder: Path, name: str) -> str:
     with tempfile.TemporaryDirectory(prefix="bench_") as outputs:
         row = modules.retrained(handle, Paths(folder, Path(outputs)), f"--precision={name}")
     return f"{row.test_accuracy:.1f}%, exported {row.labelled_accuracy:.1f}%"
-
-
-def _parse(argv: Sequence[str] | None) -> PrecisionOptions:
-    parser = argparse.ArgumentParser(prog="precision", description="Compare bfloat16 with float32.")
-    parser.add_argument("folder", type=Path, metavar="FOLDER", help="one sub-folder of images per class")
-    parser.add_argument("handles", nargs="+", metavar="HANDLE", help="as of retrain.py --tfhub_module")
-    parser.add_argument(
-        "--repeat", type=int, default=REPEAT, metavar="N", help="rounds (default: %(default)s)"
-    )
-    values = parser.parse_args(argv)
-    return PrecisionOptions(values.folder, tuple(values.handles), values.repeat)
-
-
-def main(argv: list[str] | None = None) -> int:
-    """Return the exit status for the command-line words `argv`."""
-    return console.run(measure, parse=_parse, argv=argv, name="precision")
-
-
-if __name__ == "__main__":
-    sys.exit(main())

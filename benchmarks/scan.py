@@ -1,26 +1,39 @@
 """Scan and split of a large folder against what any scan must do: walk it and hash the names.
 
-    python -m benchmarks.scan [COUNT]
-
-Prints the ratio of the fastest rounds of each; COUNT is 50,000 if not given.
+The figure is the ratio of the fastest rounds of each.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-import sys
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
 
+from benchmarks.arguments import ScanSettings
+from benchmarks.figures import Figure, Rounds, print_figures, seconds
 from retraining.data import dataset
 from retraining.settings.data import DataSettings
 
-IMAGES = 50_000
 CLASSES = 5
-ROUNDS = 15
+
+
+def run(settings: ScanSettings) -> None:
+    """Measure and print the ratio."""
+    what = f"scan and split of {settings.count:,} images, against walking and hashing"
+    print_figures([Figure(what, f"{ratio(settings.count, repeat=settings.repeat):.2f} times")])
+
+
+def ratio(count: int, *, repeat: int) -> float:
+    """Return how many times as long as walking and hashing the scan of `count` images takes."""
+    with tempfile.TemporaryDirectory(prefix="bench_") as scratch:
+        folder = Path(scratch)
+        write_names(folder, count)
+        least, ours = [], []
+        for _ in range(repeat):
+            least.append(seconds(lambda: walk_and_hash(folder)))
+            ours.append(seconds(lambda: dataset.scan(DataSettings(folder))))
+    return Rounds.of(ours).lowest / Rounds.of(least).lowest
 
 
 def write_names(folder: Path, count: int) -> None:
@@ -36,26 +49,3 @@ def walk_and_hash(folder: Path) -> None:
     for _, _, names in os.walk(folder):
         for name in names:
             hashlib.sha1(os.fsencode(name)).hexdigest()
-
-
-def ratio(count: int) -> float:
-    """Return how many times as long as walking and hashing the scan of `count` images takes."""
-    with tempfile.TemporaryDirectory(prefix="bench_") as scratch:
-        folder = Path(scratch)
-        write_names(folder, count)
-        least, ours = [], []
-        for _ in range(ROUNDS):
-            least.append(_seconds(lambda: walk_and_hash(folder)))
-            ours.append(_seconds(lambda: dataset.scan(DataSettings(folder))))
-    return min(ours) / min(least)
-
-
-def _seconds(work: Callable[[], object]) -> float:
-    begun = time.perf_counter()
-    work()
-    return time.perf_counter() - begun
-
-
-if __name__ == "__main__":
-    images = int(sys.argv[1]) if len(sys.argv) > 1 else IMAGES
-    print(f"{images:,} images: {ratio(images):.2f} times walking and hashing")

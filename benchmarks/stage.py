@@ -1,34 +1,146 @@
-"""The bottleneck stage alone, for a module and a precision: a part of bench's table in minutes.
-
-python -m benchmarks.stage FOLDER HANDLE [--precision bfloat16] [--repeat N]
-"""
+"""The bottleneck stage against the limit that its two parts, decoding and the network, set."""
 
 from __future__ import annotations
 
-import argparse
+import dataclasses
+import functools
+import logging
+import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from benchmarks import bottleneck_stage, photographs, table
-from retraining.features import extractor
-from retraining.settings.module import FLOAT32, PRECISIONS, ModuleSettings
+import numpy as np
 
-REPEAT = 5
+from benchmarks import figures, image_folder
+from benchmarks.arguments import StageSettings
+from benchmarks.figures import Figure, Rounds, rate
+from retraining.arrays import ImageSize, Pixels
+from retraining.data import images, prefetching
+from retraining.data.dataset import Dataset, LabelledImage
+from retraining.features import bottlenecks, extractor
+from retraining.features.cache import BottleneckCache
+from retraining.features.extractor import BATCH_SIZE, FeatureExtractor
+from retraining.graphs import frozen_graph
+from retraining.graphs.frozen_graph import Forward
+from retraining.settings.module import ModuleSettings
+
+SMALL_BATCH, LARGE_BATCH = 32, 64
+
+SHARE = 0.9  # of the limit, at least
+
+FORWARD_IMAGES = 512  # decoded for the forward pass at most: 600 kB each at 224x224
+
+log = logging.getLogger(__name__)
 
 
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(prog="benchmarks.stage")
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("handle")
-    parser.add_argument("--precision", choices=PRECISIONS, default=FLOAT32)
-    parser.add_argument("--repeat", type=int, default=REPEAT)
-    given = parser.parse_args()
-    images = photographs.usable(given.folder, at_least=bottleneck_stage.LARGE_BATCH)
-    network = extractor.load(ModuleSettings(given.handle, precision=given.precision))
-    rounds = bottleneck_stage.measure(images, network, repeat=given.repeat)
-    print(f"{table.machine()}\n{len(images.images):,} images; module {network.name}; {network.precision}\n")
-    print(table.markdown(table.stage_rows(rounds)))
+@dataclasses.dataclass(frozen=True)
+class Round:
+    """Images per second of the stage and of its parts alone, measured one after the other."""
+
+    forward_small_batch: float
+    forward_large_batch: float
+    decode: float
+    stage: float
+
+    @property
+    def forward(self) -> float:
+        """The better of the two batch sizes."""
+        return max(self.forward_small_batch, self.forward_large_batch)
+
+    @property
+    def limit(self) -> float:
+        """The rate of decoding and network together, if each has the processor to itself in turn."""
+        return 1 / (1 / self.forward + 1 / self.decode)
+
+    @property
+    def ratio(self) -> float:
+        """The share of the limit that the stage reaches."""
+        return self.stage / self.limit
 
 
-if __name__ == "__main__":
-    main()
+def run(settings: StageSettings) -> None:
+    """Measure the stage for a module and a precision, and print a part of the main table."""
+    found = image_folder.usable(settings.folder, at_least=LARGE_BATCH)
+    network = extractor.load(ModuleSettings(settings.handle, precision=settings.precision))
+    rounds = measure(found, network, repeat=settings.repeat)
+    print(f"{figures.machine()}\n{len(found.images):,} images; module {network.name}; {network.precision}\n")
+    figures.print_figures(stage_figures(rounds))
+
+
+def measure(dataset: Dataset, extractor: FeatureExtractor, *, repeat: int) -> tuple[Round, ...]:
+    """Return `repeat` rounds over the dataset, which has at least LARGE_BATCH usable images."""
+    decode = functools.partial(_decode, size=extractor.image_size)
+    pixels = np.stack([decode(image) for image in dataset.images[:FORWARD_IMAGES]])
+    run = frozen_graph.forward(extractor.graph, extractor.precision)
+    for batch_size in (SMALL_BATCH, LARGE_BATCH):
+        run(pixels[:batch_size])
+    extractor.extract(pixels[:BATCH_SIZE])  # starts its session, which is not part of the stage
+    rounds = []
+    for number in range(1, repeat + 1):
+        log.info("bottleneck stage: round %d of %d", number, repeat)
+        rounds.append(
+            Round(
+                forward_small_batch=_forward_rate(run, pixels, SMALL_BATCH),
+                forward_large_batch=_forward_rate(run, pixels, LARGE_BATCH),
+                decode=_decode_rate(dataset, extractor.image_size),
+                stage=_stage_rate(dataset, extractor),
+            )
+        )
+    return tuple(rounds)
+
+
+def _decode(image: LabelledImage, size: ImageSize) -> Pixels:
+    return images.decode(images.read(image.path), size)
+
+
+def _forward_rate(run: Forward, pixels: Pixels, batch_size: int) -> float:
+    starts = range(0, len(pixels) - batch_size + 1, batch_size)
+
+    def work() -> None:
+        for start in starts:
+            run(pixels[start : start + batch_size])
+
+    return rate(len(starts) * batch_size, work)
+
+
+def _decode_rate(dataset: Dataset, size: ImageSize) -> float:
+    def work() -> None:
+        decode = functools.partial(_decode, size=size)
+        for _ in prefetching.ahead(dataset.images, decode, lookahead=2 * BATCH_SIZE):
+            pass
+
+    return rate(len(dataset.images), work)
+
+
+def _stage_rate(dataset: Dataset, extractor: FeatureExtractor) -> float:
+    with tempfile.TemporaryDirectory(prefix="bench_") as folder:
+        cache = BottleneckCache(Path(folder), extractor)
+        return rate(len(dataset.images), lambda: bottlenecks.compute(dataset, extractor, cache))
+
+
+def stage_figures(rounds: Sequence[Round]) -> list[Figure]:
+    """Return the rows on the bottleneck stage."""
+
+    def images_per_second(figure: Callable[[Round], float]) -> str:
+        return Rounds.of(map(figure, rounds)).as_rate("images/s")
+
+    ratio = Rounds.of(each.ratio for each in rounds)
+    return [
+        Figure(
+            f"forward pass alone, batch {SMALL_BATCH}",
+            images_per_second(lambda each: each.forward_small_batch),
+        ),
+        Figure(
+            f"forward pass alone, batch {LARGE_BATCH}",
+            images_per_second(lambda each: each.forward_large_batch),
+        ),
+        Figure("decode alone", images_per_second(lambda each: each.decode)),
+        Figure("limit, 1 / (1 / forward + 1 / decode)", images_per_second(lambda each: each.limit)),
+        Figure("bottleneck stage", images_per_second(lambda each: each.stage)),
+        Figure(
+            "bottleneck stage, share of the limit",
+            f"{ratio.median:.2f} (best {ratio.highest:.2f})",
+            f">= {SHARE}",
+            ratio.median >= SHARE,
+        ),
+    ]

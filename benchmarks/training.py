@@ -7,9 +7,10 @@ import dataclasses
 import logging
 import os
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.rounds import rate
+from benchmarks.figures import Figure, Rounds, rate
 from retraining.cli import log_lines
 from retraining.export import writer
 from retraining.features.bottleneck_sets import Bottlenecks
@@ -20,12 +21,14 @@ from retraining.training import trainer
 from retraining.training.tensorboard import SummaryWriter
 from retraining.training.trainer import TrainingStep
 
+REPORTED_TIMES = 3.0  # the time of the bare loop, at most
+
 log = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
 class Round:
-    """Training steps a second."""
+    """Training steps per second."""
 
     bare: float
     reported: float
@@ -59,8 +62,24 @@ def _train_reported(vectors: Bottlenecks, options: TrainingSettings, extractor: 
     ):
 
         def report(state: TrainingStep) -> None:
-            log_lines.report(state)
+            log_lines.training_step(state)
             tensorboard.add_report(state)
 
         store = writer.IntermediateGraphs(extractor, OutputSettings())
         trainer.train(vectors, options, store=store, on_report=report)
+
+
+def training_figures(rounds: Sequence[Round]) -> list[Figure]:
+    """Return the rows on training."""
+    bare, reported = Rounds.of(each.bare for each in rounds), Rounds.of(each.reported for each in rounds)
+    slower = Rounds.of(each.times_slower for each in rounds)
+    return [
+        Figure("training, bare loop", bare.as_rate("steps/s")),
+        Figure("training with reports and TensorBoard", reported.as_rate("steps/s")),
+        Figure(
+            "time with reports, against bare",
+            f"{slower.median:.2f} times (best {slower.lowest:.2f})",
+            f"<= {REPORTED_TIMES:g} times",
+            slower.median <= REPORTED_TIMES,
+        ),
+    ]

@@ -21,10 +21,6 @@ from retraining.settings.retrain import RetrainSettings
 _WRITTEN_BY_RETRAIN = "retrain.py writes the graph and its labels"
 
 
-def check_nothing(_: object) -> None:
-    """Check nothing: the program looks at its folders itself."""
-
-
 def check_retrain(settings: RetrainSettings) -> None:
     """Raise BadRequest if there is no such module, or the outputs cannot be written where they are to go."""
     output, module = settings.output, settings.module

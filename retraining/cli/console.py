@@ -21,15 +21,27 @@ def run(
     command: Callable[[AnySettings], None], program: Program[AnySettings], argv: Sequence[str] | None = None
 ) -> int:
     """Return the exit status of a program's `command` for `argv` (default: the words of this process)."""
+
+    def work() -> None:
+        settings = parse(program, argv)
+        program.check(settings)
+        command(settings)
+
+    return finish(work, name=program.name, setting_name=program.flag_name)
+
+
+def finish(work: Callable[[], None], *, name: str, setting_name: Callable[[str], str]) -> int:
+    """Do the work and return its exit status, with one line on standard error if it fails.
+
+    `name` stands in front of that line; `setting_name` says what settings are called in it.
+    """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal that cannot show an emoji
     signals = Signals()
     try:
         with signals:
-            settings = parse(program, argv)
-            program.check(settings)
-            command(settings)
+            work()
         sys.stdout.flush()
     except BrokenPipeError:
         # `| head` closed our output: not an error, and Python must not report it at exit.
@@ -38,14 +50,14 @@ def run(
     except (UserError, KeyboardInterrupt) as error:
         # A library may have made another error of the interrupt that a signal raised within it.
         if isinstance(error, KeyboardInterrupt) or signals.received is not None:
-            return _interrupted(signals.received, program.name)
-        text = error.message.text(setting_name=program.flag_name, show=printable)
-        print(f"{program.name}: error: {text}", file=sys.stderr)
+            return _interrupted(signals.received, name)
+        text = error.message.text(setting_name=setting_name, show=printable)
+        print(f"{name}: error: {text}", file=sys.stderr)
         return error.exit_status
     except Exception:
         if signals.received is None:
             raise
-        return _interrupted(signals.received, program.name)
+        return _interrupted(signals.received, name)
     return 0
 
 

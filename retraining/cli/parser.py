@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, NoReturn, TypeVar
 
 from retraining.errors import BadRequest, Message
-from retraining.settings.setting import Settings, fields, kind_of
+from retraining.settings.setting import REQUIRED, Settings, fields, kind_of
 
 AnySettings = TypeVar("AnySettings")
 
@@ -33,14 +33,14 @@ class Program(Generic[AnySettings]):
 
     `settings` is a group of settings, or a dataclass whose fields are groups. `words` are the settings that
     are given without a flag, each with what stands for it in the help. `check` looks at what the settings
-    name on disk and raises BadRequest.
+    name on disk, before the program begins, and raises BadRequest.
     """
 
     name: str
     description: str
-    example: str
     settings: type[AnySettings]
-    check: Callable[[AnySettings], None]
+    example: str = ""
+    check: Callable[[AnySettings], None] = lambda _: None
     words: Mapping[str, str] = dataclasses.field(default_factory=dict)
     listings: Mapping[str, Listing] = dataclasses.field(default_factory=dict)
 
@@ -82,14 +82,15 @@ def meaning_of(field: dataclasses.Field[Any]) -> str:
 def shown_default(field: dataclasses.Field[Any]) -> str:
     """Return a setting's default as one would type it, or '' if it has none."""
     default = field.default
-    if default in (None, "", ()):
+    if default is REQUIRED or default in (None, "", ()):
         return ""
-    return ",".join(default) if isinstance(default, tuple) else str(default)
+    return ",".join(map(str, default)) if isinstance(default, tuple) else str(default)
 
 
 def _words(program: Program[Any], argv: Sequence[str] | None) -> dict[str, Any]:
     """Return the text of every setting that was given."""
-    parser = _Parser(prog=program.name, description=program.description, epilog=f"Example: {program.example}")
+    example = f"Example: {program.example}" if program.example else None
+    parser = _Parser(prog=program.name, description=program.description, epilog=example)
     for name, listing in program.listings.items():
         parser.add_argument(flag_name(name), action="store_true", help=listing.meaning)
     for group in program.groups().values():
@@ -109,17 +110,20 @@ def _add_flags(parser: argparse.ArgumentParser, group: type[Settings], words: Ma
         default = shown_default(field)
         meaning = f"{meaning_of(field)} Default: {default}." if default else meaning_of(field)
         meaning = meaning.replace("%", "%%")
+        # Not given is not the same as given as the default: the settings know their own defaults.
+        about: dict[str, Any] = {"help": meaning, "default": argparse.SUPPRESS}
         if field.name in words:
-            section.add_argument(field.name, metavar=words[field.name], help=meaning)
+            section.add_argument(field.name, metavar=words[field.name], nargs=_word_count(field), **about)
         else:
-            # Not given is not the same as given as the default: the settings know their own defaults.
-            section.add_argument(
-                flag_name(field.name),
-                dest=field.name,
-                help=meaning,
-                default=argparse.SUPPRESS,
-                **_arity(field),
-            )
+            section.add_argument(flag_name(field.name), dest=field.name, **about, **_arity(field))
+
+
+def _word_count(field: dataclasses.Field[Any]) -> str | None:
+    """Return how many words a setting without a flag is given as, in argparse's signs."""
+    is_required = field.default is REQUIRED
+    if kind_of(field).is_list:
+        return "+" if is_required else "*"
+    return None if is_required else "?"
 
 
 def _arity(field: dataclasses.Field[Any]) -> dict[str, Any]:
@@ -141,14 +145,15 @@ class _Parser(argparse.ArgumentParser):
 
     def parse(self, argv: Sequence[str] | None) -> dict[str, Any]:
         """Return the words that were given, by the name of their setting. Raises BadRequest."""
-        values, unknown = self.parse_known_args(argv)
+        # Intermixed: words without a flag may come after flags, where argparse's usual way overlooks them.
+        values, unknown = self.parse_known_intermixed_args(argv)
         if unknown:
             self._refuse(unknown[0])
         return vars(values)
 
     def error(self, message: str) -> NoReturn:
         """Raise BadRequest with argparse's message in this program's form."""
-        message = re.sub(r"^argument (--\w+): ", r"\1 ", message)
+        message = re.sub(r"^argument (--\w+|[A-Z]+): ", r"\1 ", message)
         lacking = re.fullmatch(r"(--\w+) expected one argument", message)
         if lacking:
             message = f"{lacking[1]} needs a value; give one that begins with '-' as {lacking[1]}=VALUE"

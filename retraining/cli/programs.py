@@ -61,7 +61,6 @@ SAMPLE_PHOTOS = Program(
     description="Draw photos of five kinds of flower, to try the retrainer on.",
     example="python -m retraining.sample_photos demo/photos --per_class 60",
     settings=SamplePhotosSettings,
-    check=checks.check_nothing,
     words={"folder": "DIR"},
 )
 OXFORD_FLOWERS17 = Program(
@@ -69,7 +68,6 @@ OXFORD_FLOWERS17 = Program(
     description="Sort Oxford's 17 flowers, which come in one folder, into a folder per class.",
     example="python -m retraining.oxford_flowers17 17flowers/jpg flowers17",
     settings=OxfordFlowersSettings,
-    check=checks.check_nothing,
     words={"source": "SRC", "destination": "DST"},
 )
 

@@ -10,13 +10,16 @@ from retraining.settings.kinds import Kind
 
 Group = TypeVar("Group", bound="Settings")
 
+REQUIRED = dataclasses.MISSING  # as a default: there is none
+
 _SHOWN_CHARACTERS = 60  # of a value that is refused
 
 
 def setting(default: Any, meaning: str, kind: Kind) -> Any:
     """Return a dataclass field for a setting with this default; `meaning` is its line of help.
 
-    A default of None stands for "not given": whoever uses the setting decides what that means.
+    A default of None stands for "not given": whoever uses the setting decides what that means. Another
+    setting is named in the meaning as in a Message: `{image_size}`.
     """
     return dataclasses.field(default=default, metadata={"meaning": meaning, "kind": kind})
 

@@ -16,7 +16,7 @@ LIMIT = "limit, 1 / (1 / forward + 1 / decode)"
 
 def printed_rows(*words: str | Path) -> list[list[str]]:
     """Return the cells of the table that a benchmark prints, its header left out."""
-    command = [sys.executable, "-m", *map(str, words)]
+    command = [sys.executable, "-m", "benchmarks", *map(str, words)]
     finished = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True, timeout=600)
     lines = [line for line in finished.stdout.splitlines() if line.startswith("| ")]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[1:]]
@@ -26,7 +26,7 @@ def printed_rows(*words: str | Path) -> list[list[str]]:
 @needs_bfloat16
 def test_precisions_are_compared_in_speed_vectors_and_accuracy(colour_photos: Path) -> None:
     random = "keras:MobileNet?weights=random"
-    rows = printed_rows("benchmarks.precision", colour_photos, "builtin", random, "--repeat", "1")
+    rows = printed_rows("precision", colour_photos, "builtin", random, "--repeat", "1")
     assert [row[0] for row in rows] == ["builtin", random]
     assert float(rows[0][4]) > 0.999
     assert rows[0][5:] == ["100.0%, exported 100.0%"] * 2
@@ -35,7 +35,7 @@ def test_precisions_are_compared_in_speed_vectors_and_accuracy(colour_photos: Pa
 
 @pytest.mark.soak
 def test_every_choice_is_measured_with_ours_first(colour_photos: Path, tf2_module: Path) -> None:
-    rows = printed_rows("benchmarks.choices", colour_photos, tf2_module, "--repeat", "1")
+    rows = printed_rows("choices", colour_photos, tf2_module, "--repeat", "1")
     of_module = [f"{what}, {tf2_module.name}" for what in ("batch size", "form", "threads", "oneDNN")]
     assert list(dict.fromkeys(row[0] for row in rows)) == ["decode", "resize to 224x224", *of_module]
     ours = [row[1] for row in rows if row[3] == "1.00" and row[1].startswith("**")]
@@ -51,9 +51,7 @@ def test_every_choice_is_measured_with_ours_first(colour_photos: Path, tf2_modul
 
 @pytest.mark.soak
 def test_stage_is_held_against_its_limit(colour_photos: Path, tf2_module: Path) -> None:
-    rows = dict(
-        row[:2] for row in printed_rows("benchmarks.stage", colour_photos, tf2_module, "--repeat", "1")
-    )
+    rows = dict(row[:2] for row in printed_rows("stage", colour_photos, tf2_module, "--repeat", "1"))
     stage, limit = (float(rows[what].split()[0].replace(",", "")) for what in ("bottleneck stage", LIMIT))
     share = float(rows["bottleneck stage, share of the limit"].split()[0])
     assert share == pytest.approx(stage / limit, abs=0.01)

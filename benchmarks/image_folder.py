@@ -1,4 +1,4 @@
-"""The image files to measure on: those of a folder that are usable images, or drawn ones."""
+"""The images to measure on: those of a folder that can be decoded, or drawn ones."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ log = logging.getLogger(__name__)
 
 
 def draw(folder: Path, *, count: int) -> Path:
-    """Draw `count` photographs, as many of each kind, into `folder` and return it."""
-    log.info("drawing %d photographs", count)
+    """Draw `count` images, the same number of each kind, into `folder` and return it."""
+    log.info("drawing %d images", count)
     sample_photos.write(folder, per_class=count // len(sample_photos.KINDS), seed=SEED)
     return folder
 
@@ -30,8 +30,8 @@ def draw(folder: Path, *, count: int) -> Path:
 def usable(folder: Path, *, at_least: int) -> Dataset:
     """Return the images of `folder` that can be decoded, split as retrain.py does by default.
 
-    Every file is read once here, so that no measurement waits for the disk and others do not.
-    Raises BadRequest if they are fewer than `at_least`.
+    Every file is read once here, so that no measurement waits for the disk while others do not.
+    Raises BadRequest if there are fewer than `at_least`.
     """
     log.info("reading the images of %s", folder)
     found = dataset.scan(DataSettings(image_dir=folder))
@@ -39,8 +39,11 @@ def usable(folder: Path, *, at_least: int) -> Dataset:
     kept = tuple(image for image, good in zip(found.images, checked, strict=True) if good)
     if len(kept) < at_least:
         raise BadRequest(
-            f"a benchmark needs at least {at_least} images, '{folder}' has {len(kept)} usable ones. Name "
-            "a folder with more, or none to have photographs drawn."
+            "this benchmark needs at least {at_least} images, '{path}' has {usable} that can be used. Add "
+            "images, or name a folder that has more.",
+            at_least=at_least,
+            path=folder,
+            usable=len(kept),
         )
     return dataclasses.replace(found, images=kept)
 

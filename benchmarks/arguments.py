@@ -1,0 +1,162 @@
+"""What each benchmark takes: a group of settings, like those of the program's own commands.
+
+No TensorFlow here: a mistake in an argument is answered at once.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from retraining.settings import kinds
+from retraining.settings.compare import LEARNING_RATES
+from retraining.settings.kinds import Kind
+from retraining.settings.module import BUILTIN, FLOAT32, PRECISIONS
+from retraining.settings.setting import REQUIRED, Settings, setting
+
+# Settings that are given without a flag, and what stands for them in the help.
+WORDS = {
+    "folder": "FOLDER",
+    "handle": "HANDLE",
+    "handles": "HANDLE",
+    "modules": "MODULE",
+    "networks": "NAME",
+    "count": "COUNT",
+}
+
+
+def _existing_folder(value: Any) -> Path:
+    path: Path = kinds.FOLDER.convert(value)
+    if not path.is_dir():
+        raise ValueError("must be an existing folder")
+    return path
+
+
+def _whole_numbers(value: Any) -> tuple[int, ...]:
+    parts = value.split(",") if isinstance(value, str) else value
+    return tuple(map(kinds.COUNT.convert, parts))
+
+
+EXISTING_FOLDER = Kind("FOLDER", _existing_folder)
+WHOLE_NUMBERS = Kind("N,N,...", _whole_numbers)
+
+
+def several(kind: Kind) -> Kind:
+    """Return the kind of a list of values of a kind."""
+    return Kind(kind.placeholder, lambda values: tuple(map(kind.convert, values)), is_list=True)
+
+
+def _images(default: Any = REQUIRED) -> Any:
+    return setting(default, "Folder with one sub-folder of images per class.", EXISTING_FOLDER)
+
+
+def _handle(default: Any = REQUIRED, kind: Kind = kinds.HANDLE) -> Any:
+    return setting(default, "Module, as for retrain.py {tfhub_module}.", kind)
+
+
+def _repeat(default: int) -> Any:
+    return setting(default, "Number of rounds.", kinds.COUNT)
+
+
+@dataclasses.dataclass(frozen=True)
+class BenchSettings(Settings):
+    """The main table."""
+
+    folder: Path | None = setting(
+        None,
+        "Folder with one sub-folder of images per class. Without it, images are drawn.",
+        EXISTING_FOLDER,
+    )
+    tfhub_module: str = setting(BUILTIN, "Module, as for retrain.py.", kinds.HANDLE)
+    repeat: int = _repeat(3)
+    skip_memory: bool = setting(False, "Leave out peak memory, which takes 5,000 drawn images.", kinds.SWITCH)
+
+
+@dataclasses.dataclass(frozen=True)
+class StageSettings(Settings):
+    """The bottleneck stage alone."""
+
+    folder: Path = _images()
+    handle: str = _handle()
+    precision: str = setting(FLOAT32, "What the network computes in.", kinds.one_of(*PRECISIONS))
+    repeat: int = _repeat(5)
+
+
+@dataclasses.dataclass(frozen=True)
+class ModulesSettings(Settings):
+    """Modules by handle, and one that is downloaded: `serve` is its folder."""
+
+    folder: Path = _images()
+    handles: tuple[str, ...] = _handle(kind=several(kinds.HANDLE))
+    serve: Path | None = setting(
+        None, "Folder of another module, to be downloaded as .tar.gz.", EXISTING_FOLDER
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class PrecisionSettings(Settings):
+    """bfloat16 against float32, for each handle."""
+
+    folder: Path = _images()
+    handles: tuple[str, ...] = _handle(kind=several(kinds.HANDLE))
+    repeat: int = _repeat(5)
+
+
+@dataclasses.dataclass(frozen=True)
+class AugmentedRunsSettings(Settings):
+    """Augmented runs against plain ones."""
+
+    folder: Path = _images()
+    handle: str = _handle()
+    skip_commands: bool = setting(False, "Leave out whole runs of retrain.py.", kinds.SWITCH)
+    repeat: int = _repeat(5)
+
+
+@dataclasses.dataclass(frozen=True)
+class NetworksSettings(Settings):
+    """Networks from scratch, all of them if none is named. `image_size` None is each paper's."""
+
+    networks: tuple[str, ...] = setting(
+        (), "Network from scratch. Default: all of them.", several(kinds.NAME)
+    )
+    batch_size: int = setting(8, "Images per training step.", kinds.COUNT)
+    image_size: int | None = setting(
+        None, "Image size in pixels. Default: each paper's own.", kinds.IMAGE_SIZE
+    )
+    width: float = setting(1.0, "Share of the filters to keep.", kinds.SHARE)
+    optimizer: str = setting("adam", "Optimizer.", kinds.one_of(*LEARNING_RATES))
+
+
+@dataclasses.dataclass(frozen=True)
+class ScanSettings(Settings):
+    """Scan and split of a folder of `count` images."""
+
+    count: int = setting(50_000, "Number of images.", kinds.COUNT)
+    repeat: int = _repeat(15)
+
+
+@dataclasses.dataclass(frozen=True)
+class LargePhotographsSettings(Settings):
+    """12-megapixel JPEGs: enlarged images of a folder, and drawn ones."""
+
+    folder: Path = _images()
+    handle: str = _handle()
+    repeat: int = _repeat(5)
+
+
+@dataclasses.dataclass(frozen=True)
+class LargeFoldersSettings(Settings):
+    """retrain.py on folders of these numbers of images."""
+
+    handle: str = _handle(BUILTIN)
+    counts: tuple[int, ...] = setting((500, 5_000, 50_000), "Numbers of images.", WHOLE_NUMBERS)
+
+
+@dataclasses.dataclass(frozen=True)
+class ChoicesSettings(Settings):
+    """Choices and their alternatives, for images of a folder and for modules that are folders."""
+
+    folder: Path = _images()
+    modules: tuple[Path, ...] = setting(REQUIRED, "Folder of a module.", several(EXISTING_FOLDER))
+    repeat: int = _repeat(5)
