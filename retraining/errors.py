@@ -13,9 +13,9 @@ from typing import Any
 class Message:
     """A sentence for a person: a template, and the values that go into it.
 
-    A field of the template without a value is the name of a setting. Its reader knows it by another name
-    on the command line (`--image_size`) than in Python (`image_size`), so it is filled in when the message
-    is shown. A value may be a message itself.
+    A field of the template without a value is the name of a setting, such as `{image_size}`. On the command
+    line settings are called something else than in Python, so that name is filled in when the message is
+    shown. A value may be a message itself.
     """
 
     def __init__(self, template: str, /, **values: object) -> None:

@@ -22,6 +22,12 @@ class RetrainedModel(TrainedModel):
     Rooms below this one know it as a TrainedModel; what needs the rooms above training is added here.
     """
 
+    def __repr__(self) -> str:
+        tested = "no test images"
+        if self.evaluation is not None:
+            tested = f"test accuracy {self.evaluation.accuracy:.1%} (N={self.evaluation.count})"
+        return f"<RetrainedModel of {self.extractor.name}, {len(self.labels)} labels, {tested}>"
+
     @functools.cached_property
     def classifier(self) -> ImageClassifier:
         """The model as a classifier of images."""
