@@ -21,14 +21,13 @@ from PIL import Image
 import label_image
 import retraining
 from retraining import keywords
-from retraining.api import Settings
 from retraining.inference.image_classifier import Prediction
 from retraining.model import RetrainedModel
 from retraining.settings.augmentation import AugmentationSettings
 from retraining.settings.data import DataSettings
 from retraining.settings.label_image import GraphSettings
 from retraining.settings.module import ModuleSettings
-from retraining.settings.setting import fields
+from retraining.settings.setting import Settings, fields
 from retraining.settings.training import TrainingSettings
 from tests.conftest import COLOURS, MODULE_SIZE, PROJECT, write_colour_photos, write_photo
 
@@ -104,7 +103,15 @@ def test_an_image_is_predicted_alike_in_each_form(model: RetrainedModel, photo: 
     content = photo.read_bytes()
     opened = Image.open(io.BytesIO(content))
     pixels = np.asarray(opened)
-    forms = [str(photo), photo, content, opened, pixels, pixels / 255, (pixels / 255).astype(np.float32)]
+    forms: list[Any] = [
+        str(photo),
+        photo,
+        content,
+        opened,
+        pixels,
+        pixels / 255,
+        (pixels / 255).astype(np.float32),
+    ]
     for predictions in model.predict(forms):
         assert predictions[0].label == "magenta"
         assert sum(score for _, score in predictions) == pytest.approx(1, abs=1e-5)
