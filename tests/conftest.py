@@ -21,10 +21,10 @@ from retraining.cli import parser
 from retraining.cli.parser import Program
 from retraining.data import dataset
 from retraining.errors import BadRequest
-from retraining.features import bottlenecks, extractor
+from retraining.features import bottlenecks
 from retraining.features.bottleneck_sets import Bottlenecks
 from retraining.features.cache import BottleneckCache
-from retraining.features.extractor import FeatureExtractor
+from retraining.features.extractor import FeatureExtractor, load_extractor
 from retraining.graphs.quiet_tensorflow import tf
 from retraining.settings.data import DataSettings
 from retraining.settings.module import ModuleSettings
@@ -150,8 +150,14 @@ def save_tf1_hub(session: tf.compat.v1.Session, folder: Path, images: tf.Tensor,
 
 
 @pytest.fixture(scope="session")
-def network(tf2_module: Path) -> FeatureExtractor:
-    return extractor.load(ModuleSettings(str(tf2_module)))
+def extractor(tf2_module: Path) -> FeatureExtractor:
+    return load_extractor(ModuleSettings(str(tf2_module)))
+
+
+@pytest.fixture(scope="session")
+def network(extractor: FeatureExtractor) -> FeatureExtractor:
+    """The same as `extractor`, for tests that still call it a network."""
+    return extractor
 
 
 @dataclasses.dataclass(frozen=True)
@@ -163,10 +169,10 @@ class Computed:
 
 
 @pytest.fixture(scope="session")
-def computed(network: FeatureExtractor, tmp_path_factory: pytest.TempPathFactory) -> Computed:
+def computed(extractor: FeatureExtractor, tmp_path_factory: pytest.TempPathFactory) -> Computed:
     folder = write_colour_photos(tmp_path_factory.mktemp("computed") / "photos")
-    cache = BottleneckCache(tmp_path_factory.mktemp("cache"), network)
-    return Computed(folder, bottlenecks.compute(dataset.scan(DataSettings(folder)), network, cache))
+    cache = BottleneckCache(tmp_path_factory.mktemp("cache"), extractor)
+    return Computed(folder, bottlenecks.compute(dataset.scan(DataSettings(folder)), extractor, cache))
 
 
 @pytest.fixture

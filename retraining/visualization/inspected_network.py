@@ -151,7 +151,7 @@ def _frozen(settings: NetworkSettings) -> tuple[str, FrozenGraph]:
             settings.network, weights=settings.weights, image_size=settings.image_size
         )
         return settings.network, graph
-    loaded = extractor.load(_module_options(settings))
+    loaded = extractor.load_extractor(_module_options(settings))
     return loaded.name, loaded.graph
 
 
