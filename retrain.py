@@ -34,7 +34,7 @@ def retrain(settings: RetrainSettings) -> None:
     from retraining.training.trainer import TrainingStep
 
     log_lines.found(images)
-    network = extractor.load(settings.module)
+    network = extractor.load_extractor(settings.module)
     log_lines.loaded(network)
 
     cache = BottleneckCache(settings.module.bottleneck_dir, network)

@@ -78,7 +78,7 @@ def run(settings: AugmentedRunsSettings) -> None:
 def _figures(settings: AugmentedRunsSettings, scratch: Path) -> Iterator[Figure]:
     if not settings.skip_commands:
         yield from _run_figures(wall_times(settings.folder, settings.handle, scratch))
-    network = extractor.load(ModuleSettings(settings.handle))
+    network = extractor.load_extractor(ModuleSettings(settings.handle))
     cache = BottleneckCache(scratch / "cache", network)
     training = bottlenecks.compute(dataset.scan(DataSettings(settings.folder)), network, cache).training
     yield from _view_figures(measure(training, network, repeat=settings.repeat))

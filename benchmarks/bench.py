@@ -38,7 +38,7 @@ def _measure(settings: BenchSettings, scratch: Path) -> None:
     from retraining.features import bottlenecks, extractor
     from retraining.features.cache import BottleneckCache
 
-    network = extractor.load(ModuleSettings(handle))
+    network = extractor.load_extractor(ModuleSettings(handle))
     stage_rounds = stage.measure(images, network, repeat=repeat)
     vectors = bottlenecks.compute(images, network, BottleneckCache(paths.bottleneck_dir, network))
     training_rounds = training.measure(vectors, network, repeat=repeat)

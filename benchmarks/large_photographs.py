@@ -51,7 +51,7 @@ def run(settings: LargePhotographsSettings) -> None:
 
 
 def _figures(settings: LargePhotographsSettings) -> Iterator[Figure]:
-    network = extractor.load(ModuleSettings(settings.handle))
+    network = extractor.load_extractor(ModuleSettings(settings.handle))
     found = image_folder.usable(settings.folder, at_least=COUNT).images
     chosen = [Image.open(image.file) for image in found[:: len(found) // COUNT][:COUNT]]
     yield from _kind_figures("enlarged images", chosen, network, repeat=settings.repeat)

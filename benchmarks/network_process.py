@@ -74,7 +74,7 @@ def _rate(folder: Path, form: str, batch_size: int) -> float:
 
 @functools.cache
 def _network(folder: Path) -> FeatureExtractor:
-    return extractor.load(ModuleSettings(str(folder)))
+    return extractor.load_extractor(ModuleSettings(str(folder)))
 
 
 @functools.cache

@@ -66,7 +66,9 @@ def _rows(settings: PrecisionSettings) -> Iterator[tuple[str, ...]]:
 
 
 def _speed_cells(handle: str, settings: PrecisionSettings) -> tuple[str, ...]:
-    full, short = (extractor.load(ModuleSettings(handle, precision=name)) for name in (FLOAT32, BFLOAT16))
+    full, short = (
+        extractor.load_extractor(ModuleSettings(handle, precision=name)) for name in (FLOAT32, BFLOAT16)
+    )
     batches = _batches(settings.folder, full.image_size)
     cosine = lowest_cosine(_vectors(full, batches), _vectors(short, batches))  # and both are warm
     turns = progress(range(settings.repeat), total=settings.repeat, task=handle, unit="round")

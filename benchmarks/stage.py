@@ -61,7 +61,7 @@ class Round:
 def run(settings: StageSettings) -> None:
     """Measure the stage for a module and a precision, and print a part of the main table."""
     found = image_folder.usable(settings.folder, at_least=LARGE_BATCH)
-    network = extractor.load(ModuleSettings(settings.handle, precision=settings.precision))
+    network = extractor.load_extractor(ModuleSettings(settings.handle, precision=settings.precision))
     rounds = measure(found, network, repeat=settings.repeat)
     print(f"{figures.machine()}\n{len(found.images):,} images; module {network.name}; {network.precision}\n")
     figures.print_figures(stage_figures(rounds))

@@ -72,7 +72,7 @@ def retrain(
 
     from retraining.features import extractor
 
-    network = extractor.load(module)
+    network = extractor.load_extractor(module)
     vectors = _computed(found, network, module.bottleneck_dir, augmentation, training.seed)
     problem_files.warn_of_duplicates(vectors)
     problem_files.check_strict(vectors.skipped, strict=data.strict)
@@ -98,7 +98,7 @@ def load_extractor(tfhub_module: str, **settings: Unpack[ModuleKeywords]) -> Fea
 
     given = dict(settings) | {"tfhub_module": tfhub_module}
     _check_known(given, ModuleSettings)
-    return extractor.load(_group(ModuleSettings, given))
+    return extractor.load_extractor(_group(ModuleSettings, given))
 
 
 def compute_bottlenecks(

@@ -1,4 +1,4 @@
-"""The arrays that many rooms share, and the size of an image."""
+"""Array types that the whole package uses, and the size of an image."""
 
 from __future__ import annotations
 

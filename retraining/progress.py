@@ -1,4 +1,4 @@
-"""Progress bars, on a terminal or in a notebook; none where nobody is watching."""
+"""Progress bars on a terminal or in a notebook; none when the output goes to a file."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ Item = TypeVar("Item")
 
 
 def progress(items: Iterable[Item], *, total: int, task: str, unit: str) -> Iterator[Item]:
-    """Yield `items` under a bar with their rate and the time left."""
+    """Yield `items`, while a progress bar shows their rate and the time left."""
     yield from _tqdm()(items, total=total, desc=task, unit=unit, disable=None, dynamic_ncols=True)
 
 
 def byte_progress(total: int | None, *, task: str) -> tqdm[NoReturn]:
-    """Return a bar to be told of bytes by `update(count)`; `total` is None if nobody knows it."""
+    """Return a progress bar that `update(count)` moves on by `count` bytes; `total` may be unknown."""
     bar: tqdm[NoReturn] = _tqdm()(
         total=total, desc=task, unit="B", unit_scale=True, disable=None, dynamic_ncols=True
     )
@@ -26,18 +26,18 @@ def byte_progress(total: int | None, *, task: str) -> tqdm[NoReturn]:
 
 
 def write_line(text: str, stream: TextIO) -> None:
-    """Write a line to `stream` without breaking a bar that is being shown."""
-    if "tqdm" in sys.modules:  # else no bar was ever made
+    """Write a line to `stream` without breaking a progress bar that is on screen."""
+    if "tqdm" in sys.modules:  # otherwise there has been no bar yet
         _tqdm().write(text, file=stream)
     else:
         print(text, file=stream)
 
 
 def _tqdm() -> Any:
-    # Not at the top: it takes a tenth of a second that --help need not wait.
+    # Not imported at the top: it takes a tenth of a second, which a request for help need not wait for.
     import warnings
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of a notebook without ipywidgets, which gets a bar of text
+        warnings.simplefilter("ignore")  # about a notebook without ipywidgets, which then gets a text bar
         from tqdm.auto import tqdm
     return tqdm

@@ -1,4 +1,4 @@
-"""What a mistyped name was probably meant to be."""
+"""Suggestions for a mistyped name."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import difflib
 from collections.abc import Iterable, Sequence
 
 
-def nearest(name: str, known: Iterable[str], *, cutoff: float = 0.4) -> list[str]:
+def nearest(name: str, known: Iterable[str]) -> list[str]:
     """Return up to three of the `known` names that look like `name`, most likely first."""
-    return difflib.get_close_matches(name, list(known), n=3, cutoff=cutoff)
+    return difflib.get_close_matches(name, list(known), n=3, cutoff=0.4)
 
 
 def did_you_mean(names: Sequence[str]) -> str:
-    """Return the question 'Did you mean a, b or c?' about one or more names."""
+    """Return the question 'Did you mean a, b or c?' for one or more names."""
     return f"Did you mean {', '.join([*names[:-2], ' or '.join(names[-2:])])}?"

@@ -1,4 +1,4 @@
-"""Data that several tests share: photographs of plain colours, and small modules in both forms."""
+"""Data that several tests share: images of plain colours, and small modules in both formats."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from retraining.cli import parser
 from retraining.cli.parser import Program
 from retraining.data import dataset
 from retraining.errors import BadRequest
-from retraining.features import bottlenecks, extractor
+from retraining.features import bottlenecks
 from retraining.features.bottleneck_sets import Bottlenecks
 from retraining.features.cache import BottleneckCache
-from retraining.features.extractor import FeatureExtractor
+from retraining.features.extractor import FeatureExtractor, load_extractor
 from retraining.graphs.quiet_tensorflow import tf
 from retraining.settings.data import DataSettings
 from retraining.settings.module import ModuleSettings
@@ -38,7 +38,7 @@ COLOURS = {"cyan": (0, 255, 255), "magenta": (255, 0, 255), "yellow": (255, 255,
 
 @pytest.fixture(autouse=True)
 def ctrl_c() -> Iterator[None]:
-    """Let Ctrl-C interrupt: a shell starts what it runs in the background with it ignored."""
+    """Make Ctrl-C interrupt: in processes that a shell starts in the background, it is ignored."""
     previous = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, previous)
@@ -60,7 +60,7 @@ def package_logger() -> Iterator[None]:
 
 
 def write_photo(path: Path, colour: tuple[int, int, int], seed: int) -> None:
-    """Write a photograph of one colour, with noise that makes its bytes unique to `seed`."""
+    """Write an image of one colour, with noise that makes its bytes unique to `seed`."""
     rng = np.random.default_rng(seed)
     noise = rng.integers(-40, 40, (40, 60, 3))
     pixels = np.clip(np.array(colour) * 0.8 + 25 + noise, 0, 255).astype(np.uint8)
@@ -69,21 +69,21 @@ def write_photo(path: Path, colour: tuple[int, int, int], seed: int) -> None:
 
 
 def checked(program: Program[Any], argv: list[str]) -> Any:
-    """Return the settings of words, as a program has them when its work begins. Raises BadRequest."""
+    """Return the settings of a command line, checked as a program does before its work. Raises BadRequest."""
     settings = parser.parse(program, argv)
     program.check(settings)
     return settings
 
 
 def refused(program: Program[Any], argv: list[str]) -> str:
-    """Return the message with which words are refused, as the command line shows it."""
+    """Return the message with which a command line is refused, as the user sees it."""
     with pytest.raises(BadRequest) as caught:
         checked(program, argv)
     return caught.value.message.text(setting_name=program.flag_name)
 
 
 def write_colour_photos(folder: Path, per_class: int = 30) -> Path:
-    """Write a folder of three classes that any network tells apart."""
+    """Write a folder of three classes that any network can tell apart."""
     for number, (name, colour) in enumerate(COLOURS.items()):
         for index in range(per_class):
             write_photo(folder / name / f"{name}_{index:03}.jpg", colour, 1000 * number + index)
@@ -110,7 +110,7 @@ class _ColourGrid(tf.Module):
 
 @pytest.fixture(scope="session")
 def tf2_module(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A module in TF2 SavedModel form: float32 [n, 32, 32, 3] to float32 [n, 48]."""
+    """A module in TF2 SavedModel format: float32 [n, 32, 32, 3] to float32 [n, 48]."""
     folder = tmp_path_factory.mktemp("modules") / "colour_grid"
     module = _ColourGrid()
     tf.saved_model.save(module, str(folder), signatures={"serving_default": module.__call__})
@@ -119,7 +119,7 @@ def tf2_module(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def tf1_hub_module(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same function in TF1 Hub form, with a branch that only training takes, as many have."""
+    """The same function in TF1 Hub format, with a branch that is used in training only, as in many modules."""
     folder = tmp_path_factory.mktemp("modules") / "colour_grid_tf1"
     graph = tf.Graph()
     with graph.as_default(), tf.compat.v1.Session(graph=graph) as session:
@@ -136,7 +136,7 @@ def tf1_hub_module(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def save_tf1_hub(session: tf.compat.v1.Session, folder: Path, images: tf.Tensor, features: tf.Tensor) -> None:
-    """Save a function in TF1 Hub form, as `hub.Module.export` does."""
+    """Save a function in TF1 Hub format, as `hub.Module.export` does."""
     info = tf.compat.v1.saved_model.build_tensor_info
     signature = tf.compat.v1.saved_model.build_signature_def(
         inputs={"images": info(images)}, outputs={"default": info(features)}
@@ -150,28 +150,34 @@ def save_tf1_hub(session: tf.compat.v1.Session, folder: Path, images: tf.Tensor,
 
 
 @pytest.fixture(scope="session")
-def network(tf2_module: Path) -> FeatureExtractor:
-    return extractor.load(ModuleSettings(str(tf2_module)))
+def extractor(tf2_module: Path) -> FeatureExtractor:
+    return load_extractor(ModuleSettings(str(tf2_module)))
+
+
+@pytest.fixture(scope="session")
+def network(extractor: FeatureExtractor) -> FeatureExtractor:
+    """The same as `extractor`, for tests that still call it a network."""
+    return extractor
 
 
 @dataclasses.dataclass(frozen=True)
 class Computed:
-    """The photographs of `colour_photos`, with their vectors."""
+    """The images of `colour_photos`, with their vectors."""
 
     folder: Path
     bottlenecks: Bottlenecks
 
 
 @pytest.fixture(scope="session")
-def computed(network: FeatureExtractor, tmp_path_factory: pytest.TempPathFactory) -> Computed:
+def computed(extractor: FeatureExtractor, tmp_path_factory: pytest.TempPathFactory) -> Computed:
     folder = write_colour_photos(tmp_path_factory.mktemp("computed") / "photos")
-    cache = BottleneckCache(tmp_path_factory.mktemp("cache"), network)
-    return Computed(folder, bottlenecks.compute(dataset.scan(DataSettings(folder)), network, cache))
+    cache = BottleneckCache(tmp_path_factory.mktemp("cache"), extractor)
+    return Computed(folder, bottlenecks.compute(dataset.scan(DataSettings(folder)), extractor, cache))
 
 
 @pytest.fixture
 def ordinary_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Be no superuser, whom no permission stops; yield a folder that is then one's own."""
+    """Run as an ordinary user, since root ignores permissions; yield a folder of that user's."""
     folder = tmp_path_factory.mktemp("ordinary")
     if os.geteuid() != 0:
         yield folder
@@ -189,7 +195,7 @@ def ordinary_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def alexnet_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The file of a thin AlexNet for 67 pixels that `compare` trained for an epoch."""
+    """The weights file of a thin AlexNet for images of 67 pixels, which `compare` trained for one epoch."""
     out = tmp_path_factory.mktemp("alexnet")
     photos = write_colour_photos(out / "photos")
     words = ("--models", "alexnet", "--width", "0.05", "--image_size", "67", "--epochs", "1")

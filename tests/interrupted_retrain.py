@@ -2,7 +2,7 @@
 
     python -m tests.interrupted_retrain SIGNAL CALL FLAGS...
 
-CALL is a function by its module and name, such as retraining.classifier:descend. The signal, such as
+CALL is a function by its module and name, such as retraining.training.trainer:gradient_step. The signal, such as
 SIGKILL, comes when it returns for the first time: a moment that no clock can promise.
 """
 

@@ -1,4 +1,4 @@
-"""Kills, signals, full disks, damaged caches, crowds and clocks: no computed work is lost."""
+"""Kills, signals, full disks, damaged caches, simultaneous runs and changed clocks: no work is lost."""
 
 from __future__ import annotations
 
@@ -60,28 +60,28 @@ def run(photos: Path, out: Path, module: Path) -> str:
 
 @pytest.fixture(scope="module")
 def many_photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """1,200 photographs: four shards and a part of one."""
+    """1,200 photos: four full shards and a part of a fifth."""
     return write_colour_photos(tmp_path_factory.mktemp("many") / "photos", per_class=400)
 
 
-def check_equal_to_undisturbed(photos: Path, out: Path, module: Path) -> None:
-    """Begin the killed run in `out` again and hold what it leaves against a run that nothing killed."""
-    undisturbed = out.with_name("undisturbed")
-    assert run(photos, undisturbed, module) == run(photos, out, module) == "0: "
-    # Nothing that was kept was computed again: it would have been kept twice.
+def check_equal_to_uninterrupted(photos: Path, out: Path, module: Path) -> None:
+    """Start the killed run in `out` again and compare its results with those of an uninterrupted run."""
+    uninterrupted = out.with_name("uninterrupted")
+    assert run(photos, uninterrupted, module) == run(photos, out, module) == "0: "
+    # No cached vector was computed again, or it would be in the cache twice.
     assert kept(out) == 1200
     for name in ("graph.pb", "labels.txt"):
-        assert (out / name).read_bytes() == (undisturbed / name).read_bytes()
+        assert (out / name).read_bytes() == (uninterrupted / name).read_bytes()
 
 
-KILLS = {  # the call after which a run is killed, and the vectors that are on disk then
+KILLS = {  # the call after which the run is killed, and how many vectors are on disk then
     "retraining.features.cache:BottleneckCache.flush": 256,
-    "retraining.training.softmax_layer:descend": 1200,
-    "retraining.export.writer:_check_agreement": 1200,
+    "retraining.training.trainer:gradient_step": 1200,
+    "retraining.export.agreement:check": 1200,
 }
 
 
-def test_killed_run_equals_an_undisturbed_one_when_it_is_begun_again(
+def test_killed_run_gives_the_same_result_as_an_uninterrupted_one_when_it_is_started_again(
     many_photos: Path, tf2_module: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "killed"
@@ -90,13 +90,13 @@ def test_killed_run_equals_an_undisturbed_one_when_it_is_begun_again(
         assert (done.returncode, done.stderr) == (-signal.SIGKILL, "")
         assert kept(out) == vectors
         assert not (out / "graph.pb").exists()
-    check_equal_to_undisturbed(many_photos, out, tf2_module)
+    check_equal_to_uninterrupted(many_photos, out, tf2_module)
 
 
 def kill_at_random_moments(photos: Path, out: Path, module: Path, *, kills: int) -> None:
-    """Start the run and kill it, until `kills` of them have found it at work."""
+    """Start the run and kill it, until `kills` runs have been killed while they were working."""
     rng = random.Random(0)
-    longest = 10.0  # seconds; less as soon as a run has ended before
+    longest = 10.0  # seconds; less once a run has finished earlier
     while kills > 0:
         begun = time.monotonic()
         with subprocess.Popen(
@@ -114,23 +114,23 @@ def kill_at_random_moments(photos: Path, out: Path, module: Path, *, kills: int)
 
 
 @pytest.mark.soak
-def test_run_killed_fifty_times_equals_an_undisturbed_one(
+def test_run_killed_fifty_times_gives_the_same_result_as_an_uninterrupted_one(
     many_photos: Path, tf2_module: Path, tmp_path: Path
 ) -> None:
     kill_at_random_moments(many_photos, tmp_path / "killed", tf2_module, kills=50)
-    check_equal_to_undisturbed(many_photos, tmp_path / "killed", tf2_module)
+    check_equal_to_uninterrupted(many_photos, tmp_path / "killed", tf2_module)
 
 
 def test_kill_costs_at_most_one_shard(
-    tmp_path: Path, network: FeatureExtractor, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, extractor: FeatureExtractor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     photos = write_colour_photos(tmp_path / "photos", per_class=200)
     scanned = dataset.scan(DataSettings(photos))
     for limit in range(0, 600, 97):
         counting = Counting(monkeypatch)
-        killed_after(limit, scanned, network, tmp_path / str(limit), monkeypatch)
+        killed_after(limit, scanned, extractor, tmp_path / str(limit), monkeypatch)
         done = counting.images
-        bottlenecks.compute(scanned, network, BottleneckCache(tmp_path / str(limit), network))
+        bottlenecks.compute(scanned, extractor, BottleneckCache(tmp_path / str(limit), extractor))
         assert counting.images - 600 <= SHARD_SIZE, f"killed after {done}"
         monkeypatch.undo()
 
@@ -138,25 +138,25 @@ def test_kill_costs_at_most_one_shard(
 def killed_after(
     limit: int,
     scanned: dataset.Dataset,
-    network: FeatureExtractor,
+    extractor: FeatureExtractor,
     cache_dir: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Compute until `limit` vectors are done, and then stop as kill -9 does: nothing more is written."""
-    cache, added = BottleneckCache(cache_dir, network), 0
+    """Compute `limit` vectors, then stop as kill -9 does, without writing anything more."""
+    cache, added = BottleneckCache(cache_dir, extractor), 0
     add = cache.add
 
-    def counted(of: bytes, row: np.ndarray) -> None:
+    def counted(key: bytes, row: np.ndarray) -> None:
         nonlocal added
         added += 1
         if added > limit:
             monkeypatch.setattr(cache, "flush", lambda: None)
             raise SystemExit
-        add(of, row)
+        add(key, row)
 
     monkeypatch.setattr(cache, "add", counted)
     with pytest.raises(SystemExit):
-        bottlenecks.compute(scanned, network, cache)
+        bottlenecks.compute(scanned, extractor, cache)
 
 
 def check_signal(sent: signal.Signals, after: float, photos: Path, out: Path, module: Path) -> None:
@@ -172,12 +172,12 @@ def check_signal(sent: signal.Signals, after: float, photos: Path, out: Path, mo
         text=True,
     ) as process:
         assert process.stdout is not None
-        process.stdout.readline()  # it has begun
+        process.stdout.readline()  # the work has started
         time.sleep(after)
         process.send_signal(sent)
         output, errors = process.communicate()
     if output.splitlines()[-1:] == [f"  tensorboard --logdir {out / 'logs'}"]:
-        # All was done, and the signal met a process on its way out.
+        # The work was done, and the signal came while the process was exiting.
         assert (process.returncode, errors) in ((0, ""), (-sent, ""))
     else:
         assert process.returncode == ending[0], f"after {after} s: {errors}"
@@ -188,14 +188,14 @@ def check_signal(sent: signal.Signals, after: float, photos: Path, out: Path, mo
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("after", [0.5])
-def test_signal_at_any_moment_ends_the_run_tidily(
+def test_signal_at_any_moment_ends_the_run_cleanly(
     sent: signal.Signals, after: float, many_photos: Path, tf2_module: Path, tmp_path: Path
 ) -> None:
     check_signal(sent, after, many_photos, tmp_path, tf2_module)
 
 
 @pytest.mark.soak
-def test_signals_at_fifty_moments_end_the_run_tidily(
+def test_signals_at_fifty_moments_end_the_run_cleanly(
     many_photos: Path, tf2_module: Path, tmp_path: Path
 ) -> None:
     rng = random.Random(1)
@@ -206,7 +206,7 @@ def test_signals_at_fifty_moments_end_the_run_tidily(
 
 @contextlib.contextmanager
 def full_disk(size: int) -> Iterator[None]:
-    """Let no file of this process grow beyond `size` bytes, as if the disk were full then."""
+    """Limit every file of this process to `size` bytes, as if the disk were full after that."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     try:
@@ -215,16 +215,20 @@ def full_disk(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-FULL = {  # bytes that a file may have, more flags, and how the error begins
-    "tag of the cache": (10, "", "{out}/bottlenecks/colour_grid-"),
-    "cache": (9_000, "", "vectors cannot be kept in '{out}/bottlenecks/colour_grid-"),
-    "listing": (5, "--bottleneck_dir {out}/full_cache", "{out}/logs/skipped_images.csv: cannot be written: "),
+FULL = {  # largest size of a file in bytes, more flags, and how the error begins
+    "tag of the cache": (10, "", "'{out}/bottlenecks/colour_grid-"),
+    "cache": (9_000, "", "feature vectors cannot be written to '{out}/bottlenecks/colour_grid-"),
+    "listing": (
+        5,
+        "--bottleneck_dir {out}/full_cache",
+        "'{out}/logs/skipped_images.csv' cannot be written: ",
+    ),
     "summaries": (
         40_000,
         "--how_many_training_steps 900",
         "--summaries_dir '{out}/logs' cannot be written: ",
     ),
-    "graph": (500_000, "--tfhub_module builtin", "{out}/graph.pb: cannot be written: "),
+    "graph": (500_000, "--tfhub_module builtin", "'{out}/graph.pb' cannot be written: "),
     "SavedModel": (
         500_000,
         "--tfhub_module builtin --saved_model_dir {out}/saved_model",
@@ -233,13 +237,13 @@ FULL = {  # bytes that a file may have, more flags, and how the error begins
     "intermediate graph": (
         500_000,
         "--tfhub_module builtin --intermediate_store_frequency 5",
-        "{out}/intermediate/intermediate_5.pb: cannot be written: ",
+        "'{out}/intermediate/intermediate_5.pb' cannot be written: ",
     ),
 }
 
 
 @pytest.mark.parametrize("what", FULL)
-def test_full_disk_is_an_error_that_names_the_file_and_leaves_earlier_results_whole(
+def test_full_disk_is_an_error_that_names_the_file_and_leaves_earlier_results_intact(
     what: str, colour_photos: Path, tf2_module: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     size, more, begins = FULL[what]
@@ -254,12 +258,12 @@ def test_full_disk_is_an_error_that_names_the_file_and_leaves_earlier_results_wh
         assert retrain.main(flags) == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"retrain: error: {begins.format(out=tmp_path)}")
-    assert "File too large." in line or "File too large. Those of earlier shards are kept;" in line
+    assert "File too large." in line or "File too large. Those written earlier are kept." in line
     assert [path.read_bytes() for path in earlier] == [b"of an earlier run"] * 2
     assert [path for path in tmp_path.rglob(".*") if path.is_file()] == []
 
 
-def test_full_disk_leaves_an_earlier_checkpoint_and_labels_whole(tmp_path: Path) -> None:
+def test_full_disk_leaves_an_earlier_checkpoint_and_labels_intact(tmp_path: Path) -> None:
     layer = SoftmaxLayer(np.zeros((100, 3), np.float32), np.zeros(3, np.float32))
     checkpoint.write(layer, tmp_path / "checkpoint")
     atomic_files.write_bytes(tmp_path / "labels.txt", b"a\nb\n")
@@ -271,11 +275,11 @@ def test_full_disk_leaves_an_earlier_checkpoint_and_labels_whole(tmp_path: Path)
     assert str(refused.value) == (
         f"checkpoint_path '{tmp_path / 'checkpoint'}' cannot be written: File too large."
     )
-    assert str(labels.value) == f"{tmp_path / 'labels.txt'}: cannot be written: File too large."
+    assert str(labels.value) == f"'{tmp_path / 'labels.txt'}' cannot be written: File too large."
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
-def test_disk_that_fills_while_the_cache_is_written_keeps_the_shards_before(
+def test_disk_that_fills_up_while_the_cache_is_written_keeps_earlier_shards(
     many_photos: Path, tf2_module: Path, tmp_path: Path
 ) -> None:
     size = str(200 * 2**10)
@@ -285,13 +289,13 @@ def test_disk_that_fills_while_the_cache_is_written_keeps_the_shards_before(
         check=False,
     )
     if mounted.returncode != 0:
-        pytest.skip("only the superuser mounts a small disk")
+        pytest.skip("only root can mount a small disk")
     try:
         done = run(many_photos, tmp_path, tf2_module)
         assert re.fullmatch(
-            rf"1: retrain: error: vectors cannot be kept in '{tmp_path}/bottlenecks/colour_grid-\w+': No space left "
-            r"on device\. Those of earlier shards are kept; free some space, or name another place with "
-            r"--bottleneck_dir, and run again\.\n",
+            rf"1: retrain: error: feature vectors cannot be written to '{tmp_path}/bottlenecks/colour_grid-\w+': "
+            r"No space left on device\. Those written earlier are kept\. Free some space, or set "
+            r"--bottleneck_dir to another folder, and run again\.\n",
             done,
         ), done
         assert 0 < kept(tmp_path) < 1200
@@ -300,7 +304,7 @@ def test_disk_that_fills_while_the_cache_is_written_keeps_the_shards_before(
         subprocess.run(["umount", "--lazy", str(tmp_path)], check=True)
 
 
-def test_output_that_nobody_can_take_is_an_error(
+def test_standard_output_that_cannot_be_written_is_an_error(
     colour_photos: Path, tf2_module: Path, tmp_path: Path
 ) -> None:
     with Path("/dev/full").open("w") as full:
@@ -320,47 +324,47 @@ def test_output_that_nobody_can_take_is_an_error(
 
 @pytest.mark.parametrize("record", [0, 4, 9])
 @pytest.mark.parametrize("region", REGIONS)
-def test_flipped_bit_anywhere_in_a_shard_is_noticed_and_costs_only_its_vectors(
-    region: str, record: int, tmp_path: Path, network: FeatureExtractor, caplog: pytest.LogCaptureFixture
+def test_flipped_bit_anywhere_in_a_shard_is_noticed_and_loses_only_that_shard(
+    region: str, record: int, tmp_path: Path, extractor: FeatureExtractor, caplog: pytest.LogCaptureFixture
 ) -> None:
-    damaged = two_shards(tmp_path, network)
+    damaged = two_shards(tmp_path, extractor)
     content = bytearray(damaged.read_bytes())
     content[record * RECORD_BYTES + REGIONS[region]] ^= 1 << record % 8
     damaged.write_bytes(content)
-    assert_only_this_shard_is_lost(damaged, tmp_path, network, caplog)
+    assert_only_this_shard_is_lost(damaged, tmp_path, extractor, caplog)
 
 
 @pytest.mark.parametrize("record", [0, 4, 9])
 @pytest.mark.parametrize("region", [*REGIONS, "start"])
-def test_shard_cut_anywhere_is_noticed_and_costs_only_its_vectors(
-    region: str, record: int, tmp_path: Path, network: FeatureExtractor, caplog: pytest.LogCaptureFixture
+def test_shard_truncated_anywhere_is_noticed_and_loses_only_that_shard(
+    region: str, record: int, tmp_path: Path, extractor: FeatureExtractor, caplog: pytest.LogCaptureFixture
 ) -> None:
-    damaged = two_shards(tmp_path, network)
+    damaged = two_shards(tmp_path, extractor)
     damaged.write_bytes(damaged.read_bytes()[: record * RECORD_BYTES + REGIONS.get(region, 0)])
-    assert_only_this_shard_is_lost(damaged, tmp_path, network, caplog)
+    assert_only_this_shard_is_lost(damaged, tmp_path, extractor, caplog)
 
 
 @pytest.mark.parametrize("content", [b"\0" * 2000, b"\xff" * 2000, b"text" * 500])
 def test_shard_overwritten_with_anything_is_noticed(
-    content: bytes, tmp_path: Path, network: FeatureExtractor, caplog: pytest.LogCaptureFixture
+    content: bytes, tmp_path: Path, extractor: FeatureExtractor, caplog: pytest.LogCaptureFixture
 ) -> None:
-    damaged = two_shards(tmp_path, network)
+    damaged = two_shards(tmp_path, extractor)
     damaged.write_bytes(content)
-    assert_only_this_shard_is_lost(damaged, tmp_path, network, caplog)
+    assert_only_this_shard_is_lost(damaged, tmp_path, extractor, caplog)
 
 
-def two_shards(folder: Path, network: FeatureExtractor) -> Path:
+def two_shards(folder: Path, extractor: FeatureExtractor) -> Path:
     """Write vectors 0 to 9 and 10 to 19 as two shards; return the first."""
-    filled(folder, network, range(10))
-    (first,) = shards(BottleneckCache(folder, network))
-    filled(folder, network, range(10, 20))
+    filled(folder, extractor, range(10))
+    (first,) = shards(BottleneckCache(folder, extractor))
+    filled(folder, extractor, range(10, 20))
     return first
 
 
 def assert_only_this_shard_is_lost(
-    damaged: Path, folder: Path, network: FeatureExtractor, caplog: pytest.LogCaptureFixture
+    damaged: Path, folder: Path, extractor: FeatureExtractor, caplog: pytest.LogCaptureFixture
 ) -> None:
-    cache = BottleneckCache(folder, network)
+    cache = BottleneckCache(folder, extractor)
     (message,) = [record.getMessage() for record in caplog.records]
     assert message.startswith(f"bottleneck shard {damaged} is damaged (")
     assert [cache.get(key(number)) is not None for number in range(20)] == [False] * 10 + [True] * 10
@@ -368,54 +372,54 @@ def assert_only_this_shard_is_lost(
         np.testing.assert_array_equal(cache.get(key(number)), vector(number))
 
 
-def test_shard_that_cannot_be_read_is_named_and_left_in_its_place(
-    tmp_path: Path, network: FeatureExtractor, caplog: pytest.LogCaptureFixture
+def test_shard_that_cannot_be_read_is_named_and_left_alone(
+    tmp_path: Path, extractor: FeatureExtractor, caplog: pytest.LogCaptureFixture
 ) -> None:
-    unreadable = two_shards(tmp_path, network)
+    unreadable = two_shards(tmp_path, extractor)
     unreadable.unlink()
     unreadable.mkdir()
-    cache = BottleneckCache(tmp_path, network)
+    cache = BottleneckCache(tmp_path, extractor)
     (message,) = [record.getMessage() for record in caplog.records]
     assert message == (
-        f"bottleneck shard {unreadable} cannot be read (Is a directory); its vectors are computed again."
+        f"bottleneck shard {unreadable} cannot be read (Is a directory); its vectors will be computed again."
     )
     assert unreadable.is_dir()
     assert cache.get(key(15)) is not None
 
 
-def test_cache_of_a_version_to_come_is_left_alone(tmp_path: Path, network: FeatureExtractor) -> None:
-    folder = filled(tmp_path, network, range(3)).folder
-    to_come = {
-        folder / f"v2-{'0' * 32}-00003.tfrecord": b"of another form",
+def test_cache_of_a_later_version_is_left_alone(tmp_path: Path, extractor: FeatureExtractor) -> None:
+    folder = filled(tmp_path, extractor, range(3)).folder
+    later = {
+        folder / f"v2-{'0' * 32}-00003.tfrecord": b"of another format",
         folder / f"{'0' * 32}-00003.tfrecord": b"of no version",
-        folder / "index.v9": b"of a version far away",
+        folder / "index.v9": b"of a much later version",
     }
-    for path, content in to_come.items():
+    for path, content in later.items():
         path.write_bytes(content)
-    filled(tmp_path, network, range(3, 6))
-    assert {path: path.read_bytes() for path in to_come} == to_come
-    assert sum(BottleneckCache(tmp_path, network).get(key(number)) is not None for number in range(6)) == 6
+    filled(tmp_path, extractor, range(3, 6))
+    assert {path: path.read_bytes() for path in later} == later
+    assert sum(BottleneckCache(tmp_path, extractor).get(key(number)) is not None for number in range(6)) == 6
 
 
-@pytest.mark.parametrize("crowd", [2, pytest.param(4, marks=pytest.mark.soak)])
-def test_runs_at_once_over_one_cache_and_one_folder_all_finish_right(
-    crowd: int, many_photos: Path, tf2_module: Path, tmp_path: Path
+@pytest.mark.parametrize("count", [2, pytest.param(4, marks=pytest.mark.soak)])
+def test_simultaneous_runs_with_the_same_cache_and_images_all_finish_correctly(
+    count: int, many_photos: Path, tf2_module: Path, tmp_path: Path
 ) -> None:
     runs = []
-    for number in range(crowd):
+    for number in range(count):
         flags = command(many_photos, tmp_path / str(number), tf2_module)
         flags[flags.index("--bottleneck_dir") + 1] = str(tmp_path / "bottlenecks")
         runs.append(subprocess.Popen(flags, cwd=PROJECT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE))
     for process in runs:
         assert process.communicate()[1] == b""
         assert process.returncode == 0
-    graphs = {(tmp_path / str(number) / "graph.pb").read_bytes() for number in range(crowd)}
+    graphs = {(tmp_path / str(number) / "graph.pb").read_bytes() for number in range(count)}
     assert len(graphs) == 1
     assert run(many_photos, tmp_path, tf2_module) == "0: "
     assert (tmp_path / "graph.pb").read_bytes() in graphs
 
 
-def test_runs_at_once_into_the_same_outputs_leave_one_whole_result(
+def test_simultaneous_runs_with_the_same_outputs_leave_one_complete_result(
     colour_photos: Path, tf2_module: Path, tmp_path: Path
 ) -> None:
     flags = command(colour_photos, tmp_path, tf2_module)
@@ -425,16 +429,16 @@ def test_runs_at_once_into_the_same_outputs_leave_one_whole_result(
     assert labels_file.read(tmp_path / "labels.txt") == ("cyan", "magenta", "yellow")
 
 
-def test_clock_set_back_neither_spoils_the_cache_nor_the_curves(
+def test_clock_that_is_set_back_harms_neither_the_cache_nor_the_curves(
     colour_photos: Path,
-    network: FeatureExtractor,
+    extractor: FeatureExtractor,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     counting: Counting,
 ) -> None:
     def compute() -> Bottlenecks:
-        cache = BottleneckCache(tmp_path / "cache", network)
-        return bottlenecks.compute(dataset.scan(DataSettings(colour_photos)), network, cache)
+        cache = BottleneckCache(tmp_path / "cache", extractor)
+        return bottlenecks.compute(dataset.scan(DataSettings(colour_photos)), extractor, cache)
 
     compute()
     with tensorboard.SummaryWriter(tmp_path / "logs") as writer:

@@ -1,4 +1,4 @@
-"""Folders of fifty thousand images: begun within seconds, scanned at the cost of looking, memory bounded."""
+"""Folders of 50,000 images: work starts within seconds, the scan is fast, and memory is bounded."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import pytest
 from tests.conftest import COLOURS, PROJECT, write_photo
 from tests.test_retrain import words
 
-BYTES_PER_IMAGE = 6000  # of memory beside the vectors: paths, keys and bookkeeping
-SECONDS_TO_BEGIN = 20.0  # with TensorFlow's import, on a busy machine
+BYTES_PER_IMAGE = 6000  # of memory in addition to the vectors: paths, keys and bookkeeping
+SECONDS_TO_BEGIN = 20.0  # including the import of TensorFlow, on a busy machine
 
 
 def write_many(folder: Path, count: int) -> Path:
@@ -25,23 +25,23 @@ def write_many(folder: Path, count: int) -> Path:
         contents[name] = (folder / name / f"{name}.jpg").read_bytes()
     for number in range(count - 2):
         name = ("cyan", "yellow")[number % 2]
-        # What follows the end of a JPEG is no part of it, but of the file.
+        # Bytes after the end of the JPEG change the file but not the image.
         (folder / name / f"{number}.jpg").write_bytes(contents[name] + number.to_bytes(4, "big"))
     return folder
 
 
 @pytest.mark.soak
-def test_scan_and_split_of_50_000_images_take_little_more_than_walking_and_hashing() -> None:
-    # In a process of its own, where no TensorFlow slows the garbage collector.
+def test_scan_and_split_of_50_000_images_take_little_longer_than_walking_and_hashing() -> None:
+    # In a separate process, because TensorFlow slows down the garbage collector.
     command = [sys.executable, "-m", "benchmarks", "scan", "50000"]
     done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True)
     times = float(done.stdout.splitlines()[-1].split("|")[2].split()[0])
     print(f"\n{done.stdout}")
-    assert times < 2.5  # 1.8 measured, 2.1 beside two busy programs
+    assert times < 2.5  # measured: 1.8, or 2.1 while two other programs were busy
 
 
 def peak_memory(photos: Path, out: Path, module: Path) -> int:
-    """Run retrain.py and return its peak memory in bytes; fail if its work did not begin soon."""
+    """Run retrain.py and return its peak memory in bytes; fail if its work did not start soon."""
     command = [sys.executable, "retrain.py", *words(photos, out, module=module)]
     begun = time.monotonic()
     with subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, text=True) as process:

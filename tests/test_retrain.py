@@ -132,7 +132,8 @@ def test_both_forms_of_a_module_give_the_same_classifier(
 ) -> None:
     pixels = np.random.default_rng(0).random((3, 32, 32, 3), np.float32)
     vectors = [
-        extractor.load(ModuleSettings(str(folder))).extract(pixels) for folder in (tf1_hub_module, tf2_module)
+        extractor.load_extractor(ModuleSettings(str(folder))).extract(pixels)
+        for folder in (tf1_hub_module, tf2_module)
     ]
     np.testing.assert_allclose(vectors[0], vectors[1], atol=1e-5)
     assert retrain.main(words(colour_photos, tmp_path, module=tf1_hub_module)) == 0

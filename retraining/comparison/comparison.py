@@ -52,7 +52,7 @@ class Written:
 def load_modules(settings: CompareSettings) -> dict[str, FeatureExtractor]:
     """Return the modules among the models, by handle. Raises BadModule."""
     comparison = settings.comparison
-    return {handle: extractor.load(comparison.module(handle)) for handle in comparison.modules}
+    return {handle: extractor.load_extractor(comparison.module(handle)) for handle in comparison.modules}
 
 
 def run(

@@ -1,1 +1,1 @@
-"""Feature vectors (bottlenecks) of images, and their cache."""
+"""Feature vectors ("bottlenecks") of images: how they are computed and cached."""

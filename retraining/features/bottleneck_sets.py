@@ -1,4 +1,4 @@
-"""Feature vectors ("bottlenecks") of the images of a dataset, set by set."""
+"""The types that hold the feature vectors ("bottlenecks") of a dataset, set by set."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from retraining.data.dataset import Dataset
 
 @dataclasses.dataclass(frozen=True)
 class BottleneckSet:
-    """The vectors of one set: float32 [n, feature_size], with int64 [n] labels, files and cache keys.
+    """The vectors of one set, and for each vector the label, the image file and the key in the cache.
 
-    The key of an image without augmentation is the SHA-256 of its file.
+    An image has one vector for each of its views. Without augmentation the key is the SHA-256 of the file.
     """
 
     vectors: Vectors
@@ -27,7 +27,7 @@ class BottleneckSet:
 
 @dataclasses.dataclass(frozen=True)
 class SkippedImage:
-    """A file that cannot be used, and why: the reason goes on after "it"."""
+    """A file that cannot be used, and the reason, which reads on after "it"."""
 
     path: Path
     reason: str
@@ -35,9 +35,10 @@ class SkippedImage:
 
 @dataclasses.dataclass(frozen=True)
 class Bottlenecks:
-    """The three sets, the dataset without the files that cannot be used, and those files.
+    """The feature vectors of a dataset: its three sets, and the files that had to be skipped.
 
-    `digests` are the SHA-256 of the dataset's files, in its order.
+    `dataset` holds only the images that could be used; `digests` are the SHA-256 of their files, in the same
+    order.
     """
 
     training: BottleneckSet
@@ -48,5 +49,5 @@ class Bottlenecks:
     skipped: tuple[SkippedImage, ...]
 
     def first_held_out(self) -> BottleneckSet:
-        """Return the test set, or if it is empty the validation set, or else the training set."""
+        """Return the test set; if it is empty, the validation set; if that is empty too, the training set."""
         return next(images for images in (self.testing, self.validation, self.training) if len(images))

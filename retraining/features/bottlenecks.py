@@ -1,4 +1,4 @@
-"""Feature vectors ("bottlenecks") of a dataset, computed in batches and cached on disk."""
+"""Computes the feature vectors ("bottlenecks") of a dataset in batches, with a cache on disk."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from retraining.arrays import Pixels, Vectors
 from retraining.data import images, prefetching
 from retraining.data.dataset import Dataset, LabelledImage, Split
 from retraining.errors import BadImage, WorkFailed
-from retraining.features import steps
+from retraining.features import extraction
 from retraining.features.bottleneck_sets import Bottlenecks, BottleneckSet, SkippedImage
 from retraining.features.cache import BottleneckCache
 from retraining.features.extractor import BATCH_SIZE, FeatureExtractor
@@ -26,7 +26,7 @@ _ROWS_AT_ONCE = 4096
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _View:
-    """A row on its way: a vector from the cache, or pixels to compute one from."""
+    """A row to fill: with a vector from the cache, or with one to be computed from pixels."""
 
     row: int
     key: bytes
@@ -36,7 +36,7 @@ class _View:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Prepared:
-    """The views of one image and the SHA-256 of its file, or the reason why there are none."""
+    """The views of one image and the SHA-256 of its file, or the reason why it cannot be used."""
 
     number: int
     views: tuple[_View, ...] = ()
@@ -47,12 +47,12 @@ class _Prepared:
 def compute(
     dataset: Dataset, extractor: FeatureExtractor, cache: BottleneckCache, views: Views | None = None
 ) -> Bottlenecks:
-    """Return the vectors of all images, from the cache where it has them.
+    """Return the vectors of all images, taken from the cache if they are in it.
 
-    What is computed is added to the cache, even on Ctrl-C. Files that cannot be used are left out and
-    listed in the result. Raises WorkFailed if the module gives no numbers, or the disk is full.
+    New vectors are added to the cache, even on Ctrl-C. Files that cannot be used are left out, and listed in
+    the result. Raises WorkFailed if the module gives values that are not numbers, or the disk is full.
     """
-    run = _Run(dataset.images, extractor, cache, views or Views())
+    run = _Computation(dataset.images, extractor, cache, views or Views())
     try:
         run.compute()
     finally:
@@ -60,28 +60,28 @@ def compute(
     return _by_split(dataset, run)
 
 
-class _Layout:
-    """Which row of the matrix belongs to which image: a row for each view, set after set."""
+class _Rows:
+    """Which rows of the array belong to which image: one row for each view, set after set."""
 
     def __init__(self, items: tuple[LabelledImage, ...], views: Views) -> None:
         self._counts = np.array([views.count(item.split) for item in items])
-        # By set, so that each set's matrix is a part of this one, and not a copy of it.
+        # Sorted by set, so that the array of each set is a slice of this one, and not a copy.
         splits = np.array([_SPLITS.index(item.split) for item in items])
         order = np.argsort(splits, kind="stable")
         self.item_of_row = np.repeat(order, self._counts[order])
         self.split_of_row = splits[self.item_of_row]
         self.most_views = int(self._counts.max())
-        self._first_row = np.empty(len(items), np.int64)
-        self._first_row[order] = np.cumsum(self._counts[order]) - self._counts[order]
+        self._first = np.empty(len(items), np.int64)
+        self._first[order] = np.cumsum(self._counts[order]) - self._counts[order]
 
-    def rows(self, number: int) -> range:
+    def of_item(self, number: int) -> range:
         """Return the rows of an image's views."""
-        first = int(self._first_row[number])
+        first = int(self._first[number])
         return range(first, first + int(self._counts[number]))
 
 
-class _Run:
-    """The matrix of vectors while it is being filled."""
+class _Computation:
+    """The array of vectors while it is being filled."""
 
     def __init__(
         self,
@@ -91,12 +91,12 @@ class _Run:
         views: Views,
     ) -> None:
         self.items = items
-        self.layout = _Layout(items, views)
-        rows = len(self.layout.item_of_row)
-        self.vectors = large_arrays.allocate(rows, extractor.feature_size, cache.folder)
-        self.keys: list[bytes] = [b""] * rows
+        self.rows = _Rows(items, views)
+        count = len(self.rows.item_of_row)
+        self.vectors = large_arrays.allocate(count, extractor.feature_size, cache.folder)
+        self.keys: list[bytes] = [b""] * count
         self.digests: list[bytes] = [b""] * len(items)
-        self.reasons: dict[int, str] = {}  # by the number of an image that cannot be used
+        self.reasons: dict[int, str] = {}  # why an image cannot be used, by its number
         self._extractor = extractor
         self._cache = cache
         self._views = views
@@ -122,13 +122,13 @@ class _Run:
             self._extract(batch)
 
     def _prepared(self) -> Iterator[_Prepared]:
-        # Two batches ahead: one is being decoded while one waits for the network.
-        lookahead = max(4, 2 * BATCH_SIZE // self.layout.most_views)
+        # Two batches ahead: one is being decoded while another waits for the extractor.
+        lookahead = max(4, 2 * BATCH_SIZE // self.rows.most_views)
         ahead = prefetching.ahead(range(len(self.items)), self._prepare, lookahead=lookahead)
         return progress(ahead, total=len(self.items), task="Bottlenecks", unit="image")
 
     def _prepare(self, number: int) -> _Prepared:
-        """Read one file, once, so that the keys are certainly those of the bytes that are decoded."""
+        """Read one file, only once, so that its keys always belong to the bytes that are decoded."""
         try:
             content = images.read(self.items[number].path)
             digest = images.digest(content)
@@ -140,14 +140,15 @@ class _Run:
             return _Prepared(number, reason=str(error))
 
     def _cached(self, number: int, digest: bytes) -> list[_View]:
+        """Return the views of an image, with a vector for those that are in the cache."""
         keys = self._views.keys(self.items[number].split, digest)
-        rows = self.layout.rows(number)
+        rows = self.rows.of_item(number)
         return [_View(row, key, self._cache.get(key)) for row, key in zip(rows, keys, strict=True)]
 
     def _decoded(self, number: int, views: list[_View], content: bytes) -> list[_View]:
-        """Return the views, with pixels for those that have no vector."""
+        """Return the views, with pixels added to those that have no vector."""
         decoded = iter(
-            steps.decode(
+            extraction.decode(
                 content,
                 [view.key for view in views if view.vector is None],
                 split=self.items[number].split,
@@ -161,7 +162,9 @@ class _Run:
         ]
 
     def _extract(self, batch: list[_View]) -> None:
-        extracted = steps.extract(self._extractor, [view.pixels for view in batch if view.pixels is not None])
+        extracted = extraction.extract(
+            self._extractor, [view.pixels for view in batch if view.pixels is not None]
+        )
         if not (extracted.are_finite.any() or self._has_numbers):
             raise self._no_numbers(batch[0])
         self._has_numbers = True
@@ -171,46 +174,46 @@ class _Run:
                 self._cache.add(view.key, vector)
             else:
                 reason = f"makes module {self._extractor.name} give values that are not numbers"
-                self.reasons[int(self.layout.item_of_row[view.row])] = reason
+                self.reasons[int(self.rows.item_of_row[view.row])] = reason
 
     def _no_numbers(self, view: _View) -> WorkFailed:
-        first = self.items[self.layout.item_of_row[view.row]]
+        first = self.items[self.rows.item_of_row[view.row]]
         return WorkFailed(
             "module {module} gives values that are not numbers (NaN or infinite), first for '{file}'. It is "
-            "damaged, or expects pixels in another range than 0 to 1. Use another module.",
+            "damaged, or expects pixels in a range other than 0 to 1. Use another module.",
             module=self._extractor.name,
             file=first.file,
         )
 
 
-def _by_split(dataset: Dataset, run: _Run) -> Bottlenecks:
-    items, skipped, item_of_row = run.items, run.reasons, run.layout.item_of_row
+def _by_split(dataset: Dataset, run: _Computation) -> Bottlenecks:
+    items, skipped, item_of_row = run.items, run.reasons, run.rows.item_of_row
     used = [number for number in range(len(items)) if number not in skipped]
     is_used = np.isin(item_of_row, list(skipped), invert=True)
-    paths = {number: items[number].path for number in used}  # one for all views of an image
+    paths = {number: items[number].path for number in used}  # one object for all views of an image
 
-    def of(split: Split) -> BottleneckSet:
-        (rows,) = np.nonzero((run.layout.split_of_row == _SPLITS.index(split)) & is_used)
+    def set_of(split: Split) -> BottleneckSet:
+        (rows,) = np.nonzero((run.rows.split_of_row == _SPLITS.index(split)) & is_used)
         numbers = item_of_row[rows].tolist()
         return BottleneckSet(
-            vectors=_together(run.vectors, rows),
+            vectors=_slice_of(run.vectors, rows),
             labels=np.array([items[number].label for number in numbers], np.int64),
             paths=tuple(paths[number] for number in numbers),
             keys=tuple(run.keys[row] for row in rows),
         )
 
     return Bottlenecks(
-        training=of(Split.TRAINING),
-        validation=of(Split.VALIDATION),
-        testing=of(Split.TESTING),
+        training=set_of(Split.TRAINING),
+        validation=set_of(Split.VALIDATION),
+        testing=set_of(Split.TESTING),
         dataset=Dataset(dataset.labels, tuple(items[number] for number in used)),
         digests=tuple(run.digests[number] for number in used),
         skipped=tuple(SkippedImage(items[number].path, skipped[number]) for number in sorted(skipped)),
     )
 
 
-def _together(vectors: Vectors, rows: NDArray[np.int64]) -> Vectors:
-    """Return these ascending rows as one part of the matrix, moved up over the rows that are left out."""
+def _slice_of(vectors: Vectors, rows: NDArray[np.int64]) -> Vectors:
+    """Return these ascending rows as one slice of the array, moved together over rows that are left out."""
     if len(rows) == 0:
         return vectors[:0]
     first = int(rows[0])

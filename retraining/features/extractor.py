@@ -1,4 +1,4 @@
-"""Any module handle -> one FeatureExtractor; the rest of the program does not know the kinds apart."""
+"""The feature extractor: a pretrained network that is used the same way, whatever kind of module it is."""
 
 from __future__ import annotations
 
@@ -8,21 +8,19 @@ import hashlib
 import logging
 
 import numpy as np
-from numpy.typing import NDArray
 
-from retraining.arrays import ImageSize
+from retraining.arrays import ImageSize, Pixels, Vectors
 from retraining.data.images import PREPROCESSING
 from retraining.errors import BadModule, Message
 from retraining.graphs import precision
 from retraining.graphs.frozen_graph import Forward, FrozenGraph, forward
 from retraining.graphs.quiet_tensorflow import tf
-from retraining.modules import handles, image_size, loading
+from retraining.modules import handles, image_size
+from retraining.modules.loader import load_module
 from retraining.modules.module import Module
 from retraining.settings.module import BFLOAT16, FLOAT32, ModuleSettings
 
-Vectors = NDArray[np.float32]
-
-# Large enough to keep two cores busy, small enough for a wide network in 4 GB; benchmarks/ measures.
+# Large enough to keep two cores busy, small enough for a wide network in 4 GB, as benchmarks/ measured.
 BATCH_SIZE = 32
 
 log = logging.getLogger(__name__)
@@ -30,10 +28,10 @@ log = logging.getLogger(__name__)
 
 @dataclasses.dataclass(frozen=True)
 class FeatureExtractor:
-    """A pretrained network: float32 [n, height, width, 3] in [0, 1] to float32 [n, feature_size].
+    """A pretrained network that turns images of one size into feature vectors.
 
-    `fingerprint` (hex) changes with anything that could change a vector, such as `precision`, one of
-    PRECISIONS, in which the network computes.
+    `fingerprint` (hex) changes with anything that could change a vector. `precision`, one of PRECISIONS, is
+    the number format in which the network computes.
     """
 
     name: str
@@ -47,11 +45,11 @@ class FeatureExtractor:
     def _forward(self) -> Forward:
         return forward(self.graph, self.precision)
 
-    def extract(self, pixels: NDArray[np.float32]) -> Vectors:
+    def extract(self, pixels: Pixels) -> Vectors:
         """Return float32 [n, feature_size] for float32 [n, height, width, 3] in [0, 1], n <= BATCH_SIZE.
 
-        Fewer than BATCH_SIZE images are padded to it: a kernel chosen by the batch's size would
-        make a vector depend on which images happened to be left for the last batch.
+        Smaller batches are padded to BATCH_SIZE. Otherwise TensorFlow might choose another kernel for them,
+        and a vector would depend on which images happened to be left for the last batch.
         """
         count = len(pixels)
         padding = np.zeros((BATCH_SIZE - count, *pixels.shape[1:]), np.float32)
@@ -59,16 +57,16 @@ class FeatureExtractor:
         return self._forward(batch)[:count]
 
 
-def load(settings: ModuleSettings) -> FeatureExtractor:
-    """Return the extractor of whatever kind of module the settings name. Raises BadModule.
+def load_extractor(settings: ModuleSettings) -> FeatureExtractor:
+    """Return the extractor for the module that the settings name. Raises BadRequest and BadModule.
 
-    Where the processor has no bfloat16 a warning says so, and float32 is used.
+    If this machine cannot compute in bfloat16, a warning says so, and float32 is used instead.
     """
     handle = handles.resolve(settings)
-    module = loading.load(handle, settings)
+    module = load_module(handle, settings)
     size = image_size.choose(module, handle, settings.image_size)
-    graph, feature_size = _to_vectors(module, handle, size)
-    computed_in = _usable(settings.precision)
+    graph, feature_size = _graph_to_vectors(module, handle, size)
+    computed_in = _supported_precision(settings.precision)
     if any(node.op.startswith("FakeQuant") for node in graph.graph_def.node):
         log.info("Module %s is instrumented for quantization (FakeQuant ops).", module.name)
     return FeatureExtractor(
@@ -83,24 +81,28 @@ def load(settings: ModuleSettings) -> FeatureExtractor:
 
 def _fingerprint(module: Module, size: ImageSize, feature_size: int, computed_in: str) -> str:
     content = f"{module.fingerprint} {size} {feature_size} {PREPROCESSING}"
-    if computed_in != FLOAT32:  # float32 was there first: its vectors keep the keys that they had
+    if computed_in != FLOAT32:  # caches from before there was a choice stay valid
         content += f" {computed_in}"
     return hashlib.sha256(content.encode()).hexdigest()
 
 
-def _usable(asked: str) -> str:
-    """Return the precision asked for if this machine has it, else float32, with a warning."""
-    reason = precision.unsupported_reason() if asked == BFLOAT16 else ""
+def _supported_precision(requested: str) -> str:
+    """Return the requested precision if this machine supports it, or else float32, with a warning."""
+    reason = precision.unsupported_reason() if requested == BFLOAT16 else ""
     if not reason:
-        return asked
+        return requested
     log.warning(
-        Message("{precision} {asked} is not used, since {reason}; using float32.", asked=asked, reason=reason)
+        Message(
+            "{precision} {requested} is not used, because {reason}; float32 is used instead.",
+            requested=requested,
+            reason=reason,
+        )
     )
     return FLOAT32
 
 
-def _to_vectors(module: Module, handle: str, size: ImageSize) -> tuple[FrozenGraph, int]:
-    """Return the module's graph at an image size, giving float32 [n, feature_size], and feature_size."""
+def _graph_to_vectors(module: Module, handle: str, size: ImageSize) -> tuple[FrozenGraph, int]:
+    """Return the graph from images of one size to float32 [n, feature_size] vectors, and feature_size."""
     graph = tf.Graph()
     with graph.as_default():
         pixels = tf.compat.v1.placeholder(tf.float32, [None, size.height, size.width, 3], "images")
@@ -121,7 +123,7 @@ def _as_vectors(features: tf.Tensor, module: Module, handle: str) -> tf.Tensor:
         return features
     if features.dtype == tf.float32 and shape.rank == 4 and shape[3] is not None:
         if shape[1:3] != [1, 1]:
-            log.info("Module %s gives feature maps %s; their average is taken.", module.name, shape[1:])
+            log.info("Module %s gives feature maps %s; they are averaged.", module.name, shape[1:])
         return tf.reduce_mean(features, [1, 2], name="average")
     raise BadModule(
         "module {handle} gives {dtype} {shape}; an image module gives float32 [batch, features], or feature "

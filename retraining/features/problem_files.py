@@ -1,4 +1,4 @@
-"""Files that cannot be used, and images that are there twice: said once, and listed as CSV."""
+"""Reports files that cannot be used and duplicate images, as warnings and as CSV files."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from retraining.storage.atomic_files import write_bytes
 SKIPPED_FILE = "skipped_images.csv"
 DUPLICATES_FILE = "duplicate_images.csv"
 
-NAMED_GROUPS = 20  # of duplicates, in warnings; the file lists all
+NAMED_GROUPS = 20  # most groups of duplicates in warnings; the CSV file lists all
 
 log = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
 class Duplicates:
-    """Groups of images whose files are the same to the byte, each group with two or more.
+    """Groups of two or more images whose files are identical.
 
-    A group is a conflict if it lies in several classes, else a leak if it lies in several sets, else
-    a copy.
+    A group that is in several classes is a conflict. Any other group that is in several sets is a leak. All
+    other groups are copies.
     """
 
     conflicts: tuple[tuple[LabelledImage, ...], ...]
@@ -38,7 +38,7 @@ class Duplicates:
 
 
 def duplicates(dataset: Dataset, digests: tuple[bytes, ...]) -> Duplicates:
-    """Return the images that are there more than once, told by the SHA-256 of their files."""
+    """Return the images that appear more than once; `digests` are the SHA-256 of their files."""
     by_digest: dict[bytes, list[LabelledImage]] = collections.defaultdict(list)
     for image, digest in zip(dataset.images, digests, strict=True):
         by_digest[digest].append(image)
@@ -54,10 +54,10 @@ def duplicates(dataset: Dataset, digests: tuple[bytes, ...]) -> Duplicates:
 
 
 def report(bottlenecks: Bottlenecks, folder: Path, *, strict: bool) -> None:
-    """Warn of what is wrong with images and list it in `folder`.
+    """Warn about skipped files and duplicate images, and list them in two CSV files in `folder`.
 
-    Both files are written anew, so that none is left from an earlier run. Raises WorkFailed if `strict` and
-    a file cannot be used.
+    Both files are always written, so that no older list is left. Raises WorkFailed if `strict` is on and a
+    file cannot be used.
     """
     found = duplicates(bottlenecks.dataset, bottlenecks.digests)
     _write_csv(folder / SKIPPED_FILE, ("path", "reason"), _skipped_rows(bottlenecks.skipped))
@@ -72,25 +72,24 @@ def report(bottlenecks: Bottlenecks, folder: Path, *, strict: bool) -> None:
 
 
 def warn_of_skipped(skipped: Iterable[SkippedImage]) -> None:
-    """Name each file that cannot be used, with its reason."""
+    """Log a warning for each file that cannot be used, with the reason."""
     for image in skipped:
         log.warning("skipped %s: it %s.", image.path, image.reason)
 
 
 def check_strict(skipped: Sequence[SkippedImage], *, strict: bool, listed: str = "above") -> None:
-    """Raise WorkFailed if `strict` and a file cannot be used; `listed` says where they are named."""
+    """Raise WorkFailed if `strict` is on and a file cannot be used; `listed` says where to find the list."""
     if strict and skipped:
         raise WorkFailed(
             "{count:,} files cannot be used, listed {listed}, and {strict} is on. Fix or remove them, or "
-            "turn "
-            "{strict} off.",
+            "turn {strict} off.",
             count=len(skipped),
             listed=listed,
         )
 
 
 def warn_of_duplicates(bottlenecks: Bottlenecks) -> None:
-    """Warn of images that are there more than once."""
+    """Log warnings about images that appear more than once."""
     _warn_of_duplicates(duplicates(bottlenecks.dataset, bottlenecks.digests), "not listed here")
 
 
@@ -109,7 +108,8 @@ def _warn_of_duplicates(found: Duplicates, rest: str) -> None:
     if unnamed:
         log.warning("%s more conflicts and leaks: %s.", f"{unnamed:,}", rest)
     if found.copies:
-        log.warning("%s images are there more than once in their class: %s.", f"{len(found.copies):,}", rest)
+        copied = "1 image appears" if len(found.copies) == 1 else f"{len(found.copies):,} images appear"
+        log.warning("%s more than once in the same class: %s.", copied, rest)
 
 
 def _named(group: tuple[LabelledImage, ...]) -> str:

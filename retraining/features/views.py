@@ -1,4 +1,4 @@
-"""The views that are kept of an image: the image itself, or random views of a training image."""
+"""Which views of an image get a feature vector: the image itself, or random views of a training image."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from retraining.settings.augmentation import AugmentationSettings
 
 @dataclasses.dataclass(frozen=True)
 class Views:
-    """Which views are kept; without augmentation, the image itself is the only one."""
+    """The views whose vectors are cached; without augmentation, the image itself is the only one."""
 
     augmentation: AugmentationSettings = AugmentationSettings()
     seed: int = 0
 
     def are_random(self, split: Split) -> bool:
-        """Return whether random views are kept of a set's images: only ever of training images."""
-        is_kept = self.augmentation.are_on() and not self.augmentation.are_fresh()
-        return split is Split.TRAINING and is_kept
+        """Return whether a set has random views: only the training set may have."""
+        are_cached = self.augmentation.are_on() and not self.augmentation.are_fresh()
+        return split is Split.TRAINING and are_cached
 
     def count(self, split: Split) -> int:
-        """Return how many views are kept of an image of a set."""
+        """Return how many views an image of this set has."""
         return self.augmentation.distorted_views if self.are_random(split) else 1
 
     def keys(self, split: Split, digest: bytes) -> tuple[bytes, ...]:
-        """Return the cache keys of all views of the file with the SHA-256 `digest`."""
+        """Return the cache keys of all views of the file whose SHA-256 is `digest`."""
         if not self.are_random(split):
             return (digest,)
         return tuple(self._key(digest, view) for view in range(self.count(split)))
 
     def decoded_size(self, split: Split, size: ImageSize) -> ImageSize:
-        """Return the size at which an image must be decoded at least, to give views of `size`."""
+        """Return the smallest size to decode an image at, so that it can give views of `size`."""
         return augmentation.least_size(size, self.augmentation) if self.are_random(split) else size
 
     def _key(self, digest: bytes, view: int) -> bytes:

@@ -1,1 +1,1 @@
-"""TensorFlow graphs: frozen, read, run."""
+"""TensorFlow graphs: freezing, reading and running them."""

@@ -1,4 +1,4 @@
-"""A TensorFlow function that has variables -> a frozen graph without variables and functions."""
+"""Turns a TensorFlow function into a frozen graph, which has no variables and calls no functions."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Any
 from retraining.graphs.frozen_graph import CALL_OPS, FrozenGraph, GraphDef
 from retraining.graphs.quiet_tensorflow import convert_variables_to_constants_v2, tf
 
-# TensorFlow keeps every function it has seen by its name, and refuses another one under it.
+# TensorFlow remembers every function by its name, and refuses a different one of the same name.
 _NEW_NAME = "_to_inline"
 
 
 def freeze(function: Any, output: int = 0) -> FrozenGraph:
-    """Return the ConcreteFunction `function` of one input as a graph of its output number `output`."""
+    """Return the graph of a ConcreteFunction from its only input to its output number `output`."""
     frozen = convert_variables_to_constants_v2(function)
     graph_def = frozen.graph.as_graph_def()
     input_name, output_name = frozen.inputs[0].name, frozen.outputs[output].name
@@ -22,10 +22,10 @@ def freeze(function: Any, output: int = 0) -> FrozenGraph:
 
 
 def _inlined(graph_def: GraphDef, input_name: str, output_name: str) -> GraphDef:
-    """Inline what asks not to be, such as the grouped convolutions that Keras leaves to XLA.
+    """Inline functions that are marked not to be inlined, such as Keras's grouped convolutions.
 
-    XLA takes them for speed; TensorFlow's own kernels compute the same, and a graph for everybody's
-    TensorFlow holds no function.
+    Keras marks them so that XLA compiles them for speed. TensorFlow's own kernels compute the same, and a
+    graph without functions runs in any TensorFlow.
     """
     for node in graph_def.node:
         node.attr.pop("_XlaMustCompile", None)

@@ -1,4 +1,4 @@
-"""A network as one GraphDef: variables as constants, no function library, one input and one output."""
+"""A frozen graph: a GraphDef with its variables turned into constants, and how to run it."""
 
 from __future__ import annotations
 
@@ -31,38 +31,38 @@ class FrozenGraph:
 
 
 def op_of(tensor_name: str) -> str:
-    """Return the name of the op behind `name`, `name:0` or the control input `^name`."""
+    """Return the op's name in a tensor name (`op:0`), an input (`op`) or a control input (`^op`)."""
     return tensor_name.lstrip("^").partition(":")[0]
 
 
 def tensor_of(name: str) -> str:
-    """Return the name of the tensor behind `name`, which of an op is its first: `op:0`."""
+    """Return `name` as a tensor name; an op name stands for the op's first output, `op:0`."""
     return name if ":" in name else f"{name}:0"
 
 
 def likely_outputs(graph_def: GraphDef) -> list[str]:
-    """Return the names of the ops that no other uses."""
+    """Return the names of the ops whose output no other op uses."""
     used = {op_of(name) for node in graph_def.node for name in node.input}
     unused = (node for node in graph_def.node if node.name not in used)
     return [node.name for node in unused if node.op not in ("Const", "NoOp")]
 
 
 def static_shapes(graph_def: GraphDef) -> dict[str, list[int | None]]:
-    """Return the shape of every tensor (`op:0`) whose rank is known, None for open dimensions."""
+    """Return the shape of every tensor (`op:0`) of known rank, with None for unknown dimensions."""
     tensors = (tensor for op in imported(graph_def).get_operations() for tensor in op.outputs)
     return {tensor.name: tensor.shape.as_list() for tensor in tensors if tensor.shape.rank is not None}
 
 
 def count_parameters(graph: FrozenGraph) -> int:
-    """Return how many weights a frozen graph holds: all fractions in its constants except scalars."""
+    """Return how many weights a frozen graph has: the floating-point numbers in constants, except scalars."""
     tensors = (node.attr["value"].tensor for node in graph.graph_def.node if node.op == "Const")
-    fractions = (tensor for tensor in tensors if tf.as_dtype(tensor.dtype).is_floating)
-    shapes = [tf.TensorShape(tensor.tensor_shape) for tensor in fractions]
+    floating = (tensor for tensor in tensors if tf.as_dtype(tensor.dtype).is_floating)
+    shapes = [tf.TensorShape(tensor.tensor_shape) for tensor in floating]
     return sum(shape.num_elements() for shape in shapes if shape.rank)
 
 
 def imported(graph_def: GraphDef) -> tf.Graph:
-    """Return the graph of a GraphDef. Raises ValueError if it is none that can be run."""
+    """Return the graph of a GraphDef. Raises ValueError if it cannot be run."""
     graph = tf.Graph()
     with graph.as_default():
         tf.graph_util.import_graph_def(graph_def, name="")
@@ -70,37 +70,37 @@ def imported(graph_def: GraphDef) -> tf.Graph:
 
 
 def forward(frozen: FrozenGraph, precision: str = FLOAT32) -> Forward:
-    """Return the function that runs the graph: batch of inputs -> batch of outputs, both float32.
+    """Return the function that runs the graph, from a batch of inputs to a batch of outputs, both float32.
 
-    `precision` is one of PRECISIONS, of what is computed between the two.
+    `precision` is one of PRECISIONS: the number format in which everything between the two is computed.
     """
     graph = imported(frozen.graph_def)
     return forward_in(graph, frozen.input_name, frozen.output_name, precision=precision)
 
 
 def forward_in(graph: tf.Graph, input_name: str, output_name: str, *, precision: str = FLOAT32) -> Forward:
-    """Return the function that runs `graph` between two tensors: batch of inputs -> batch of outputs."""
+    """Return the function that runs `graph` from a batch of one tensor to a batch of another."""
     config = tf.compat.v1.ConfigProto()
     if precision == BFLOAT16:
         rewrites = config.graph_options.rewrite_options
         rewrites.auto_mixed_precision_onednn_bfloat16 = rewrites.ON
     session = tf.compat.v1.Session(graph=graph, config=config)
-    # A callable skips the bookkeeping that Session.run repeats for every call.
+    # A callable saves the bookkeeping that Session.run repeats in every call.
     run: Forward = session.make_callable(output_name, [input_name])
     return run
 
 
 def for_inference(frozen: FrozenGraph) -> FrozenGraph:
-    """Return the same function of its input, without what only training or loading needed.
+    """Return a graph that computes the same, without the ops that only training or loading needs.
 
-    Placeholders with a default (a learning phase, say) become that default, branches that a
-    constant then never takes go, and so does every op that the output does not need. TensorFlow
-    can then fuse what stood on either side of a branch, which it cannot do across one.
+    Placeholders with a default (such as a learning phase) are replaced by the default. Branches that are
+    then never taken are removed, and so is every op that the output does not depend on. TensorFlow can then
+    fuse the ops on both sides of a former branch.
     """
     graph_def = GraphDef.FromString(frozen.graph_def.SerializeToString())
     for node in graph_def.node:
         node.device = ""
-        node.attr.pop("_class", None)  # placement beside a variable that is no more
+        node.attr.pop("_class", None)  # placement next to a variable, which is now a constant
         if node.op == "PlaceholderWithDefault" and node.name != op_of(frozen.input_name):
             _become_identity(node, node.input[0])
     _take_constant_branches(graph_def)
@@ -109,10 +109,10 @@ def for_inference(frozen: FrozenGraph) -> FrozenGraph:
 
 
 def _take_constant_branches(graph_def: GraphDef) -> None:
-    """Turn Switch and Merge ops whose predicate is constant into the branch that is taken.
+    """Replace Switch and Merge ops whose predicate is constant by the branch that is taken.
 
-    Of a Switch, output 0 lives if the predicate is false and output 1 if it is true; what hangs on
-    the other is dead, and a Merge passes on the one input that is not.
+    A Switch sends its value to output 0 if the predicate is false and to output 1 if it is true. Ops that
+    depend on the other output are dead, and a Merge passes on its only input that is not dead.
     """
     nodes = {node.name: node for node in graph_def.node}
     constants = {name: _constant_value(node, nodes) for name, node in nodes.items() if node.op == "Switch"}
@@ -120,9 +120,9 @@ def _take_constant_branches(graph_def: GraphDef) -> None:
     dead = _dead_tensors(nodes, constants)
     for node in graph_def.node:
         if node.op == "Merge":
-            living = [name for name in node.input if _port(name) not in dead]
-            if len(living) == 1:
-                _become_identity(node, living[0])
+            alive = [name for name in node.input if _port(name) not in dead]
+            if len(alive) == 1:
+                _become_identity(node, alive[0])
         elif constants.get(node.name) is not None:
             _become_identity(node, node.input[0])
     for node in graph_def.node:
@@ -130,13 +130,13 @@ def _take_constant_branches(graph_def: GraphDef) -> None:
 
 
 def _dead_tensors(nodes: dict[str, NodeDef], constants: dict[str, bool | None]) -> set[str]:
-    """Return the outputs (`op:port`) that no value ever reaches."""
+    """Return the outputs (`op:port`) that never get a value."""
     dead: set[str] = set()
     for name in _topological(nodes):
         node = nodes[name]
-        arrivals = [_port(source) in dead for source in node.input]
-        if arrivals and (all(arrivals) if node.op == "Merge" else any(arrivals)):
-            # Every output, and the control edge; no op of an image network has more than ten.
+        are_dead = [_port(source) in dead for source in node.input]
+        if are_dead and (all(are_dead) if node.op == "Merge" else any(are_dead)):
+            # All outputs, and the control edge (-1); no op of an image network has more than ten outputs.
             dead.update(f"{name}:{port}" for port in range(-1, 10))
         elif constants.get(name) is not None:
             dead.add(f"{name}:{int(not constants[name])}")
@@ -144,7 +144,7 @@ def _dead_tensors(nodes: dict[str, NodeDef], constants: dict[str, bool | None]) 
 
 
 def _topological(nodes: dict[str, NodeDef]) -> Iterable[str]:
-    """Yield op names, inputs first; without recursion, since networks are deep."""
+    """Yield op names, inputs first; without recursion, because networks are deep."""
     done: set[str] = set()
     for root in nodes:
         stack = [root]
@@ -167,7 +167,7 @@ def _port(name: str) -> str:
 
 
 def _constant_value(switch: NodeDef, nodes: dict[str, NodeDef]) -> bool | None:
-    """Return the value of a Switch's predicate, or None if only running the graph would tell."""
+    """Return the value of a Switch's predicate, or None if it is not constant."""
     node = nodes[op_of(switch.input[1])]
     while node.op == "Identity":
         node = nodes[op_of(node.input[0])]

@@ -1,4 +1,4 @@
-"""Files that hold a GraphDef (.pb)."""
+"""Files with a GraphDef (.pb): read and written."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from retraining.graphs.frozen_graph import FrozenGraph, GraphDef
 
 
 def parse(content: bytes) -> GraphDef | None:
-    """Return the GraphDef in the bytes of a file, or None if there is none."""
+    """Return the GraphDef in the bytes of a file, or None if there is no complete one."""
     try:
         graph_def = GraphDef.FromString(content)
     except DecodeError:
@@ -20,7 +20,7 @@ def parse(content: bytes) -> GraphDef | None:
 
 
 def read(path: Path) -> GraphDef:
-    """Return the GraphDef in a file. Raises BadRequest if there is none."""
+    """Return the GraphDef in a file. Raises BadRequest if there is no complete one."""
     try:
         graph_def = parse(path.read_bytes())
     except OSError as error:
@@ -35,6 +35,6 @@ def read(path: Path) -> GraphDef:
 
 
 def encode(graph: FrozenGraph) -> bytes:
-    """Return the bytes of a file of a graph: the same graph, the same bytes."""
+    """Return a graph as the bytes of a file; the same graph always gives the same bytes."""
     content: bytes = graph.graph_def.SerializeToString(deterministic=True)
     return content

@@ -1,20 +1,20 @@
-"""The number format in which a network computes, and whether this processor computes faster in it."""
+"""Whether this machine can compute in bfloat16, a number format that newer processors are faster in."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
-# As Linux names them. TensorFlow itself asks for AVX-512 alone, and then imitates bfloat16, slowly.
+# Linux's names for it. TensorFlow only checks for AVX-512, and then emulates bfloat16, which is slow.
 BFLOAT16_FLAGS = frozenset({"avx512_bf16", "amx_bf16"})
 
 CPUINFO = Path("/proc/cpuinfo")
 
 
 def unsupported_reason(cpuinfo: Path = CPUINFO) -> str:
-    """Return why this machine does not compute in bfloat16, or '' if it does.
+    """Return why this machine cannot compute in bfloat16, or '' if it can.
 
-    `cpuinfo` is a file in the form of Linux's /proc/cpuinfo; elsewhere there is none, and so no bfloat16.
+    `cpuinfo` is a file in the format of Linux's /proc/cpuinfo. Other systems have none, so no bfloat16.
     """
     if os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1").lower() in ("0", "false"):
         return "TF_ENABLE_ONEDNN_OPTS has switched off oneDNN, which computes in it"
@@ -24,7 +24,7 @@ def unsupported_reason(cpuinfo: Path = CPUINFO) -> str:
 
 
 def _flags(cpuinfo: Path) -> frozenset[str]:
-    """Return what the processor can do beyond the ordinary, as Linux says it."""
+    """Return the processor's special features, by Linux's names; none on other systems."""
     if not cpuinfo.is_file():
         return frozenset()
     for line in cpuinfo.read_text().splitlines():

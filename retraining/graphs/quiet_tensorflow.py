@@ -1,8 +1,8 @@
-"""TensorFlow, without its noise: the one place where it is imported.
+"""TensorFlow without its log messages: the only place where it is imported.
 
-Users are to see our lines. TensorFlow 2.21 prints a dozen of its own about processors and GPUs when
-its libraries load, before it reads TF_CPP_MIN_LOG_LEVEL, so standard error is set aside during the
-import and given back, with all it holds, should the import fail.
+Users should see our lines only. TensorFlow 2.21 prints a dozen lines about processors and GPUs while its
+libraries load, before it reads TF_CPP_MIN_LOG_LEVEL. So standard error is captured during the import, and
+shown if the import fails.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
 @contextlib.contextmanager
-def _without_native_noise() -> Iterator[None]:
-    """Set aside what native libraries write to file descriptor 2; show it if an error follows."""
+def _native_output_captured() -> Iterator[None]:
+    """Capture what native libraries write to file descriptor 2, and show it if an error follows."""
     sys.stderr.flush()
     saved = os.dup(2)
     with tempfile.TemporaryFile() as noise:
@@ -36,14 +36,14 @@ def _without_native_noise() -> Iterator[None]:
             os.close(saved)
 
 
-with _without_native_noise(), warnings.catch_warnings():
+with _native_output_captured(), warnings.catch_warnings():
     warnings.simplefilter("ignore")
     import tensorflow as tf
 
-    # It has no public name, yet is the one way that TensorFlow documents to freeze a function.
+    # It has no public name, but is the only documented way to freeze a function.
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-# "Instructions for updating" are for us to follow, not for the user to read.
+# "Instructions for updating" are for developers, not for users.
 tf.get_logger().setLevel("ERROR")
 
 __all__ = ["convert_variables_to_constants_v2", "tf"]

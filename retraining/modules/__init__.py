@@ -1,1 +1,1 @@
-"""Pretrained networks: found by their handles, fetched, loaded."""
+"""Pretrained networks ("modules"): found by name or address, downloaded, and loaded."""

@@ -1,4 +1,4 @@
-"""A .tar.gz of a module -> a folder, with nothing outside that folder."""
+"""Unpacks the .tar.gz of a module into a folder, and writes nothing outside that folder."""
 
 from __future__ import annotations
 
@@ -15,15 +15,16 @@ MAX_FILES = 10_000
 
 
 def is_archive(name: str) -> bool:
-    """Return whether a file of that name is to be unpacked."""
+    """Return whether a file of this name has to be unpacked."""
     return name.lower().endswith(SUFFIXES)
 
 
 def unpack(archive: Path, folder: Path, *, name: str) -> None:
     """Write the files of a tar archive, compressed or not, below the new folder `folder`.
 
-    Only plain files and folders inside it: a link, a device, an absolute path, one that leads out,
-    or more than MAX_BYTES raise BadModule, as does damage. `name` is what messages call the archive.
+    `name` is what messages call the archive. Raises BadModule if it is damaged, if it unpacks to more than
+    MAX_FILES files or MAX_BYTES, or if it holds anything but plain files and folders inside `folder`: a
+    link, a device, an absolute path or one that leads out.
     """
     folder.mkdir()
     try:
@@ -31,10 +32,10 @@ def unpack(archive: Path, folder: Path, *, name: str) -> None:
             _unpack(tar, folder, name)
     except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
         raise BadModule(
-            "module archive {name} is damaged or is not an archive ({error}). A module is a .tar.gz that "
-            "holds saved_model.pb. Download it again.",
+            "module archive {name} is damaged or not an archive ({reason}). A module is a .tar.gz that "
+            "contains saved_model.pb. Download it again.",
             name=name,
-            error=error,
+            reason=error,
         ) from error
 
 
@@ -44,19 +45,19 @@ def _unpack(tar: tarfile.TarFile, folder: Path, name: str) -> None:
         path = PurePosixPath(member.name)
         if path.is_absolute() or ".." in path.parts or not (member.isfile() or member.isdir()):
             raise BadModule(
-                "module archive {name} is refused: '{member}' is a link or lies outside the archive's own "
-                "folder. Unpack it by hand if you trust it, and give the folder.",
+                "module archive {name} is refused: '{member_name}' is a link or lies outside the archive's "
+                "own folder. If you trust it, unpack it yourself and give the folder.",
                 name=name,
-                member=member.name,
+                member_name=member.name,
             )
         count, size = count + 1, size + member.size
         if count > MAX_FILES or size > MAX_BYTES:
             raise BadModule(
-                "module archive {name} is refused: it holds more than {files:,} files or {size} GiB. Unpack "
-                "it by hand if you trust it, and give the folder.",
+                "module archive {name} is refused: it holds more than {max_files:,} files or {max_gib} GiB. "
+                "If you trust it, unpack it yourself and give the folder.",
                 name=name,
-                files=MAX_FILES,
-                size=MAX_BYTES >> 30,
+                max_files=MAX_FILES,
+                max_gib=MAX_BYTES >> 30,
             )
         if member.isfile():
             _write(tar, member, folder / path)

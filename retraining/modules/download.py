@@ -1,4 +1,4 @@
-"""A web address -> a file: with a progress bar, a limit on stalls, and never half of it as if whole."""
+"""Downloads a file: with a progress bar, a time limit for stalls, and a check that nothing is missing."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from retraining.progress import byte_progress
 
-STALL_SECONDS = 30.0  # without a byte; a slow line is not a stalled one
+STALL_SECONDS = 30.0  # without a single byte, so that a slow connection does not count as stalled
 ATTEMPTS = 3
 CHUNK_BYTES = 1 << 18
 
@@ -18,18 +18,18 @@ log = logging.getLogger(__name__)
 
 
 class DownloadFailed(Exception):
-    """A file that did not come; the message is the reason, without the address."""
+    """A download that failed; the message is the reason, without the address."""
 
 
 class _CutOff(DownloadFailed):
-    """A transfer that began and broke off: worth another attempt."""
+    """A transfer that started and broke off: worth another attempt."""
 
 
 def fetch(address: str, path: Path, *, stall_seconds: float = STALL_SECONDS) -> None:
-    """Write what `address` serves, redirects followed, to the new file `path`.
+    """Download `address`, following redirects, to the new file `path`.
 
-    A transfer that is cut off or stalls is begun again, ATTEMPTS times in all. Raises
-    DownloadFailed; `path` is then not to be used.
+    A transfer that is cut off or stalls is started again, with ATTEMPTS attempts in all. Raises
+    DownloadFailed; `path` must then not be used.
     """
     for attempt in range(1, ATTEMPTS + 1):
         try:
@@ -37,7 +37,7 @@ def fetch(address: str, path: Path, *, stall_seconds: float = STALL_SECONDS) -> 
         except _CutOff as error:
             if attempt == ATTEMPTS:
                 raise
-            log.warning("download of %s: %s; trying again.", address, error)
+            log.warning("download of %s failed: %s; trying again.", address, error)
         else:
             return
 
@@ -45,14 +45,14 @@ def fetch(address: str, path: Path, *, stall_seconds: float = STALL_SECONDS) -> 
 def _attempt(address: str, path: Path, stall_seconds: float) -> None:
     request = urllib.request.Request(address, headers={"User-Agent": "image-retrainer"})
     try:
-        # An opener of its own: urlopen keeps the proxies that were set at its first use.
+        # A new opener each time: urlopen keeps the proxies that were set when it was first used.
         with urllib.request.build_opener().open(request, timeout=stall_seconds) as response:
             _copy(response, path)
     except urllib.error.HTTPError as error:
-        error.close()  # it holds the connection
+        error.close()  # it keeps the connection open
         raise DownloadFailed(f"the server answered {error.code} {error.reason}") from error
     except TimeoutError as error:
-        raise _CutOff(f"no byte came for {stall_seconds:g} s") from error
+        raise _CutOff(f"no data arrived for {stall_seconds:g} s") from error
     except urllib.error.URLError as error:
         raise DownloadFailed(str(error.reason)) from error
     except (http.client.HTTPException, ConnectionError) as error:
@@ -68,5 +68,5 @@ def _copy(response: http.client.HTTPResponse, path: Path) -> None:
             file.write(chunk)
             bar.update(len(chunk))
             done += len(chunk)
-    if total is not None and done != total:  # read() of a cut connection just ends
-        raise _CutOff(f"it was cut off after {done:,} of {total:,} bytes")
+    if total is not None and done != total:  # read() reports no error when the connection is cut
+        raise _CutOff(f"the connection was cut off after {done:,} of {total:,} bytes")

@@ -1,4 +1,4 @@
-"""A frozen GraphDef (.pb) of the days before Hub -> a Module."""
+"""Loads a module from a frozen graph (.pb), the format from before TensorFlow Hub."""
 
 from __future__ import annotations
 
@@ -28,8 +28,11 @@ from retraining.settings.module import ModuleSettings
 
 
 @dataclasses.dataclass(frozen=True)
-class Reading:
-    """How a graph is to be used: its tensors, and what it takes for a pixel value of 0 to 255."""
+class GraphSpec:
+    """How to use a graph: its input and output tensors, and the scaling and size of its images.
+
+    A pixel value p of 0 to 255 goes in as (p - mean) / std.
+    """
 
     input_name: str
     output_name: str
@@ -38,22 +41,22 @@ class Reading:
     size: ImageSize | None = None
 
 
-# The graphs that ten years of tutorials handed round, by ops that no other has.
-KNOWN = (
-    # inception-2015-12-05.tgz, and the older retrain.py's settings for it.
-    Reading("Mul:0", "pool_3/_reshape:0", mean=128, std=128, size=ImageSize(299, 299)),
+# The graphs that tutorials have passed around for ten years, recognised by ops that no other graph has.
+_WELL_KNOWN = (
+    # inception-2015-12-05.tgz, with the settings of the older retrain.py.
+    GraphSpec("Mul:0", "pool_3/_reshape:0", mean=128, std=128, size=ImageSize(299, 299)),
     # inception_v3_2016_08_28_frozen.pb, with the defaults of TensorFlow's label_image/main.cc.
-    Reading("input:0", "InceptionV3/Logits/AvgPool_1a_8x8/AvgPool:0", mean=0, std=255),
-    # MobileNet v1 frozen graphs; mobilenet_v1.md gives the scaling to [-1, 1].
-    Reading("input:0", "MobilenetV1/Logits/AvgPool_1a/AvgPool:0", mean=127.5, std=127.5),
+    GraphSpec("input:0", "InceptionV3/Logits/AvgPool_1a_8x8/AvgPool:0", mean=0, std=255),
+    # MobileNet v1 frozen graphs; mobilenet_v1.md says that they are scaled to [-1, 1].
+    GraphSpec("input:0", "MobilenetV1/Logits/AvgPool_1a/AvgPool:0", mean=127.5, std=127.5),
 )
 
 
 def load(path: Path, settings: ModuleSettings, *, name: str) -> Module:
     """Return the module in a frozen graph.
 
-    Known graphs are recognised by their ops; any other is read as `settings` say. A batch size that
-    the graph fixes at 1 is opened up. Raises BadModule.
+    Well-known graphs are recognised by their ops; any other is used as `settings` say. A batch size that the
+    graph fixes at 1 is made variable. Raises BadModule.
     """
     content = _read(path)
     graph_def = parse(content)
@@ -62,14 +65,15 @@ def load(path: Path, settings: ModuleSettings, *, name: str) -> Module:
             "module '{path}' is not a frozen graph, or is cut short.",
             path=path,
         )
-    reading = _reading(graph_def, path, settings)
-    graph = _batched(_opened(graph_def, reading, path), path)
-    read_as = f"{reading.input_name} {reading.output_name} {reading.mean:g} {reading.std:g}"
+    spec = _spec(graph_def, path, settings)
+    graph = _with_any_batch_size(graph_def, spec, path)
+    _check_batches(graph, path)
+    used_as = f"{spec.input_name} {spec.output_name} {spec.mean:g} {spec.std:g}"
     return Module(
         name=name,
-        graph=_scaled(graph, reading),
-        fingerprint=hashlib.sha256(content + read_as.encode()).hexdigest(),
-        recorded_size=reading.size or _placeholder_size(graph_def, reading),
+        graph=_with_scaling(graph, spec),
+        fingerprint=hashlib.sha256(content + used_as.encode()).hexdigest(),
+        recorded_size=spec.size or _placeholder_size(graph_def, spec),
     )
 
 
@@ -84,33 +88,33 @@ def _read(path: Path) -> bytes:
         ) from error
 
 
-def _reading(graph_def: GraphDef, path: Path, settings: ModuleSettings) -> Reading:
-    """Return the known reading, changed by what the settings say, or the settings' own."""
-    reading = known(graph_def) or _guess(graph_def, path, settings)
+def _spec(graph_def: GraphDef, path: Path, settings: ModuleSettings) -> GraphSpec:
+    """Return how to use the graph: as the settings say, and otherwise as is known of a well-known one."""
+    spec = well_known_spec(graph_def)
+    if spec is None:
+        _check_all_given(settings, graph_def, path)
+        spec = GraphSpec("", "", mean=0, std=1)  # the settings replace all of it
     if settings.input_tensor_name:
-        reading = dataclasses.replace(reading, input_name=tensor_of(settings.input_tensor_name), size=None)
+        spec = dataclasses.replace(spec, input_name=tensor_of(settings.input_tensor_name), size=None)
     if settings.bottleneck_tensor_name:
-        reading = dataclasses.replace(reading, output_name=tensor_of(settings.bottleneck_tensor_name))
+        spec = dataclasses.replace(spec, output_name=tensor_of(settings.bottleneck_tensor_name))
     if settings.input_mean is not None:
-        reading = dataclasses.replace(reading, mean=settings.input_mean)
+        spec = dataclasses.replace(spec, mean=settings.input_mean)
     if settings.input_std is not None:
-        reading = dataclasses.replace(reading, std=settings.input_std)
-    _check_ops(reading, graph_def, path)
-    return reading
+        spec = dataclasses.replace(spec, std=settings.input_std)
+    _check_ops(spec, graph_def, path)
+    return spec
 
 
-def known(graph_def: GraphDef) -> Reading | None:
-    """Return how one of the KNOWN graphs is used, or None for any other graph."""
-    nodes = {node.name for node in graph_def.node}
-    return next((reading for reading in KNOWN if _fits(reading, nodes)), None)
+def well_known_spec(graph_def: GraphDef) -> GraphSpec | None:
+    """Return how to use a graph that tutorials have passed around, or None for any other graph."""
+    ops = {node.name for node in graph_def.node}
+    fitting = (spec for spec in _WELL_KNOWN if {op_of(spec.input_name), op_of(spec.output_name)} <= ops)
+    return next(fitting, None)
 
 
-def _fits(reading: Reading, nodes: set[str]) -> bool:
-    return {op_of(reading.input_name), op_of(reading.output_name)} <= nodes
-
-
-def _guess(graph_def: GraphDef, path: Path, settings: ModuleSettings) -> Reading:
-    """Return the settings' reading of a graph that is not a known one. Raises BadModule for gaps."""
+def _check_all_given(settings: ModuleSettings, graph_def: GraphDef, path: Path) -> None:
+    """Raise BadModule unless the settings say everything about a graph that is not well known."""
     needed = {
         "input_tensor_name": settings.input_tensor_name,
         "bottleneck_tensor_name": settings.bottleneck_tensor_name,
@@ -120,32 +124,31 @@ def _guess(graph_def: GraphDef, path: Path, settings: ModuleSettings) -> Reading
     missing = [name for name, value in needed.items() if value is None]
     if missing:
         raise BadModule(
-            "module '{path}' is a frozen graph that is not a well-known one. Say how to use it with "
-            "{missing}. {likely}",
+            "module '{path}' is a frozen graph that is not a well-known one. To use it, set {missing}. "
+            "{likely}",
             path=path,
             missing=Message(", ".join(f"{{{name}}}" for name in missing)),
-            likely=_likely(graph_def),
+            likely=_likely_tensors(graph_def),
         )
-    return Reading("", "", 0, 1)
 
 
-def _check_ops(reading: Reading, graph_def: GraphDef, path: Path) -> None:
-    nodes = {node.name for node in graph_def.node}
-    for setting, name in (
-        ("input_tensor_name", reading.input_name),
-        ("bottleneck_tensor_name", reading.output_name),
+def _check_ops(spec: GraphSpec, graph_def: GraphDef, path: Path) -> None:
+    ops = {node.name for node in graph_def.node}
+    for setting, tensor in (
+        ("input_tensor_name", spec.input_name),
+        ("bottleneck_tensor_name", spec.output_name),
     ):
-        if op_of(name) not in nodes:
+        if op_of(tensor) not in ops:
             raise BadModule(
-                "{setting} '{name}' is not an op of module '{path}'. {likely}",
+                "{setting} '{tensor}' is not in module '{path}'. {likely}",
                 setting=setting_named(setting),
-                name=name,
+                tensor=tensor,
                 path=path,
-                likely=_likely(graph_def),
+                likely=_likely_tensors(graph_def),
             )
 
 
-def _likely(graph_def: GraphDef) -> str:
+def _likely_tensors(graph_def: GraphDef) -> str:
     inputs = [node.name for node in graph_def.node if node.op in INPUT_OPS]
     pools = [node.name for node in graph_def.node if node.op in ("AvgPool", "Mean")]
     outputs = pools[-3:] + likely_outputs(graph_def)[:3]
@@ -154,35 +157,35 @@ def _likely(graph_def: GraphDef) -> str:
     )
 
 
-def _placeholder_size(graph_def: GraphDef, reading: Reading) -> ImageSize | None:
-    node = next(node for node in graph_def.node if node.name == op_of(reading.input_name))
+def _placeholder_size(graph_def: GraphDef, spec: GraphSpec) -> ImageSize | None:
+    node = next(node for node in graph_def.node if node.name == op_of(spec.input_name))
     sizes = [dimension.size for dimension in node.attr["shape"].shape.dim]
     return ImageSize(sizes[1], sizes[2]) if len(sizes) == 4 and min(sizes[1:3]) > 0 else None
 
 
-def _opened(graph_def: GraphDef, reading: Reading, path: Path) -> FrozenGraph:
-    """Return the graph from the reading's input on, with a placeholder there for any batch size."""
-    shapes = _single_shapes(graph_def, path)
-    opened = GraphDef.FromString(graph_def.SerializeToString())
+def _with_any_batch_size(graph_def: GraphDef, spec: GraphSpec, path: Path) -> FrozenGraph:
+    """Return the graph from its input on, with a placeholder for any number of images there."""
+    shapes = _static_shapes(graph_def, path)
+    changed = GraphDef.FromString(graph_def.SerializeToString())
     constants = {node.name: node for node in graph_def.node if node.op == "Const"}
-    for node in opened.node:
-        if node.name == op_of(reading.input_name):
-            _become_placeholder(node, shapes.get(reading.input_name))
+    for node in changed.node:
+        if node.name == op_of(spec.input_name):
+            _become_placeholder(node, shapes.get(spec.input_name))
         elif node.op == "Reshape" and op_of(node.input[1]) in constants:
-            _open_reshape(opened, node, constants[op_of(node.input[1])], shapes.get(f"{node.name}:0"))
+            _reshape_any_batch(changed, node, constants[op_of(node.input[1])], shapes.get(f"{node.name}:0"))
         elif node.op == "Squeeze":
-            _open_squeeze(node, shapes.get(op_of(node.input[0]) + ":0"))
-    needed = tf.compat.v1.graph_util.extract_sub_graph(opened, [op_of(reading.output_name)])
-    return FrozenGraph(needed, reading.input_name, reading.output_name)
+            _squeeze_any_batch(node, shapes.get(op_of(node.input[0]) + ":0"))
+    needed = tf.compat.v1.graph_util.extract_sub_graph(changed, [op_of(spec.output_name)])
+    return FrozenGraph(needed, spec.input_name, spec.output_name)
 
 
-def _single_shapes(graph_def: GraphDef, path: Path) -> dict[str, list[int | None]]:
+def _static_shapes(graph_def: GraphDef, path: Path) -> dict[str, list[int | None]]:
     try:
         return static_shapes(graph_def)
     except (ValueError, tf.errors.OpError) as error:
         reason = str(error).splitlines()[0]
         raise BadModule(
-            "module '{path}' cannot be loaded, it may be damaged: {reason}",
+            "module '{path}' cannot be loaded and may be damaged: {reason}",
             path=path,
             reason=reason,
         ) from error
@@ -197,31 +200,31 @@ def _become_placeholder(node: NodeDef, shape: list[int | None] | None) -> None:
     node.attr["shape"].shape.CopyFrom(tf.TensorShape(sizes).as_proto())
 
 
-def _open_reshape(
+def _reshape_any_batch(
     graph_def: GraphDef, node: NodeDef, constant: NodeDef, shape: list[int | None] | None
 ) -> None:
-    """Let a Reshape to [1, ...] of one image be one to [-1, ...] of many."""
+    """Change a Reshape to [1, ...], which fits one image only, into one to [-1, ...]."""
     sizes = tf.make_ndarray(constant.attr["value"].tensor)
     if sizes.ndim != 1 or len(sizes) < 2 or sizes[0] != 1 or shape is None or None in shape[1:]:
         return
-    opened = GraphDef().node.add()
-    opened.name, opened.op = f"{node.name}/batch_shape", "Const"
-    opened.attr["dtype"].type = constant.attr["dtype"].type
+    batch_shape = GraphDef().node.add()
+    batch_shape.name, batch_shape.op = f"{node.name}/batch_shape", "Const"
+    batch_shape.attr["dtype"].type = constant.attr["dtype"].type
     values = np.array([-1, *shape[1:]], sizes.dtype)
-    opened.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(values))
-    graph_def.node.append(opened)
-    node.input[1] = opened.name
+    batch_shape.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(values))
+    graph_def.node.append(batch_shape)
+    node.input[1] = batch_shape.name
 
 
-def _open_squeeze(node: NodeDef, shape: list[int | None] | None) -> None:
-    """Let a Squeeze of every dimension of 1 leave the batch, which it would take at one image."""
+def _squeeze_any_batch(node: NodeDef, shape: list[int | None] | None) -> None:
+    """Change a Squeeze of all dimensions of size 1 so that it keeps the batch's, even for one image."""
     if shape and not node.attr["squeeze_dims"].list.i:
         dims = [index for index, size in enumerate(shape) if index > 0 and size == 1]
         node.attr["squeeze_dims"].list.i.extend(dims)
 
 
-def _batched(graph: FrozenGraph, path: Path) -> FrozenGraph:
-    """Return `graph` if two images at once give what each gives alone. Raises BadModule."""
+def _check_batches(graph: FrozenGraph, path: Path) -> None:
+    """Raise BadModule unless a batch of two images gives what each of them gives alone."""
     shape = static_shapes(graph.graph_def)[graph.input_name]
     if len(shape) != 4 or shape[3] not in (3, None):
         raise BadModule(
@@ -245,18 +248,18 @@ def _batched(graph: FrozenGraph, path: Path) -> FrozenGraph:
         ) from error
     if together.shape != alone.shape or not np.allclose(together, alone, rtol=1e-3, atol=1e-5):
         raise BadModule(
-            "module '{path}' has its batch size fixed at 1 in a way that cannot be changed.", path=path
+            "module '{path}' takes one image at a time, which cannot be changed. Use another module.",
+            path=path,
         )
-    return graph
 
 
-def _scaled(frozen: FrozenGraph, reading: Reading) -> FrozenGraph:
-    """Return the graph with an input in [0, 1] in front of the one it was trained with."""
+def _with_scaling(frozen: FrozenGraph, spec: GraphSpec) -> FrozenGraph:
+    """Return the graph with pixels in [0, 1] as its input, which it scales to what it was trained with."""
     graph = tf.Graph()
     with graph.as_default():
-        size = static_shapes(frozen.graph_def)[frozen.input_name]
-        pixels = tf.compat.v1.placeholder(tf.float32, size, "pixels")
-        scaled = (pixels * 255.0 - reading.mean) / reading.std
+        shape = static_shapes(frozen.graph_def)[frozen.input_name]
+        pixels = tf.compat.v1.placeholder(tf.float32, shape, "pixels")
+        scaled = (pixels * 255.0 - spec.mean) / spec.std
         (features,) = tf.graph_util.import_graph_def(
             frozen.graph_def,
             input_map={frozen.input_name: scaled},

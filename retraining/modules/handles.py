@@ -1,4 +1,4 @@
-"""What names a module: a handle, with the names of the catalogue turned into addresses."""
+"""Handles: the text with which a user names a module."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ from retraining.errors import BadRequest, setting_named
 from retraining.modules import catalogue
 from retraining.settings.module import ModuleSettings
 
-# What a frozen graph may come in; only then is it for the user to say how it is read.
+# Files that may hold a frozen graph; only then does the user have to say how to read it.
 GRAPH_FILE_SUFFIXES = (".pb", ".tar.gz", ".tgz", ".tar")
 
 
 def resolve(settings: ModuleSettings) -> str:
-    """Return the handle that the settings come to: an address, a path, 'builtin' or `keras:NAME`.
+    """Return the full handle of the module: an address, a path, 'builtin' or `keras:NAME`.
 
-    Raises BadRequest for a name that nothing has, and for settings that do not apply to such a module.
+    Raises BadRequest for an unknown name, and for settings that do not apply to this kind of module.
     """
-    handle = _handle(settings)
+    handle = _full_handle(settings)
     if not handle.endswith(GRAPH_FILE_SUFFIXES):
         for name in settings.of_frozen_graphs():
             raise BadRequest(
-                "{setting} is for a frozen graph (.pb), and the module is '{handle}'. Leave it out.",
+                "{setting} is for a frozen graph (.pb), but the module is '{handle}'. Leave it out.",
                 setting=setting_named(name),
                 handle=handle,
             )
     return handle
 
 
-def _handle(settings: ModuleSettings) -> str:
+def _full_handle(settings: ModuleSettings) -> str:
     if settings.architecture:
-        return catalogue.module_of_architecture(settings.architecture)
-    name = settings.tfhub_module
-    is_file = name.endswith(GRAPH_FILE_SUFFIXES) or Path(name).exists()
-    return catalogue.resolve(name) if catalogue.is_alias_like(name) and not is_file else name
+        return catalogue.address_of_architecture(settings.architecture)
+    handle = settings.tfhub_module
+    is_file = handle.endswith(GRAPH_FILE_SUFFIXES) or Path(handle).exists()
+    return catalogue.address_of(handle) if catalogue.looks_like_a_name(handle) and not is_file else handle

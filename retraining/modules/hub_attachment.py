@@ -1,6 +1,7 @@
-"""What TF1 Hub modules carry about their images: two messages that tensorflow_hub no longer ships.
+"""Reads the image size that a TF1 Hub module records in an attachment.
 
-https://github.com/tensorflow/hub, tensorflow_hub/module_attachment.proto and image_module_info.proto:
+The attachment is a protobuf message that tensorflow_hub no longer ships:
+https://github.com/tensorflow/hub, tensorflow_hub/module_attachment.proto and image_module_info.proto.
 ModuleAttachment {string key = 1; bytes value = 2}, ImageModuleInfo {ImageSize default_image_size = 1},
 ImageSize {int32 height = 1; int32 width = 2}.
 """
@@ -21,7 +22,7 @@ _Field: TypeAlias = descriptor_pb2.FieldDescriptorProto
 
 
 def image_size(attachment: bytes) -> ImageSize | None:
-    """Return the default image size in a serialized ModuleAttachment, or None if it is another one."""
+    """Return the default image size in a serialized ModuleAttachment, or None if it holds something else."""
     try:
         parsed = _messages["ModuleAttachment"].FromString(attachment)
         if parsed.key != _KEY:

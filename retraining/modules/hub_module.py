@@ -1,4 +1,4 @@
-"""A module's folder, in TF2 SavedModel or TF1 Hub form -> a Module."""
+"""Loads a module from a folder, in TF2 SavedModel or TF1 Hub format."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from retraining.modules.module import Module
 
 REQUIRED_FILES = ("saved_model.pb", "variables/variables.index")
 
-# In this order: what the module was made for, what Hub calls the main one, TF2's own.
+# In order of preference: the one made for this purpose, TF1 Hub's main one, TF2's main one.
 SIGNATURES = ("image_feature_vector", "default", "serving_default")
 
 _LOAD_ERRORS = (tf.errors.OpError, OSError, ValueError, KeyError, RuntimeError, TypeError, DecodeError)
@@ -28,8 +28,8 @@ _LOAD_ERRORS = (tf.errors.OpError, OSError, ValueError, KeyError, RuntimeError, 
 def load(folder: Path, *, name: str) -> Module:
     """Return the module in a folder.
 
-    The TF1 Hub form is told by its tfhub_module.pb. Raises BadModule if the folder cannot be loaded
-    or holds no function from images to features.
+    A tfhub_module.pb in it marks the TF1 Hub format. Raises BadModule if the folder cannot be loaded or
+    contains no function from images to features.
     """
     check_folder(folder, shown=str(folder))
     try:
@@ -39,23 +39,23 @@ def load(folder: Path, *, name: str) -> Module:
     except _LOAD_ERRORS as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise BadModule(
-            "module '{folder}' cannot be loaded, it may be damaged: {reason}",
+            "module '{folder}' cannot be loaded and may be damaged: {reason}",
             folder=folder,
             reason=reason,
         ) from error
 
 
 def check_folder(folder: Path, *, shown: str) -> None:
-    """Raise BadModule, naming what is missing, unless `folder` looks like a whole module.
+    """Raise BadModule, naming what is missing, unless `folder` has all files of a module.
 
-    `shown` is what messages call it.
+    `shown` is what messages call the folder.
     """
     missing = [name for name in REQUIRED_FILES if not (folder / name).is_file()]
     if missing:
         raise BadModule(
-            "module '{module}' is incomplete: it has no {missing}. If it came from a download that was cut "
-            "off, remove the folder and run again.",
-            module=shown,
+            "module '{folder}' is incomplete: it has no {missing}. If a download was interrupted, delete the "
+            "folder and run again.",
+            folder=shown,
             missing=" and no ".join(missing),
         )
 
@@ -70,14 +70,14 @@ def fingerprint(folder: Path) -> str:
 
 
 def _load_tf1_hub(folder: Path, name: str) -> Module:
-    """Freeze by the session way: three times as fast as hub.load, which rebuilds it as a function."""
+    """Freeze the graph in a session: three times as fast as hub.load, which rebuilds it as a function."""
     graph = tf.Graph()
     with graph.as_default(), tf.compat.v1.Session(graph=graph) as session:
-        # The form keeps its inference graph under the empty set of tags.
+        # TF1 Hub saves the inference graph under the empty set of tags.
         meta_graph = tf.compat.v1.saved_model.load(session, [], str(folder))
         signature = meta_graph.signature_def[_signature_name(meta_graph.signature_def, folder)]
-        input_name = signature.inputs[_only(signature.inputs, "input", folder)].name
-        output_name = signature.outputs[_only(signature.outputs, "output", folder)].name
+        input_name = signature.inputs[_main_name(signature.inputs, "input", folder)].name
+        output_name = signature.outputs[_main_name(signature.outputs, "output", folder)].name
         graph_def = tf.compat.v1.graph_util.convert_variables_to_constants(
             session, graph.as_graph_def(), [op_of(output_name)]
         )
@@ -86,7 +86,7 @@ def _load_tf1_hub(folder: Path, name: str) -> Module:
 
 
 def _recorded_size(meta_graph: Any) -> ImageSize | None:
-    """Return the size in the image_module_info that TF1 Hub modules carry, or None."""
+    """Return the image size that a TF1 Hub module has attached, or None."""
     for attachment in meta_graph.collection_def["hub_module_attachments"].bytes_list.value:
         size = hub_attachment.image_size(attachment)
         if size is not None:
@@ -95,21 +95,23 @@ def _recorded_size(meta_graph: Any) -> ImageSize | None:
 
 
 def _freeze_tf2(folder: Path) -> FrozenGraph:
-    # `module` must be kept: its functions hold its variables by weak references only.
+    # Keep `module` alive until the end: its functions hold only weak references to its variables.
     module = tf.saved_model.load(str(folder))
     if module.signatures:
         function = module.signatures[_signature_name(module.signatures, folder)]
-        names = sorted(function.structured_outputs)  # the order of a signature's results
-        return freeze(function, names.index(_only(names, "output", folder)))
+        names = sorted(function.structured_outputs)  # the order in which a signature returns them
+        return freeze(function, names.index(_main_name(names, "output", folder)))
     if not callable(module):
         raise BadModule(
-            "module '{folder}' has no signature and cannot be called. {wanted}", folder=folder, wanted=_WANTED
+            "module '{folder}' has no signature and cannot be called. {expected}",
+            folder=folder,
+            expected=_EXPECTED,
         )
     images = tf.TensorSpec([None, None, None, 3], tf.float32)
     return freeze(tf.function(module).get_concrete_function(images))
 
 
-_WANTED = f"A module for images offers one of {', '.join(SIGNATURES)}, or can be called with images."
+_EXPECTED = f"An image module has one of {', '.join(SIGNATURES)}, or can be called with images."
 
 
 def _signature_name(signatures: Any, folder: Path) -> str:
@@ -117,21 +119,21 @@ def _signature_name(signatures: Any, folder: Path) -> str:
         if name in signatures:
             return name
     raise BadModule(
-        "module '{folder}' has the signatures {signatures}. {wanted}",
+        "module '{folder}' has the signatures {signatures}. {expected}",
         folder=folder,
         signatures=", ".join(sorted(signatures)),
-        wanted=_WANTED,
+        expected=_EXPECTED,
     )
 
 
-def _only(names: Any, kind: str, folder: Path) -> str:
-    """Return the one name, or 'default' among several."""
+def _main_name(names: Any, kind: str, folder: Path) -> str:
+    """Return the only name there is, or 'default' if there are several."""
     if len(names) == 1:
         return str(next(iter(names)))
     if "default" in names:
         return "default"
     raise BadModule(
-        "module '{folder}' has the {kind}s {names}, and none of them is called default.",
+        "module '{folder}' has the {kind}s {names}, and none of them is named default. Use another module.",
         folder=folder,
         kind=kind,
         names=", ".join(sorted(names)),

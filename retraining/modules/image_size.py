@@ -1,4 +1,4 @@
-"""The image size that a module is used at."""
+"""Chooses the size of the images that a module is given."""
 
 from __future__ import annotations
 
@@ -10,20 +10,21 @@ from retraining.graphs.frozen_graph import FrozenGraph, op_of
 from retraining.graphs.quiet_tensorflow import tf
 from retraining.modules.module import Module
 
-# What follows the name in an address, and in the folders of a download: a version, a kind.
+# Parts of an address or of a download's path that follow the name: a version, a kind of output.
 _NOT_A_NAME = re.compile(r"[0-9]+|feature[_-]vector|classification|quantops")
 
 
 def choose(module: Module, handle: str, given: int | None) -> ImageSize:
-    """Return the size that a module records, or else the one asked for, or else that of its name.
+    """Return the only size that the module takes, or `given`, or the size that it or its name says.
 
-    `given` is the setting image_size, in pixels. Raises BadModule.
+    `given` is the setting `image_size`, in pixels. Raises BadModule if two of them contradict each other, or
+    none of them says a size.
     """
     fixed = _fixed_size(module.graph, handle)
     recorded = module.recorded_size
     if fixed and recorded and fixed != recorded:
         raise BadModule(
-            "module {handle} records the image size {recorded}, and its input takes {fixed}.",
+            "module {handle} records image size {recorded}, but its input takes {fixed}. Use another module.",
             handle=handle,
             recorded=recorded,
             fixed=fixed,
@@ -40,14 +41,15 @@ def choose(module: Module, handle: str, given: int | None) -> ImageSize:
     size = recorded or module.default_size or _named_size(handle)
     if size is None:
         raise BadModule(
-            "module {handle} takes images of any size, and its name does not say which. Give {image_size}.",
+            "module {handle} takes images of any size, and its name does not say which to use. Set "
+            "{image_size}.",
             handle=handle,
         )
     return size
 
 
 def _fixed_size(graph: FrozenGraph, handle: str) -> ImageSize | None:
-    """Return the one size that the graph's input takes, or None if it takes any."""
+    """Return the only image size that the graph takes, or None if it takes any."""
     name = op_of(graph.input_name)
     attributes = next(node.attr for node in graph.graph_def.node if node.name == name)
     dtype, shape = tf.as_dtype(attributes["dtype"].type), tf.TensorShape(attributes["shape"].shape)
@@ -64,10 +66,10 @@ def _fixed_size(graph: FrozenGraph, handle: str) -> ImageSize | None:
 
 
 def _named_size(handle: str) -> ImageSize | None:
-    """Return the size that modules of any size carry in their names, as in mobilenet_v2_100_224."""
-    # The name's own part: the folders above a module say nothing of it, whatever numbers are in theirs.
+    """Return the image size in a module's name, such as 224 in mobilenet_v2_100_224, or None."""
+    # Only the name itself: numbers in the names of the folders above it mean nothing.
     parts = handle.partition("?")[0].rstrip("/").split("/")
     name = next((part for part in reversed(parts) if not _NOT_A_NAME.fullmatch(part)), "")
-    # The last such number: in mobilenet_v2_130_224 the first is the width of the network.
+    # The last such number: in mobilenet_v2_130_224 the first is the network's width.
     numbers = re.findall(r"(?<=[_-])(?:96|[1-5][0-9]{2})(?![0-9])", name)
     return ImageSize(int(numbers[-1]), int(numbers[-1])) if numbers else None

@@ -1,4 +1,4 @@
-"""`keras:NAME`, an image network of keras.applications -> a Module."""
+"""Loads a module from `keras:NAME`, an image network of keras.applications."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from retraining.suggestions import did_you_mean, nearest
 
 PREFIX = "keras:"
 
-RANDOM = "random"  # as weights: drawn, from a fixed seed, to try a network without a download
+RANDOM = "random"  # weights from a fixed random seed, to try a network without a download
 IMAGENET = "imagenet"
 
-# The sizes that the networks were trained at, where not 224: https://keras.io/api/applications/
+# The image sizes that networks were trained at, if not DEFAULT_SIZE: https://keras.io/api/applications/
 DEFAULT_SIZE = 224
 TRAINED_SIZES = {
     "InceptionV3": 299,
@@ -48,18 +48,18 @@ TRAINED_SIZES = {
 
 
 def load(handle: str, *, image_size: int | None) -> Module:
-    """Return the network of `keras:NAME` or `keras:NAME?weights=FILE`, pooled, with its own scaling.
+    """Return the network of `keras:NAME` or `keras:NAME?weights=FILE`, with its own scaling and pooling.
 
-    `weights` are a file that Keras reads, 'imagenet' (from Keras's own host, the default) or
-    'random'. Without `image_size`, in pixels, the size is the one it was trained at. Raises
+    `weights` is a file that Keras reads, 'imagenet' (downloaded from Keras's own server; the default) or
+    'random'. `image_size` is in pixels; by default it is the size that the network was trained at. Raises
     BadModule.
     """
     parts = urllib.parse.urlsplit(handle.removeprefix(PREFIX))
     name, weights = parts.path, _weights(handle, parts.query)
-    build = _builder(name)
+    builder = _builder(name)
     size = image_size or TRAINED_SIZES.get(name, DEFAULT_SIZE)
-    network = _built(build, handle, weights=weights, size=size)
-    graph = for_inference(freeze(_function(build, network, size)))
+    network = _build(builder, handle, weights=weights, size=size)
+    graph = for_inference(freeze(_feature_function(builder, network, size)))
     return Module(
         name=f"keras_{name}",
         graph=graph,
@@ -69,14 +69,14 @@ def load(handle: str, *, image_size: int | None) -> Module:
 
 
 def names() -> list[str]:
-    """Return the names of the image networks that keras.applications builds."""
+    """Return the names of all image networks in keras.applications."""
     return [name for name, _ in inspect.getmembers(tf.keras.applications, inspect.isfunction)]
 
 
 def _builder(name: str) -> Callable[..., Any]:
     if name not in names():
         raise BadModule(
-            "'{name}' is not an image network of keras.applications. {remedy}",
+            "'{name}' is not an image network in keras.applications. {remedy}",
             name=name,
             remedy=did_you_mean(nearest(name, names()) or names()),
         )
@@ -89,7 +89,7 @@ def _weights(handle: str, query: str) -> str | None:
     weights = settings.pop("weights", IMAGENET)
     if settings:
         raise BadModule(
-            "'{handle}' has the setting '{name}'; the only one is weights=FILE.",
+            "'{handle}' has the unknown setting '{name}'. The only setting is weights=FILE.",
             handle=handle,
             name=next(iter(settings)),
         )
@@ -98,32 +98,34 @@ def _weights(handle: str, query: str) -> str | None:
     path = Path(weights).expanduser()
     if not path.is_file():
         raise BadModule(
-            "the weights '{weights}' of '{handle}' are not a file; they must be a file, imagenet or random.",
+            "the weights in '{handle}' must be an existing file, 'imagenet' or 'random', received "
+            "'{weights}'.",
             weights=weights,
             handle=handle,
         )
     return str(path)
 
 
-def _built(build: Callable[..., Any], handle: str, *, weights: str | None, size: int) -> Any:
+def _build(builder: Callable[..., Any], handle: str, *, weights: str | None, size: int) -> Any:
     tf.keras.utils.set_random_seed(0)
     try:
-        return build(include_top=False, weights=weights, pooling="avg", input_shape=(size, size, 3))
-    except Exception as error:  # so Keras raises a failed download, among all else
+        return builder(include_top=False, weights=weights, pooling="avg", input_shape=(size, size, 3))
+    except Exception as error:  # Keras raises a plain Exception for a failed download, among others
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         if "URL fetch failure" in reason:
             raise BadModule(
-                "the weights of {handle} cannot be fetched ({reason}). Instead, try: "
-                "'{handle}?weights=FILE', a file that you have downloaded; {tfhub_module} builtin, the "
+                "the weights of {handle} cannot be downloaded ({reason}). Instead, try: {tfhub_module} "
+                "'{base}?weights=FILE', with a file that you have downloaded; {tfhub_module} builtin, the "
                 "small module that ships with this program.",
                 handle=handle,
+                base=handle.partition("?")[0],
                 reason=reason,
             ) from error
         raise BadModule(
-            "{handle} cannot be built at {size}x{size} with weights {weights}: {reason}",
+            "{handle} cannot be built for images of {size}x{size} pixels with {weights} weights: {reason}",
             handle=handle,
             size=size,
-            weights=weights,
+            weights=weights or RANDOM,
             reason=reason,
         ) from error
 
@@ -135,9 +137,9 @@ def _fingerprint(name: str, network: Any) -> str:
     return digest.hexdigest()
 
 
-def _function(build: Callable[..., Any], network: Any, size: int) -> Any:
-    # Each family has its own scaling of 0 to 255, in the file that builds it.
-    preprocess = inspect.getmodule(inspect.unwrap(build)).preprocess_input  # type: ignore[union-attr]
+def _feature_function(builder: Callable[..., Any], network: Any, size: int) -> Any:
+    # Each family scales pixel values of 0 to 255 in its own way, defined in the file of its builder.
+    preprocess = inspect.getmodule(inspect.unwrap(builder)).preprocess_input  # type: ignore[union-attr]
 
     def features(images: tf.Tensor) -> tf.Tensor:
         return network(preprocess(images * 255.0), training=False)

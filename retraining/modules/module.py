@@ -1,4 +1,4 @@
-"""A pretrained network as it was found, of whatever kind: what an extractor is made of."""
+"""The type of a loaded module, whatever kind of file it came from: an extractor is built from it."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from retraining.graphs.frozen_graph import FrozenGraph
 
 @dataclasses.dataclass(frozen=True)
 class Module:
-    """A frozen graph from float32 [n, height, width, 3] in [0, 1] to features, or to a feature map.
+    """A pretrained network as a frozen graph: images in, feature vectors or feature maps out.
 
-    `recorded_size` is the image size that the module itself records, or None if it records none;
-    `default_size` the one to take if nothing else says it. `fingerprint` (hex) changes with whatever
-    could change what the graph computes.
+    The graph takes float32 [n, height, width, 3] in [0, 1]. `fingerprint` (hex) changes with anything that
+    could change what it computes. `recorded_size` is the image size that the module itself records, or None;
+    `default_size` is the size to use if nothing else says which, or None.
     """
 
     name: str

@@ -1,1 +1,1 @@
-"""Files that are written whole or not at all, and arrays too large for memory."""
+"""Files that are written completely or not at all, and arrays that are too large for memory."""

@@ -10,12 +10,12 @@ from retraining.errors import BadRequest
 
 
 def default_path(model: Path) -> Path:
-    """Return where the labels of a model lie if nothing else is said: beside it, as `NAME_labels.txt`."""
+    """Return the default path for the labels of a model: next to it, as `NAME_labels.txt`."""
     return model.with_name(f"{model.stem}_labels.txt")
 
 
 def encode(labels: tuple[str, ...]) -> bytes:
-    """Return the bytes of a labels file: line ends in a label as \\n or \\r, backslashes doubled."""
+    """Return the bytes of a labels file; line ends in a label become \\n or \\r, and backslashes double."""
     escapes = str.maketrans({"\\": "\\\\", "\n": "\\n", "\r": "\\r"})
     return b"".join(os.fsencode(label.translate(escapes)) + b"\n" for label in labels)
 

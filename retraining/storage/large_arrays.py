@@ -1,4 +1,4 @@
-"""A matrix of vectors, in memory or, where it would take too much of that, in a file mapped into it."""
+"""Arrays of feature vectors: in memory, or in a memory-mapped file if they are too large for that."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from retraining.arrays import Vectors
 from retraining.errors import WorkFailed
 from retraining.storage.atomic_files import reason
 
-# Of the memory; the rest is for the network, for decoding, and for the system's own copy of the files.
+# The rest of the memory is for the network, for decoding images, and for the system's file cache.
 SHARE_OF_MEMORY = 0.25
 
 _CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
 
 def allocate(rows: int, columns: int, folder: Path) -> Vectors:
-    """Return a new float32 [rows, columns], of any content.
+    """Return a new float32 [rows, columns] with arbitrary content.
 
-    One larger than SHARE_OF_MEMORY lies in a file in `folder` that has no name, so that it goes with
-    the process. Raises WorkFailed if the disk has no room for it.
+    If it needs more than SHARE_OF_MEMORY, it is in a file in `folder`; the file has no name, so that it
+    disappears with the process. Raises WorkFailed if the disk has no room for it.
     """
     size = rows * columns * np.dtype(np.float32).itemsize
     if size <= SHARE_OF_MEMORY * memory():
@@ -30,22 +30,22 @@ def allocate(rows: int, columns: int, folder: Path) -> Vectors:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder) as file:
-            # Now, since a mapped file that meets a full disk ends the process without a word.
+            # Reserved now: if the disk were full later, writing to the mapped file would kill the process.
             _reserve(file.fileno(), size)
             return np.memmap(file, np.float32, "r+", shape=(rows, columns))
     except OSError as error:
         raise WorkFailed(
-            "the feature vectors of {rows:,} images take {size:.1f} GiB, and there is no room for them in "
-            "'{folder}': {reason}. Set {bottleneck_dir} to another place.",
+            "the feature vectors of {rows:,} images need {gib:.1f} GiB, and there is no room for them in "
+            "'{folder}': {reason}. Set {bottleneck_dir} to another folder.",
             rows=rows,
-            size=size / 2**30,
+            gib=size / 2**30,
             folder=folder,
             reason=reason(error),
         ) from error
 
 
 def memory() -> int:
-    """Return the bytes of memory that this process may come to, by the machine and its container."""
+    """Return how many bytes of memory the machine and its container allow this process."""
     physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 4 << 30
     try:
         return min(physical, int(_CGROUP_LIMIT.read_text()))

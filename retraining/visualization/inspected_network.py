@@ -151,7 +151,7 @@ def _frozen(settings: NetworkSettings) -> tuple[str, FrozenGraph]:
             settings.network, weights=settings.weights, image_size=settings.image_size
         )
         return settings.network, graph
-    loaded = extractor.load(_module_options(settings))
+    loaded = extractor.load_extractor(_module_options(settings))
     return loaded.name, loaded.graph
 
 
@@ -163,7 +163,7 @@ def _module_options(settings: NetworkSettings) -> ModuleSettings:
     graph_def = graph_file.read(settings.graph)
     output = module.bottleneck_tensor_name or _last_output(graph_def)
     module = dataclasses.replace(module, bottleneck_tensor_name=output)
-    if graph_module.known(graph_def):
+    if graph_module.well_known_spec(graph_def):
         return module
     # As label_image.py reads it: one input, in [0, 1].
     return dataclasses.replace(

@@ -155,7 +155,7 @@ def test_same_image_in_two_classes_in_two_sets_and_twice_in_one_are_told_apart(
         f"'{photos}/yellow/cyan_001.jpg'. Keep it in one.",
         f"warning: leak: the same image is in several sets, testing and training: '{photos}/magenta/{held_out}' "
         f"and '{training[0]}'. Keep one, or the test flatters.",
-        f"warning: 1 images are there more than once in their class: see '{listing}'.",
+        f"warning: 1 image appears more than once in the same class: see '{listing}'.",
     ]
     with listing.open(newline="") as file:
         rows = list(csv.DictReader(file))

@@ -74,7 +74,7 @@ def photograph(seed: int) -> bytes:
 
 
 def test_vectors_of_12_megapixel_photographs_stay_close_to_those_of_full_decoding() -> None:
-    network = extractor.load(ModuleSettings("builtin"))
+    network = extractor.load_extractor(ModuleSettings("builtin"))
     contents = [photograph(seed) for seed in range(5)]
     small = network.extract(np.stack([images.decode(content, network.image_size) for content in contents]))
     full = network.extract(np.stack([decode_whole(content, network.image_size) for content in contents]))

@@ -18,9 +18,9 @@ from retraining.settings.data import DataSettings
 from tests.conftest import COLOURS, write_photo
 
 
-def compute(folder: Path, network: FeatureExtractor, cache_dir: Path) -> Bottlenecks:
-    cache = BottleneckCache(cache_dir, network)
-    return bottlenecks.compute(dataset.scan(DataSettings(folder)), network, cache)
+def compute(folder: Path, extractor: FeatureExtractor, cache_dir: Path) -> Bottlenecks:
+    cache = BottleneckCache(cache_dir, extractor)
+    return bottlenecks.compute(dataset.scan(DataSettings(folder)), extractor, cache)
 
 
 def by_path(result: Bottlenecks) -> dict[str, bytes]:
@@ -33,7 +33,7 @@ def by_path(result: Bottlenecks) -> dict[str, bytes]:
 
 
 class Counting:
-    """A network that counts the images it is shown."""
+    """Counts the images that extractors are given."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.images = 0
@@ -52,51 +52,51 @@ def counting(monkeypatch: pytest.MonkeyPatch) -> Counting:
 
 
 def test_every_image_has_the_vector_of_its_own_pixels(
-    colour_photos: Path, network: FeatureExtractor, tmp_path: Path
+    colour_photos: Path, extractor: FeatureExtractor, tmp_path: Path
 ) -> None:
-    result = compute(colour_photos, network, tmp_path / "cache")
+    result = compute(colour_photos, extractor, tmp_path / "cache")
     assert len(result.training) + len(result.validation) + len(result.testing) == 90
     for path, row in zip(result.training.paths, result.training.vectors, strict=True):
-        pixels = images.decode(path.read_bytes(), network.image_size)
-        np.testing.assert_array_equal(row, network.extract(pixels[np.newaxis])[0])
+        pixels = images.decode(path.read_bytes(), extractor.image_size)
+        np.testing.assert_array_equal(row, extractor.extract(pixels[np.newaxis])[0])
     labels = [result.dataset.labels[label] for label in result.training.labels]
     assert labels == [path.parent.name for path in result.training.paths]
 
 
 def test_second_run_computes_nothing_and_gives_the_same(
-    colour_photos: Path, network: FeatureExtractor, tmp_path: Path, counting: Counting
+    colour_photos: Path, extractor: FeatureExtractor, tmp_path: Path, counting: Counting
 ) -> None:
-    first = compute(colour_photos, network, tmp_path / "cache")
+    first = compute(colour_photos, extractor, tmp_path / "cache")
     assert counting.images == 90
-    second = compute(colour_photos, network, tmp_path / "cache")
+    second = compute(colour_photos, extractor, tmp_path / "cache")
     assert counting.images == 90
     assert by_path(second) == by_path(first)
 
 
 def test_renamed_and_moved_images_are_not_computed_again(
-    colour_photos: Path, network: FeatureExtractor, tmp_path: Path, counting: Counting
+    colour_photos: Path, extractor: FeatureExtractor, tmp_path: Path, counting: Counting
 ) -> None:
-    compute(colour_photos, network, tmp_path / "cache")
+    compute(colour_photos, extractor, tmp_path / "cache")
     shutil.move(colour_photos, tmp_path / "moved")
     (tmp_path / "moved" / "cyan" / "cyan_000.jpg").rename(tmp_path / "moved" / "cyan" / "renamed.png")
-    compute(tmp_path / "moved", network, tmp_path / "cache")
+    compute(tmp_path / "moved", extractor, tmp_path / "cache")
     assert counting.images == 90
 
 
 def test_edited_image_is_computed_again_under_the_same_name(
-    colour_photos: Path, network: FeatureExtractor, tmp_path: Path, counting: Counting
+    colour_photos: Path, extractor: FeatureExtractor, tmp_path: Path, counting: Counting
 ) -> None:
-    before = by_path(compute(colour_photos, network, tmp_path / "cache"))
+    before = by_path(compute(colour_photos, extractor, tmp_path / "cache"))
     edited = colour_photos / "cyan" / "cyan_000.jpg"
     write_photo(edited, COLOURS["yellow"], seed=77)
-    after = by_path(compute(colour_photos, network, tmp_path / "cache"))
+    after = by_path(compute(colour_photos, extractor, tmp_path / "cache"))
     assert counting.images == 91
     assert {path for path in before if before[path] != after[path]} == {str(edited)}
 
 
-def test_interrupted_run_keeps_what_it_computed_and_the_next_equals_an_undisturbed_one(
+def test_interrupted_run_keeps_its_vectors_and_the_next_run_gives_the_same_result_as_an_uninterrupted_one(
     colour_photos: Path,
-    network: FeatureExtractor,
+    extractor: FeatureExtractor,
     tmp_path: Path,
     counting: Counting,
     monkeypatch: pytest.MonkeyPatch,
@@ -112,22 +112,22 @@ def test_interrupted_run_keeps_what_it_computed_and_the_next_equals_an_undisturb
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(FeatureExtractor, "extract", interrupted)
-        compute(colour_photos, network, tmp_path / "cache")
+        compute(colour_photos, extractor, tmp_path / "cache")
     done = counting.images
     assert 0 < done < 90
-    resumed = compute(colour_photos, network, tmp_path / "cache")
+    resumed = compute(colour_photos, extractor, tmp_path / "cache")
     assert counting.images == 90
-    assert by_path(resumed) == by_path(compute(colour_photos, network, tmp_path / "another_cache"))
+    assert by_path(resumed) == by_path(compute(colour_photos, extractor, tmp_path / "another_cache"))
 
 
-def test_files_that_are_no_images_are_skipped_and_named(
-    colour_photos: Path, network: FeatureExtractor, tmp_path: Path
+def test_files_that_are_not_images_are_skipped_and_named(
+    colour_photos: Path, extractor: FeatureExtractor, tmp_path: Path
 ) -> None:
     broken = colour_photos / "cyan" / "broken.jpg"
     broken.write_bytes(b"<html>")
     empty = colour_photos / "magenta" / "empty.png"
     empty.touch()
-    result = compute(colour_photos, network, tmp_path / "cache")
+    result = compute(colour_photos, extractor, tmp_path / "cache")
     assert result.skipped == (
         SkippedImage(broken, "is a web page, not an image"),
         SkippedImage(empty, "is empty"),
@@ -137,68 +137,72 @@ def test_files_that_are_no_images_are_skipped_and_named(
     assert len(result.digests) == 90
 
 
-def test_image_decodes_by_content_whatever_its_suffix(
-    colour_photos: Path, network: FeatureExtractor, tmp_path: Path
+def test_image_is_decoded_by_its_content_whatever_its_suffix(
+    colour_photos: Path, extractor: FeatureExtractor, tmp_path: Path
 ) -> None:
     for index, suffix in enumerate((".JPG", ".png", "", ".txt")):
         (colour_photos / "cyan" / f"cyan_{index:03}.jpg").rename(
             colour_photos / "cyan" / f"odd_{index}{suffix}"
         )
-    assert compute(colour_photos, network, tmp_path / "cache").skipped == ()
+    assert compute(colour_photos, extractor, tmp_path / "cache").skipped == ()
 
 
 FLIPPED = AugmentationSettings(flip_left_right=True, random_crop=20, random_brightness=30, distorted_views=3)
 
 
 def compute_views(
-    folder: Path, network: FeatureExtractor, cache_dir: Path, distortions: AugmentationSettings, seed: int = 0
+    folder: Path,
+    extractor: FeatureExtractor,
+    cache_dir: Path,
+    augmentation: AugmentationSettings,
+    seed: int = 0,
 ) -> Bottlenecks:
-    cache = BottleneckCache(cache_dir, network)
+    cache = BottleneckCache(cache_dir, extractor)
     scanned = dataset.scan(DataSettings(folder))
-    return bottlenecks.compute(scanned, network, cache, Views(distortions, seed))
+    return bottlenecks.compute(scanned, extractor, cache, Views(augmentation, seed))
 
 
-def test_only_training_images_are_distorted(
-    colour_photos: Path, network: FeatureExtractor, tmp_path: Path
+def test_only_training_images_get_random_views(
+    colour_photos: Path, extractor: FeatureExtractor, tmp_path: Path
 ) -> None:
-    plain = compute(colour_photos, network, tmp_path / "cache")
-    distorted = compute_views(colour_photos, network, tmp_path / "cache", FLIPPED)
-    assert len(distorted.training) == 3 * len(plain.training)
-    assert distorted.training.paths == tuple(path for path in plain.training.paths for _ in range(3))
-    assert len({row.tobytes() for row in distorted.training.vectors}) == len(distorted.training)
-    np.testing.assert_array_equal(distorted.testing.vectors, plain.testing.vectors)
-    np.testing.assert_array_equal(distorted.validation.vectors, plain.validation.vectors)
+    plain = compute(colour_photos, extractor, tmp_path / "cache")
+    augmented = compute_views(colour_photos, extractor, tmp_path / "cache", FLIPPED)
+    assert len(augmented.training) == 3 * len(plain.training)
+    assert augmented.training.paths == tuple(path for path in plain.training.paths for _ in range(3))
+    assert len({row.tobytes() for row in augmented.training.vectors}) == len(augmented.training)
+    np.testing.assert_array_equal(augmented.testing.vectors, plain.testing.vectors)
+    np.testing.assert_array_equal(augmented.validation.vectors, plain.validation.vectors)
 
 
 def test_more_views_compute_only_the_new_ones_and_another_seed_all(
-    colour_photos: Path, network: FeatureExtractor, tmp_path: Path, counting: Counting
+    colour_photos: Path, extractor: FeatureExtractor, tmp_path: Path, counting: Counting
 ) -> None:
-    three = compute_views(colour_photos, network, tmp_path / "cache", FLIPPED)
+    three = compute_views(colour_photos, extractor, tmp_path / "cache", FLIPPED)
     training = len(three.training) // 3
     assert counting.images == 90 + 2 * training
     five = compute_views(
-        colour_photos, network, tmp_path / "cache", dataclasses.replace(FLIPPED, distorted_views=5)
+        colour_photos, extractor, tmp_path / "cache", dataclasses.replace(FLIPPED, distorted_views=5)
     )
     assert counting.images == 90 + 4 * training
     np.testing.assert_array_equal(
         five.training.vectors.reshape(training, 5, -1)[:, :3].reshape(-1, 48), three.training.vectors
     )
-    compute_views(colour_photos, network, tmp_path / "cache", FLIPPED, seed=1)
+    compute_views(colour_photos, extractor, tmp_path / "cache", FLIPPED, seed=1)
     assert counting.images == 90 + 7 * training
 
 
-def test_vector_does_not_depend_on_the_batch(network: FeatureExtractor) -> None:
+def test_vector_does_not_depend_on_the_batch(extractor: FeatureExtractor) -> None:
     rng = np.random.default_rng(0)
     pixels = rng.random((20, 32, 32, 3), np.float32)
-    together = network.extract(pixels)
+    together = extractor.extract(pixels)
     for index in (0, 7, 19):
-        np.testing.assert_array_equal(network.extract(pixels[index : index + 1])[0], together[index])
-    np.testing.assert_array_equal(network.extract(pixels[::-1]), together[::-1])
+        np.testing.assert_array_equal(extractor.extract(pixels[index : index + 1])[0], together[index])
+    np.testing.assert_array_equal(extractor.extract(pixels[::-1]), together[::-1])
 
 
 def test_cache_of_another_module_is_not_used(
-    colour_photos: Path, network: FeatureExtractor, tmp_path: Path, counting: Counting
+    colour_photos: Path, extractor: FeatureExtractor, tmp_path: Path, counting: Counting
 ) -> None:
-    compute(colour_photos, network, tmp_path / "cache")
-    compute(colour_photos, dataclasses.replace(network, fingerprint="f" * 64), tmp_path / "cache")
+    compute(colour_photos, extractor, tmp_path / "cache")
+    compute(colour_photos, dataclasses.replace(extractor, fingerprint="f" * 64), tmp_path / "cache")
     assert counting.images == 180

@@ -20,8 +20,8 @@ def vector(number: int) -> np.ndarray:
     return np.random.default_rng(number).normal(size=MODULE_FEATURES).astype(np.float32)
 
 
-def filled(folder: Path, network: FeatureExtractor, numbers: range) -> BottleneckCache:
-    cache = BottleneckCache(folder, network)
+def filled(folder: Path, extractor: FeatureExtractor, numbers: range) -> BottleneckCache:
+    cache = BottleneckCache(folder, extractor)
     for number in numbers:
         cache.add(key(number), vector(number))
     cache.flush()
@@ -32,42 +32,44 @@ def shards(cache: BottleneckCache) -> list[Path]:
     return sorted(cache.folder.glob("*.tfrecord"))
 
 
-def test_later_run_reads_what_an_earlier_one_wrote(tmp_path: Path, network: FeatureExtractor) -> None:
-    filled(tmp_path, network, range(SHARD_SIZE + 10))
-    later = BottleneckCache(tmp_path, network)
+def test_later_run_reads_what_an_earlier_one_wrote(tmp_path: Path, extractor: FeatureExtractor) -> None:
+    filled(tmp_path, extractor, range(SHARD_SIZE + 10))
+    later = BottleneckCache(tmp_path, extractor)
     assert len(shards(later)) == 2
     for number in range(SHARD_SIZE + 10):
         np.testing.assert_array_equal(later.get(key(number)), vector(number))
     assert later.get(key(-1)) is None
 
 
-def test_folder_is_named_after_module_and_fingerprint(tmp_path: Path, network: FeatureExtractor) -> None:
-    cache = BottleneckCache(tmp_path, network)
-    assert cache.folder == tmp_path / f"colour_grid-{network.fingerprint[:16]}"
+def test_folder_is_named_after_module_and_fingerprint(tmp_path: Path, extractor: FeatureExtractor) -> None:
+    cache = BottleneckCache(tmp_path, extractor)
+    assert cache.folder == tmp_path / f"colour_grid-{extractor.fingerprint[:16]}"
 
 
-def test_another_fingerprint_is_never_answered(tmp_path: Path, network: FeatureExtractor) -> None:
-    filled(tmp_path, network, range(3))
-    other = dataclasses.replace(network, fingerprint="0" * 64)
+def test_vectors_of_another_fingerprint_are_never_returned(
+    tmp_path: Path, extractor: FeatureExtractor
+) -> None:
+    filled(tmp_path, extractor, range(3))
+    other = dataclasses.replace(extractor, fingerprint="0" * 64)
     assert BottleneckCache(tmp_path, other).get(key(0)) is None
 
 
-def test_full_shard_is_on_disk_before_the_run_ends(tmp_path: Path, network: FeatureExtractor) -> None:
-    cache = BottleneckCache(tmp_path, network)
+def test_full_shard_is_written_before_the_run_ends(tmp_path: Path, extractor: FeatureExtractor) -> None:
+    cache = BottleneckCache(tmp_path, extractor)
     for number in range(SHARD_SIZE + 5):
         cache.add(key(number), vector(number))
-    # No flush: as after kill -9.
-    survivor = BottleneckCache(tmp_path, network)
+    # Not flushed, as after kill -9.
+    survivor = BottleneckCache(tmp_path, extractor)
     assert sum(survivor.get(key(number)) is not None for number in range(SHARD_SIZE + 5)) == SHARD_SIZE
 
 
 @pytest.mark.parametrize("damage", ["flip", "cut", "cut between records", "empty"])
-def test_damaged_shard_is_named_set_aside_and_alone(
-    damage: str, tmp_path: Path, network: FeatureExtractor, caplog: pytest.LogCaptureFixture
+def test_only_the_damaged_shard_is_named_and_renamed(
+    damage: str, tmp_path: Path, extractor: FeatureExtractor, caplog: pytest.LogCaptureFixture
 ) -> None:
-    filled(tmp_path, network, range(10))
-    (damaged,) = shards(BottleneckCache(tmp_path, network))
-    filled(tmp_path, network, range(10, 20))
+    filled(tmp_path, extractor, range(10))
+    (damaged,) = shards(BottleneckCache(tmp_path, extractor))
+    filled(tmp_path, extractor, range(10, 20))
     content = damaged.read_bytes()
     record = len(content) // 10
     damaged.write_bytes(
@@ -78,33 +80,33 @@ def test_damaged_shard_is_named_set_aside_and_alone(
             "empty": b"",
         }[damage]
     )
-    cache = BottleneckCache(tmp_path, network)
+    cache = BottleneckCache(tmp_path, extractor)
     (message,) = [entry.getMessage() for entry in caplog.records]
     assert message.startswith(f"bottleneck shard {damaged} is damaged (")
-    assert message.endswith("); its vectors are computed again.")
+    assert message.endswith("); its vectors will be computed again.")
     assert [cache.get(key(number)) is not None for number in range(20)] == [False] * 10 + [True] * 10
     assert not damaged.exists()
     assert damaged.with_suffix(".damaged").exists()
 
 
-def test_two_writers_on_one_folder_keep_each_others_vectors(
-    tmp_path: Path, network: FeatureExtractor
+def test_two_writers_to_one_folder_keep_each_others_vectors(
+    tmp_path: Path, extractor: FeatureExtractor
 ) -> None:
-    first, second = BottleneckCache(tmp_path, network), BottleneckCache(tmp_path, network)
+    first, second = BottleneckCache(tmp_path, extractor), BottleneckCache(tmp_path, extractor)
     for number in range(10):
         first.add(key(number), vector(number))
         second.add(key(number + 5), vector(number + 5))
     first.flush()
     second.flush()
-    both = BottleneckCache(tmp_path, network)
+    both = BottleneckCache(tmp_path, extractor)
     for number in range(15):
         np.testing.assert_array_equal(both.get(key(number)), vector(number))
 
 
-def test_foreign_files_are_left_alone(tmp_path: Path, network: FeatureExtractor) -> None:
-    folder = filled(tmp_path, network, range(3)).folder
+def test_other_files_are_left_alone(tmp_path: Path, extractor: FeatureExtractor) -> None:
+    folder = filled(tmp_path, extractor, range(3)).folder
     (folder / "notes.txt").write_text("mine")
-    (folder / "shard-v9.tfrecord").write_bytes(b"of a version to come")
-    BottleneckCache(tmp_path, network)
+    (folder / "shard-v9.tfrecord").write_bytes(b"of a later version")
+    BottleneckCache(tmp_path, extractor)
     assert (folder / "notes.txt").read_text() == "mine"
-    assert (folder / "shard-v9.tfrecord").read_bytes() == b"of a version to come"
+    assert (folder / "shard-v9.tfrecord").read_bytes() == b"of a later version"

@@ -12,10 +12,9 @@ import retrain
 from retraining.data.images import PREPROCESSING
 from retraining.errors import WorkFailed
 from retraining.export import classifier_graph, writer
-from retraining.features import extractor
 from retraining.features.bottleneck_sets import Bottlenecks
 from retraining.features.cache import BottleneckCache
-from retraining.features.extractor import FeatureExtractor
+from retraining.features.extractor import FeatureExtractor, load_extractor
 from retraining.graphs import precision
 from retraining.modules import hub_module
 from retraining.settings.module import BFLOAT16, FLOAT32, ModuleSettings
@@ -38,16 +37,14 @@ def cpuinfo(folder: Path, flags: str) -> Path:
 
 
 @pytest.mark.parametrize("flags", ["avx512f avx512_bf16", "amx_bf16 amx_tile"])
-def test_processor_with_bfloat16_is_told_by_its_flags(
+def test_processor_with_bfloat16_is_recognised_by_its_flags(
     flags: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS", raising=False)
     assert precision.unsupported_reason(cpuinfo(tmp_path, flags)) == ""
 
 
-def test_processor_without_bfloat16_is_not_taken_for_one_with_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_processor_without_bfloat16_is_recognised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS", raising=False)
     expected = "this processor has neither AVX512_BF16 nor AMX"
     assert precision.unsupported_reason(cpuinfo(tmp_path, "avx2 avx512f amx_tile")) == expected
@@ -62,24 +59,25 @@ def test_bfloat16_needs_onednn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 def loaded(module: Path | str, name: str) -> FeatureExtractor:
-    return extractor.load(ModuleSettings(str(module), precision=name))
+    return load_extractor(ModuleSettings(str(module), precision=name))
 
 
-def test_without_bfloat16_a_warning_says_so_and_the_cache_is_that_of_float32(
+def test_without_bfloat16_a_warning_says_so_and_the_cache_of_float32_is_used(
     tf2_module: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(
         precision, "unsupported_reason", lambda: "this processor has neither AVX512_BF16 nor AMX"
     )
-    network = loaded(tf2_module, BFLOAT16)
+    extractor = loaded(tf2_module, BFLOAT16)
     assert caplog.messages == [
-        "--precision bfloat16 is not used, since this processor has neither AVX512_BF16 nor AMX; float32 is."
+        "precision bfloat16 is not used, because this processor has neither AVX512_BF16 nor AMX; float32 is used "
+        "instead."
     ]
-    assert network == loaded(tf2_module, FLOAT32)
-    assert len(caplog.messages) == 1  # float32 asks for nothing
+    assert extractor == loaded(tf2_module, FLOAT32)
+    assert len(caplog.messages) == 1  # none for float32
 
 
-def test_vectors_of_the_two_precisions_are_never_taken_for_each_other(
+def test_vectors_of_the_two_precisions_are_cached_apart(
     tf2_module: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(precision, "unsupported_reason", lambda: "")
@@ -121,17 +119,17 @@ def test_run_in_bfloat16_exports_a_graph_that_was_checked(
 
 
 def with_coarse_vectors(bottlenecks: Bottlenecks) -> Bottlenecks:
-    """Return them with a test set as if computed with far fewer digits."""
+    """Return them with test vectors that look as if they were computed with far fewer digits."""
     testing = bottlenecks.testing
     coarse = dataclasses.replace(testing, vectors=testing.vectors * np.float32(0.5))
     return dataclasses.replace(bottlenecks, testing=coarse)
 
 
 def test_exported_graph_is_checked_against_float32_and_as_strictly(
-    computed: Computed, network: FeatureExtractor, tmp_path: Path
+    computed: Computed, extractor: FeatureExtractor, tmp_path: Path
 ) -> None:
     bottlenecks = with_coarse_vectors(computed.bottlenecks)
-    short = dataclasses.replace(network, precision=BFLOAT16)
+    short = dataclasses.replace(extractor, precision=BFLOAT16)
     layer = trainer.train(bottlenecks, TrainingSettings(how_many_training_steps=20))
     wrong = dataclasses.replace(layer, biases=layer.biases + np.array([0, 0, 2], np.float32))
     outputs = OutputSettings(
@@ -149,4 +147,4 @@ def test_exported_graph_is_checked_against_float32_and_as_strictly(
     with pytest.raises(WorkFailed):
         agreed(short, wrong)
     with pytest.raises(WorkFailed):
-        agreed(network, layer)  # vectors that claim to be float32's are compared as they are
+        agreed(extractor, layer)  # vectors in float32 are compared as they are

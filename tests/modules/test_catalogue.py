@@ -8,7 +8,7 @@ import pytest
 
 from retraining.errors import BadRequest
 from retraining.modules import catalogue
-from retraining.modules.catalogue import KnownModule, known_modules, resolve, sources
+from retraining.modules.catalogue import KnownModule, address_of, known_modules, sources
 from retraining.settings.module import BUILTIN, DEFAULT_MODULE
 from tests.conftest import PROJECT
 
@@ -23,7 +23,7 @@ def known(name: str) -> KnownModule:
 
 def refusal(name: str) -> str:
     with pytest.raises(BadRequest) as caught:
-        resolve(name)
+        address_of(name)
     return str(caught.value)
 
 
@@ -43,7 +43,7 @@ def refusal(name: str) -> str:
     ],
 )
 def test_name_stands_for_the_full_address(name: str, address: str) -> None:
-    assert resolve(name) == resolve(f"{name}/feature_vector") == HUB + address
+    assert address_of(name) == address_of(f"{name}/feature_vector") == HUB + address
 
 
 @pytest.mark.parametrize(
@@ -56,15 +56,15 @@ def test_name_stands_for_the_full_address(name: str, address: str) -> None:
     ],
 )
 def test_name_with_classification_stands_for_the_class_scores(name: str, address: str) -> None:
-    assert resolve(name) == HUB + address
+    assert address_of(name) == HUB + address
 
 
 def test_name_in_the_address_is_accepted_too() -> None:
-    assert resolve("efficientnet_v2_imagenet1k_b0") == resolve("efficientnet_v2_b0")
+    assert address_of("efficientnet_v2_imagenet1k_b0") == address_of("efficientnet_v2_b0")
 
 
 def test_inception_v3_is_the_default_module() -> None:
-    assert resolve("inception_v3") == DEFAULT_MODULE
+    assert address_of("inception_v3") == DEFAULT_MODULE
 
 
 @pytest.mark.parametrize(
@@ -72,31 +72,31 @@ def test_inception_v3_is_the_default_module() -> None:
     [
         (
             "mobilenet_v1_100_96",
-            "'mobilenet_v1_100_96': MobileNet v1 exists at the image sizes 224, 192, 160, 128, not 96.",
+            "'mobilenet_v1_100_96': MobileNet v1 is available at image sizes 224, 192, 160, 128, not 96.",
         ),
         (
             "mobilenet_v1_050_96/quantops/classification",
-            "'mobilenet_v1_050_96/quantops/classification': MobileNet v1 exists at the image sizes 224, 192, 160, 128, not 96.",
+            "'mobilenet_v1_050_96/quantops/classification': MobileNet v1 is available at image sizes 224, 192, 160, 128, not 96.",
         ),
         (
             "mobilenet_v2_130_192",
-            "'mobilenet_v2_130_192': MobileNet v2 of width 130 exists at the image size 224, not 192.",
+            "'mobilenet_v2_130_192': MobileNet v2 of width 130 is available at image size 224, not 192.",
         ),
         (
             "mobilenet_v2_050_299/classification",
-            "'mobilenet_v2_050_299/classification': MobileNet v2 exists at the image sizes 224, 192, 160, 128, 96, not 299.",
+            "'mobilenet_v2_050_299/classification': MobileNet v2 is available at image sizes 224, 192, 160, 128, 96, not 299.",
         ),
         (
             "mobilenet_v3_large_100_192",
-            "'mobilenet_v3_large_100_192': MobileNet v3 large exists at the image size 224, not 192.",
+            "'mobilenet_v3_large_100_192': MobileNet v3 large is available at image size 224, not 192.",
         ),
         (
             "mobilenet_v1_140_224",
-            "'mobilenet_v1_140_224': MobileNet v1 exists in the widths 100, 075, 050, 025, not 140.",
+            "'mobilenet_v1_140_224': MobileNet v1 is available in widths 100, 075, 050, 025, not 140.",
         ),
     ],
 )
-def test_impossible_size_is_refused_with_those_that_exist(name: str, message: str) -> None:
+def test_size_that_does_not_exist_is_refused_with_those_that_do(name: str, message: str) -> None:
     assert refusal(name) == message
 
 
@@ -124,7 +124,7 @@ def test_impossible_size_is_refused_with_those_that_exist(name: str, message: st
     ],
 )
 def test_unknown_name_is_refused_with_the_nearest(name: str, nearest: str) -> None:
-    assert refusal(name) == f"'{name}' is not a known module. {nearest}--list_modules lists them all."
+    assert refusal(name) == f"'{name}' is not a known module. {nearest}list_modules lists them all."
 
 
 @pytest.mark.parametrize(
@@ -143,21 +143,19 @@ def test_unknown_name_is_refused_with_the_nearest(name: str, nearest: str) -> No
         ("mobilnet_v2_050_96", "mobilenet_v2_050_96, mobilenet_v2_100_96 or mobilenet_v2_075_96"),
     ],
 )
-def test_nearest_name_is_of_224_pixels_and_width_100_unless_others_were_typed(
-    name: str, nearest: str
-) -> None:
+def test_nearest_name_has_224_pixels_and_width_100_unless_others_were_typed(name: str, nearest: str) -> None:
     assert refusal(name) == (
-        f"'{name}' is not a known module. Did you mean {nearest}? --list_modules lists them all."
+        f"'{name}' is not a known module. Did you mean {nearest}? list_modules lists them all."
     )
 
 
 @pytest.mark.parametrize("module", KNOWN, ids=lambda module: module.name)
-def test_row_agrees_with_itself(module: KnownModule) -> None:
+def test_row_is_consistent(module: KnownModule) -> None:
     assert re.fullmatch(rf"{re.escape(HUB + module.path)}/feature_vector/\d", module.address)
-    assert resolve(module.name) == module.address
-    assert resolve(f"{module.name}/classification") == module.classification_address
+    assert address_of(module.name) == module.address
+    assert address_of(f"{module.name}/classification") == module.classification_address
     assert module.classification_address == module.address.replace("feature_vector", "classification")
-    assert catalogue.is_alias_like(module.name)
+    assert catalogue.looks_like_a_name(module.name)
     assert module.image_size > 0
     assert module.feature_size > 0
     assert module.class_scores in (1001, None)
@@ -174,7 +172,7 @@ def test_every_source_is_used() -> None:
     assert {module.source for module in KNOWN} == set(SOURCES)
 
 
-def test_size_and_width_in_a_name_are_those_of_the_row() -> None:
+def test_size_and_width_in_a_name_agree_with_the_row() -> None:
     counts = {"v1": 0, "v1/quantops": 0, "v2": 0, "v3": 0}
     for module in KNOWN:
         match = re.fullmatch(r"mobilenet_(v\d)(_large|_small)?_(\d+)_(\d+)(/quantops)?", module.name)
@@ -193,7 +191,7 @@ def test_size_and_width_in_a_name_are_those_of_the_row() -> None:
 @pytest.mark.parametrize(
     ("name", "image_size", "features", "megabytes", "accuracy"),
     [
-        # Read once more on the pages that sources() names, first and last of each table.
+        # Checked again on the pages that sources() names: the first and last row of each table.
         ("mobilenet_v1_100_224", 224, 1024, 16.96, 70.9),
         ("mobilenet_v1_025_128", 128, 256, 1.88, 41.5),
         ("mobilenet_v1_100_224/quantops", 224, 1024, 16.96, 69.7),
@@ -230,7 +228,7 @@ def test_figures_are_the_published_ones(
     ["inception_v3", "inception_v4", "mobilenet_1.0_224", "a/quantops/classification", "a/feature_vector"],
 )
 def test_bare_word_is_looked_up(text: str) -> None:
-    assert catalogue.is_alias_like(text)
+    assert catalogue.looks_like_a_name(text)
 
 
 @pytest.mark.parametrize(
@@ -252,7 +250,7 @@ def test_bare_word_is_looked_up(text: str) -> None:
     ],
 )
 def test_address_and_path_are_not_looked_up(text: str) -> None:
-    assert not catalogue.is_alias_like(text)
+    assert not catalogue.looks_like_a_name(text)
 
 
 @pytest.mark.parametrize("width", [("1.0", "100"), ("0.75", "075"), ("0.50", "050"), ("0.25", "025")])
@@ -261,7 +259,7 @@ def test_address_and_path_are_not_looked_up(text: str) -> None:
 def test_every_architecture_of_the_older_script_is_a_known_module(
     width: tuple[str, str], size: int, ending: tuple[str, str]
 ) -> None:
-    address = catalogue.module_of_architecture(f"mobilenet_{width[0]}_{size}{ending[0]}")
+    address = catalogue.address_of_architecture(f"mobilenet_{width[0]}_{size}{ending[0]}")
     module = known(f"mobilenet_v1_{width[1]}_{size}{ending[1]}")
     assert address == f"{HUB}{module.path}/feature_vector/3" == module.address_at(3)
 
@@ -288,10 +286,10 @@ def test_table_names_its_sources_and_says_how_to_use_a_name() -> None:
     for key in SOURCES:
         assert f"\n{key}: " in text
     for address in re.findall(r"https://[^ );]+", " ".join(SOURCES.values())):
-        assert address.rstrip(",") in text  # in one piece, to be clicked
-    assert "Download: 4 bytes for each of the published parameters" in text
+        assert address.rstrip(",") in text  # in one piece, so that it can be clicked
+    assert "Download: 4 bytes per published parameter" in text
     assert text.splitlines()[-1] == (
-        "--tfhub_module NAME takes a module's features, --tfhub_module NAME/classification its class scores."
+        "NAME stands for the feature vector of a network, NAME/classification for its class scores."
     )
 
 
@@ -304,7 +302,7 @@ def test_table_fits_a_terminal_and_is_aligned() -> None:
     assert all(line[column] != " " for line in lines[: len(KNOWN) + 1])
 
 
-def test_catalogue_brings_no_tensorflow() -> None:
+def test_catalogue_does_not_import_tensorflow() -> None:
     command = (
         "import sys; from retraining.modules import catalogue; catalogue.table(); "
         "sys.exit(bool({'tensorflow', 'numpy', 'keras'} & set(sys.modules)))"

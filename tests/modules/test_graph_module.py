@@ -8,8 +8,7 @@ import pytest
 
 from retraining.arrays import ImageSize
 from retraining.errors import BadModule
-from retraining.features import extractor
-from retraining.features.extractor import FeatureExtractor
+from retraining.features.extractor import FeatureExtractor, load_extractor
 from retraining.graphs.quiet_tensorflow import tf
 from retraining.settings.module import ModuleSettings
 
@@ -20,7 +19,7 @@ def write(path: Path, graph: tf.Graph) -> Path:
 
 
 def inception_2015(path: Path) -> Path:
-    """A graph with the ops of classify_image_graph_def.pb, one image at a time, from a JPEG on."""
+    """A graph with the ops of classify_image_graph_def.pb, which takes one image at a time, as a JPEG."""
     graph = tf.Graph()
     with graph.as_default():
         jpeg = tf.constant(b"", name="DecodeJpeg/contents")
@@ -42,7 +41,7 @@ def named_graph(path: Path, output: str, *, batch: int | None) -> Path:
 
 
 def unknown_graph(path: Path, *, keeps_batch: bool = True) -> Path:
-    """A network of the old days: batch size 1, squeezed and reshaped by it."""
+    """A graph as people wrote them before Hub: for one image only, which it squeezes and reshapes."""
     graph = tf.Graph()
     with graph.as_default():
         images = tf.compat.v1.placeholder(tf.float32, [1, 8, 8, 3], "data")
@@ -54,7 +53,7 @@ def unknown_graph(path: Path, *, keeps_batch: bool = True) -> Path:
 
 
 def load(path: Path, **settings: Any) -> FeatureExtractor:
-    return extractor.load(ModuleSettings(str(path), **settings))
+    return load_extractor(ModuleSettings(str(path), **settings))
 
 
 def refusal(path: Path, **settings: Any) -> str:
@@ -80,11 +79,11 @@ SETTINGS = {
 }
 
 
-def test_inception_of_2015_is_known_and_fed_behind_its_jpeg_decoder(tmp_path: Path) -> None:
-    network = load(inception_2015(tmp_path / "classify_image_graph_def.pb"))
-    assert (network.image_size, network.feature_size) == (ImageSize(299, 299), 3)
+def test_inception_of_2015_is_recognised_and_gets_its_images_after_the_jpeg_decoder(tmp_path: Path) -> None:
+    extractor = load(inception_2015(tmp_path / "classify_image_graph_def.pb"))
+    assert (extractor.image_size, extractor.feature_size) == (ImageSize(299, 299), 3)
     pixels = random_pixels(299)
-    np.testing.assert_allclose(network.extract(pixels), (means(pixels) * 255 - 128) / 128, atol=1e-4)
+    np.testing.assert_allclose(extractor.extract(pixels), (means(pixels) * 255 - 128) / 128, atol=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -98,53 +97,52 @@ def test_inception_of_2015_is_known_and_fed_behind_its_jpeg_decoder(tmp_path: Pa
 def test_known_graphs_are_recognised_with_their_scaling(
     output: str, mean: float, std: float, batch: int | None, tmp_path: Path
 ) -> None:
-    network = load(named_graph(tmp_path / "net.pb", output, batch=batch))
-    assert (network.name, network.image_size, network.feature_size) == ("net", ImageSize(16, 16), 3)
+    extractor = load(named_graph(tmp_path / "net.pb", output, batch=batch))
+    assert (extractor.name, extractor.image_size, extractor.feature_size) == ("net", ImageSize(16, 16), 3)
     pixels = random_pixels(16)
-    np.testing.assert_allclose(network.extract(pixels), (means(pixels) * 255 - mean) / std, atol=1e-4)
+    np.testing.assert_allclose(extractor.extract(pixels), (means(pixels) * 255 - mean) / std, atol=1e-4)
 
 
-def test_any_other_graph_is_read_as_the_flags_say_in_batches(tmp_path: Path) -> None:
-    network = load(unknown_graph(tmp_path / "net.pb"), **SETTINGS)
+def test_any_other_graph_is_used_as_the_settings_say_and_in_batches(tmp_path: Path) -> None:
+    extractor = load(unknown_graph(tmp_path / "net.pb"), **SETTINGS)
     pixels = random_pixels(8)
-    np.testing.assert_allclose(network.extract(pixels), (means(pixels) * 255 - 100) / 50, atol=1e-4)
+    np.testing.assert_allclose(extractor.extract(pixels), (means(pixels) * 255 - 100) / 50, atol=1e-4)
     scores = load(unknown_graph(tmp_path / "net.pb"), **{**SETTINGS, "bottleneck_tensor_name": "scores"})
     np.testing.assert_allclose(scores.extract(pixels).sum(axis=1), 1, rtol=1e-5)
-    assert scores.fingerprint != network.fingerprint
+    assert scores.fingerprint != extractor.fingerprint
 
 
-def test_unknown_graph_without_flags_is_refused_with_what_to_say(tmp_path: Path) -> None:
+def test_unknown_graph_without_settings_is_refused_with_what_to_set(tmp_path: Path) -> None:
     path = unknown_graph(tmp_path / "net.pb")
     assert refusal(path) == (
-        f"module '{path}' is a frozen graph that is not known. Say how to use it with --input_tensor_name, "
-        "--bottleneck_tensor_name, --input_mean, --input_std. Likely inputs: data; likely outputs: AvgPool2D, "
-        "scores."
+        f"module '{path}' is a frozen graph that is not a well-known one. To use it, set input_tensor_name, "
+        "bottleneck_tensor_name, input_mean, input_std. Likely inputs: data; likely outputs: AvgPool2D, scores."
     )
 
 
-def test_op_that_is_not_there_is_refused_with_likely_ones(tmp_path: Path) -> None:
+def test_op_that_does_not_exist_is_refused_with_likely_ones(tmp_path: Path) -> None:
     path = unknown_graph(tmp_path / "net.pb")
     assert refusal(path, **{**SETTINGS, "bottleneck_tensor_name": "pool"}) == (
-        f"--bottleneck_tensor_name 'pool:0' is no op of module '{path}'. Likely inputs: data; likely outputs: "
+        f"bottleneck_tensor_name 'pool:0' is not in module '{path}'. Likely inputs: data; likely outputs: "
         "AvgPool2D, scores."
     )
 
 
-def test_batch_that_cannot_be_opened_up_is_refused(tmp_path: Path) -> None:
+def test_graph_for_one_image_that_cannot_take_more_is_refused(tmp_path: Path) -> None:
     path = unknown_graph(tmp_path / "net.pb", keeps_batch=False)
     message = refusal(path, **SETTINGS)
     assert message.startswith(f"module '{path}' ")
     assert "cannot be" in message
 
 
-def test_size_that_contradicts_the_graph_names_both(tmp_path: Path) -> None:
+def test_size_that_contradicts_the_graph_is_refused_with_both_sizes(tmp_path: Path) -> None:
     path = unknown_graph(tmp_path / "net.pb")
     assert refusal(path, **SETTINGS, image_size=224) == (
-        f"--image_size 224 contradicts module {path}, which takes 8x8. Leave the flag out."
+        f"image_size 224 contradicts module {path}, which takes 8x8. Leave it out."
     )
 
 
-def test_file_that_is_no_graph_is_refused(tmp_path: Path) -> None:
+def test_file_that_is_not_a_graph_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "net.pb"
     path.write_bytes(b"<html>")
     assert refusal(path) == f"module '{path}' is not a frozen graph, or is cut short."

@@ -13,7 +13,7 @@ def test_parent_folders_are_created(tmp_path: Path) -> None:
     assert (tmp_path / "a" / "b" / "c.txt").read_bytes() == b"content"
 
 
-def test_failed_writing_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path) -> None:
+def test_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
     path = tmp_path / "graph.pb"
     path.write_bytes(b"old")
     with pytest.raises(RuntimeError), replacing(path) as beside:
@@ -39,4 +39,4 @@ def test_path_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     path = tmp_path / "file" / "graph.pb"
     with pytest.raises(WorkFailed) as caught:
         write_bytes(path, b"content")
-    assert str(caught.value) == f"{path}: cannot be written: File exists."
+    assert str(caught.value) == f"'{path}' cannot be written: File exists."

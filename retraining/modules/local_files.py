@@ -1,4 +1,4 @@
-"""Any handle that names files -> a local folder or file: built-in, alias, address, archive, path."""
+"""Finds the files of a module on this machine, and downloads or unpacks them first if need be."""
 
 from __future__ import annotations
 
@@ -20,15 +20,16 @@ from retraining.settings.module import BUILTIN
 
 _BUILTIN_FOLDER = Path(__file__).parent / "builtin" / "small_resnet_128"
 
-# What tfhub.dev and Kaggle Models answer with the module itself instead of a page about it.
+# Makes tfhub.dev and Kaggle Models send the module itself instead of a page about it.
 _COMPRESSED = "tf-hub-format=compressed"
 
 
 def local_path(handle: str, *, model_dir: Path | None) -> Path:
     """Return the local folder or .pb file of a module, downloaded and unpacked if need be.
 
-    Downloads are kept in `model_dir`, or where TFHUB_CACHE_DIR says, under the names that
-    tensorflow_hub gives them, so that either finds what the other has fetched. Raises BadModule.
+    Downloads are kept in `model_dir`, or in the folder that TFHUB_CACHE_DIR names, under the names that
+    tensorflow_hub gives them, so that each finds what the other has downloaded. Raises BadModule, and
+    WorkFailed if a download cannot be saved.
     """
     if handle == BUILTIN:
         return _BUILTIN_FOLDER
@@ -51,7 +52,7 @@ def local_path(handle: str, *, model_dir: Path | None) -> Path:
 
 
 def short_name(handle: str, path: Path) -> str:
-    """Return a short name of the module that can be part of a folder's name."""
+    """Return a short name for the module, which can be part of a folder's name."""
     if "://" in handle:
         name = "_".join(urllib.parse.urlsplit(handle).path.strip("/").split("/")[-3:])
     else:
@@ -67,10 +68,10 @@ def _from_web(handle: str, model_dir: Path | None) -> Path:
         try:
             download.fetch(_download_address(handle), packed)
         except DownloadFailed as error:
-            raise _unfetched(handle, error) from error
+            raise _not_downloaded(handle, error) from error
         archive.unpack(packed, folder, name=handle)
 
-    # tensorflow_hub's own naming: the SHA-1 of the address.
+    # tensorflow_hub names the folder the same way: by the SHA-1 of the address.
     return _cached(_sha1(handle), handle, model_dir, fetch)
 
 
@@ -82,15 +83,12 @@ def _download_address(handle: str) -> str:
     return urllib.parse.urlunsplit(parts._replace(query=query))
 
 
-def _unfetched(handle: str, reason: object) -> BadModule:
+def _not_downloaded(handle: str, reason: object) -> BadModule:
     return BadModule(
-        "module {handle} cannot be fetched ({reason}). Instead, try: {tfhub_module} {builtin}, the small "
-        "module "
-        "that ships with this program; {tfhub_module} FOLDER, a module that you have downloaded and "
-        "unpacked; "
-        "{tfhub_module} keras:NAME, the network from Keras's own host; or set TFHUB_CACHE_DIR to the folder "
-        "of "
-        "an earlier download.",
+        "module {handle} cannot be downloaded ({reason}). Instead, try: {tfhub_module} {builtin}, the small "
+        "module that ships with this program; {tfhub_module} FOLDER, a module that you have downloaded and "
+        "unpacked; {tfhub_module} keras:NAME, the network from Keras's own server; or set TFHUB_CACHE_DIR to "
+        "the folder of an earlier download.",
         handle=handle,
         reason=reason,
         builtin=BUILTIN,
@@ -107,17 +105,17 @@ def _sha1(handle: str) -> str:
 
 
 def _from_file_system(handle: str, model_dir: Path | None) -> Path:
-    """Copy a module from gs:// or any other file system that TensorFlow reads."""
+    """Copy a module from gs:// or any other file system that TensorFlow can read."""
     try:
         if not tf.io.gfile.exists(handle):
-            raise _unfetched(handle, "nothing is there")
+            raise _not_downloaded(handle, "nothing exists at this address")
         if archive.is_archive(handle):
             return _cached(_sha1(handle), handle, model_dir, lambda folder: _copy_and_unpack(handle, folder))
         copy = _copy_folder if tf.io.gfile.isdir(handle) else _copy_file_into
         return _cached(_sha1(handle), handle, model_dir, lambda folder: copy(handle, folder))
     except (tf.errors.OpError, OSError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise _unfetched(handle, reason) from error
+        raise _not_downloaded(handle, reason) from error
 
 
 def _copy_and_unpack(handle: str, folder: Path) -> None:
@@ -145,29 +143,31 @@ def _copy_file(handle: str, path: Path) -> None:
 
 
 def _cached(key: str, handle: str, model_dir: Path | None, fill: Callable[[Path], None]) -> Path:
-    """Return the module kept under `key`, made by `fill(new folder)` if it is not there yet.
+    """Return the module that is cached under `key`, after `fill(new folder)` if there is none yet.
 
-    It is made beside its place and renamed: what is there is whole, whenever a run was killed.
+    It is written to a temporary folder and renamed, so that a run that is killed leaves no partial module.
     """
     cache_dir = _cache_dir(model_dir)
-    place = cache_dir / key
-    if not (place.is_dir() and any(place.iterdir())):
-        with _beside(cache_dir, key) as folder:
+    cached = cache_dir / key
+    if not (cached.is_dir() and any(cached.iterdir())):
+        with _temporary_folder(cache_dir, key) as folder:
             fill(folder)
             _module_in(folder, shown=handle)
-            with contextlib.suppress(OSError):  # another run was first: its module is as good
-                folder.rename(place)
-    return _module_in(place, shown=str(place))
+            with contextlib.suppress(OSError):  # another run was faster: its module is just as good
+                folder.rename(cached)
+    return _module_in(cached, shown=str(cached))
 
 
 @contextlib.contextmanager
-def _beside(cache_dir: Path, name: str) -> Iterator[Path]:
-    work = cache_dir / f".{name}.{uuid.uuid4().hex}"
+def _temporary_folder(cache_dir: Path, key: str) -> Iterator[Path]:
+    """Yield the path of a folder to make in a hidden folder of the cache, which is removed at the end."""
+    work = cache_dir / f".{key}.{uuid.uuid4().hex}"
     try:
         work.mkdir(parents=True)
     except OSError as error:
         raise WorkFailed(
-            "modules cannot be kept in '{cache_dir}': {reason}.",
+            "downloaded modules cannot be saved in '{cache_dir}': {reason}. Set {model_dir} to another "
+            "folder.",
             cache_dir=cache_dir,
             reason=error.strerror,
         ) from error
@@ -178,28 +178,28 @@ def _beside(cache_dir: Path, name: str) -> Iterator[Path]:
 
 
 def _cache_dir(model_dir: Path | None) -> Path:
-    """Return the folder of downloads: the flag's, else tensorflow_hub's by its own rules."""
+    """Return the folder for downloads: the one given, or else tensorflow_hub's own."""
     if model_dir is not None:
         return model_dir
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of pkg_resources, which tensorflow_hub still imports
-        # Here, not above: it takes a second that folders need not wait. Its own hub.resolve is not
-        # used, since it shows no progress, waits for ever on a stalled line, and for ten minutes on
-        # the lock that a killed run left.
+        warnings.simplefilter("ignore")  # about pkg_resources, which tensorflow_hub still imports
+        # Imported here because it takes a second, which a local folder need not wait for. Its hub.resolve
+        # is not used: it shows no progress, waits for ever on a stalled connection, and waits ten minutes
+        # for the lock of a run that was killed.
         from tensorflow_hub import resolver
     return Path(resolver.tfhub_cache_dir(use_temp=True))
 
 
 def _module_in(folder: Path, *, shown: str) -> Path:
-    """Return the module's folder, or its frozen graph, in what an archive held, at any depth.
+    """Return the folder of the module in `folder`, at any depth, or the path of its frozen graph.
 
-    `shown` is what messages call it.
+    `shown` is what messages call `folder`. Raises BadModule if there is no module, or only a part of one.
     """
     found = sorted(folder.rglob("saved_model.pb")) or sorted(folder.rglob("*.pb"))
     if not found:
         raise BadModule(
-            "'{shown}' holds no module: no saved_model.pb and no other .pb file. If a download "
-            "was cut off, remove the folder and run again.",
+            "'{shown}' contains no module: no saved_model.pb and no other .pb file. If a download "
+            "was interrupted, delete the folder and run again.",
             shown=shown,
         )
     if found[0].name != "saved_model.pb":

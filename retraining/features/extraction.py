@@ -1,7 +1,7 @@
-"""The steps from a file's bytes to feature vectors: pure functions, which any engine can call.
+"""From the bytes of an image file to feature vectors, as pure functions that any data engine can call.
 
-A file's bytes give keys (`Views.keys`); those that the cache does not have are decoded, put together in
-batches, extracted, and recorded (`cache.write_shard`).
+The bytes give the keys of the image's views (`Views.keys`). The views whose keys are not in the cache are
+decoded, batched and extracted, and their vectors are written to the cache (`cache.write_shard`).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from retraining.features.views import Views
 
 @dataclasses.dataclass(frozen=True)
 class Extracted:
-    """Vectors float32 [n, feature_size], and bool [n]: whether all numbers of each are finite."""
+    """The vectors of n views, and bool [n]: whether all numbers of a vector are finite."""
 
     vectors: Vectors
     are_finite: NDArray[np.bool_]
@@ -30,14 +30,14 @@ class Extracted:
 def decode(
     content: bytes, keys: Sequence[bytes], *, split: Split, size: ImageSize, views: Views
 ) -> list[Pixels]:
-    """Return the views of a file's image that have these keys, decoded once for all of them.
+    """Return the views of an image that have these keys; `content` is decoded only once.
 
-    Each is float32 [size.height, size.width, 3] in [0, 1]. Raises BadImage.
+    Each view is float32 [size.height, size.width, 3] in [0, 1]. Raises BadImage.
     """
     image = images.upright(content, views.decoded_size(split, size))
     if not views.are_random(split):
         return [images.resized(image, size) for _ in keys]
-    # Seeded by its key, a view does not depend on which others are drawn, nor on threads.
+    # Seeded by its key, a view depends neither on which other views are drawn nor on threads.
     seeds = (int.from_bytes(key, "big") for key in keys)
     return [augmentation.draw(image, size, views.augmentation, np.random.default_rng(seed)) for seed in seeds]
 

@@ -1,4 +1,4 @@
-"""Modules from archives and from the web, which here is a server on this machine."""
+"""Modules from archives and from the web; the web is a server on this machine here."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ import numpy as np
 import pytest
 
 from retraining.errors import BadModule
-from retraining.features import extractor
+from retraining.features.extractor import FeatureExtractor, load_extractor
 from retraining.graphs.quiet_tensorflow import tf
-from retraining.modules import download, location
+from retraining.modules import download, local_files
 from retraining.settings.module import ModuleSettings
 from tests.conftest import MODULE_FEATURES
 
 
 class Server(http.server.ThreadingHTTPServer):
-    """Answers each path by the function under it, and keeps the list of what was asked for."""
+    """Answers each path with the function registered for it, and keeps a list of the requests."""
 
     daemon_threads = True
 
@@ -85,8 +85,8 @@ def refuse(code: int) -> Callable[[Any], None]:
     return lambda handler: handler.send_error(code)
 
 
-def load(handle: str | Path, cache: Path) -> extractor.FeatureExtractor:
-    return extractor.load(ModuleSettings(str(handle), model_dir=cache))
+def load(handle: str | Path, cache: Path) -> FeatureExtractor:
+    return load_extractor(ModuleSettings(str(handle), model_dir=cache))
 
 
 def refusal(handle: str | Path, cache: Path) -> str:
@@ -99,7 +99,7 @@ def left_in(cache: Path) -> list[str]:
     return [path.name for path in cache.iterdir()] if cache.exists() else []
 
 
-def test_module_behind_a_redirect_is_fetched_once(server: Server, packed: bytes, tmp_path: Path) -> None:
+def test_module_behind_a_redirect_is_downloaded_once(server: Server, packed: bytes, tmp_path: Path) -> None:
     def redirect(handler: Any) -> None:
         handler.send_response(302)
         handler.send_header("Location", f"{server.address}/storage/3.tar.gz")
@@ -107,32 +107,34 @@ def test_module_behind_a_redirect_is_fetched_once(server: Server, packed: bytes,
 
     server.answers = {"/google/net/feature_vector/3": redirect, "/storage/3.tar.gz": serve(packed)}
     handle = f"{server.address}/google/net/feature_vector/3"
-    network = load(handle, tmp_path)
-    assert (network.name, network.feature_size) == ("net_feature_vector_3", MODULE_FEATURES)
-    # What tfhub.dev and Kaggle Models need to be asked for the module and not for a page about it.
+    extractor = load(handle, tmp_path)
+    assert (extractor.name, extractor.feature_size) == ("net_feature_vector_3", MODULE_FEATURES)
+    # With this query tfhub.dev and Kaggle Models send the module and not a page about it.
     assert server.asked == ["/google/net/feature_vector/3?tf-hub-format=compressed", "/storage/3.tar.gz"]
-    assert load(handle, tmp_path).fingerprint == network.fingerprint
+    assert load(handle, tmp_path).fingerprint == extractor.fingerprint
     assert len(server.asked) == 2
     assert len(left_in(tmp_path)) == 1
 
 
-def test_archive_on_the_web_is_asked_for_as_it_is(server: Server, packed: bytes, tmp_path: Path) -> None:
+def test_archive_on_the_web_is_requested_by_its_own_address(
+    server: Server, packed: bytes, tmp_path: Path
+) -> None:
     server.answers = {"/net.tar.gz": serve(packed)}
     assert load(f"{server.address}/net.tar.gz", tmp_path).name == "net"
     assert server.asked == ["/net.tar.gz"]
 
 
 @pytest.mark.parametrize(("code", "reason"), [(403, "403 Forbidden"), (404, "404 Not Found")])
-def test_refusal_of_the_server_is_said_and_nothing_kept(
+def test_error_of_the_server_is_reported_and_nothing_is_kept(
     code: int, reason: str, server: Server, tmp_path: Path
 ) -> None:
     server.answers = {"/net": refuse(code)}
     handle = f"{server.address}/net"
     assert refusal(handle, tmp_path) == (
-        f"module {handle} cannot be fetched (the server answered {reason}). Ways on: --tfhub_module builtin uses "
-        "the small module that ships with this program; --tfhub_module FOLDER uses one that you have downloaded "
-        "and unpacked; --tfhub_module keras:NAME takes the network from Keras's own host; TFHUB_CACHE_DIR names "
-        "the folder in which an earlier download lies."
+        f"module {handle} cannot be downloaded (the server answered {reason}). Instead, try: tfhub_module builtin, "
+        "the small module that ships with this program; tfhub_module FOLDER, a module that you have downloaded and "
+        "unpacked; tfhub_module keras:NAME, the network from Keras's own server; or set TFHUB_CACHE_DIR to the "
+        "folder of an earlier download."
     )
     assert len(server.asked) == 1
     assert left_in(tmp_path) == []
@@ -146,17 +148,17 @@ def test_connection_that_is_cut_is_tried_again_and_then_works(
     assert load(f"{server.address}/net.tar.gz", tmp_path).feature_size == MODULE_FEATURES
     (warning,) = [entry.getMessage() for entry in caplog.records if entry.levelname == "WARNING"]
     assert warning == (
-        f"download of {server.address}/net.tar.gz: it was cut off after {len(packed) // 2:,} of {len(packed):,} "
-        "bytes; trying again."
+        f"download of {server.address}/net.tar.gz failed: the connection was cut off after "
+        f"{len(packed) // 2:,} of {len(packed):,} bytes; trying again."
     )
 
 
-def test_connection_that_is_always_cut_leaves_nothing_that_counts_as_whole(
+def test_connection_that_is_always_cut_leaves_nothing_behind(
     server: Server, packed: bytes, tmp_path: Path
 ) -> None:
     server.answers = {"/net.tar.gz": serve(packed[:500], length=len(packed))}
     handle = f"{server.address}/net.tar.gz"
-    assert f"(it was cut off after 500 of {len(packed):,} bytes)" in refusal(handle, tmp_path)
+    assert f"(the connection was cut off after 500 of {len(packed):,} bytes)" in refusal(handle, tmp_path)
     assert len(server.asked) == download.ATTEMPTS
     assert left_in(tmp_path) == []
     server.answers = {"/net.tar.gz": serve(packed)}
@@ -170,29 +172,29 @@ def test_stalled_connection_ends_with_a_reason(server: Server, packed: bytes, tm
         time.sleep(1)
 
     server.answers = {"/net": stall}
-    with pytest.raises(download.DownloadFailed, match=r"^no byte came for 0.2 s$"):
+    with pytest.raises(download.DownloadFailed, match=r"^no data arrived for 0.2 s$"):
         download.fetch(f"{server.address}/net", tmp_path / "net", stall_seconds=0.2)
 
 
 def test_page_instead_of_a_module_is_refused(server: Server, tmp_path: Path) -> None:
     server.answers = {"/net": serve(b"<html>tfhub.dev has moved</html>")}
     message = refusal(f"{server.address}/net", tmp_path)
-    assert message.startswith(f"module archive {server.address}/net is damaged, or is none (")
-    assert message.endswith("). A module is a .tar.gz that holds saved_model.pb. Download it again.")
+    assert message.startswith(f"module archive {server.address}/net is damaged or not an archive (")
+    assert message.endswith("). A module is a .tar.gz that contains saved_model.pb. Download it again.")
     assert left_in(tmp_path) == []
 
 
 def test_archive_on_disk_is_unpacked_once(packed: bytes, tmp_path: Path) -> None:
     (tmp_path / "net.tgz").write_bytes(packed)
-    network = load(tmp_path / "net.tgz", tmp_path / "cache")
-    assert (network.name, network.feature_size) == ("net", MODULE_FEATURES)
+    extractor = load(tmp_path / "net.tgz", tmp_path / "cache")
+    assert (extractor.name, extractor.feature_size) == ("net", MODULE_FEATURES)
     (kept,) = (tmp_path / "cache").iterdir()
     before = kept.stat().st_mtime_ns
     load(tmp_path / "net.tgz", tmp_path / "cache")
     assert kept.stat().st_mtime_ns == before
 
 
-def test_incomplete_module_in_the_cache_is_named_with_the_remedy(
+def test_incomplete_module_in_the_cache_is_named_and_can_be_deleted(
     server: Server, packed: bytes, tmp_path: Path
 ) -> None:
     server.answers = {"/net.tar.gz": serve(packed)}
@@ -201,8 +203,8 @@ def test_incomplete_module_in_the_cache_is_named_with_the_remedy(
     (kept,) = tmp_path.iterdir()
     shutil.rmtree(kept / "variables")
     assert refusal(handle, tmp_path) == (
-        f"module '{kept}' is incomplete: it has no variables/variables.index. If it came from a download that was "
-        "cut off, remove the folder and run again."
+        f"module '{kept}' is incomplete: it has no variables/variables.index. If a download was interrupted, "
+        "delete the folder and run again."
     )
 
 
@@ -210,14 +212,14 @@ def test_archive_without_a_module_is_refused(tmp_path: Path) -> None:
     with tarfile.open(tmp_path / "net.tar.gz", "w:gz") as tar:
         tar.add(__file__, "notes.txt")
     assert refusal(tmp_path / "net.tar.gz", tmp_path / "cache").startswith(
-        f"'{tmp_path / 'net.tar.gz'}' holds no module: no saved_model.pb and no other .pb file."
+        f"'{tmp_path / 'net.tar.gz'}' contains no module: no saved_model.pb and no other .pb file."
     )
     assert left_in(tmp_path / "cache") == []
 
 
 @dataclasses.dataclass(frozen=True)
-class Planted:
-    """A member of an archive that means harm."""
+class Member:
+    """A malicious member of an archive."""
 
     name: str
     kind: bytes = tarfile.REGTYPE
@@ -225,25 +227,25 @@ class Planted:
 
 
 @pytest.mark.parametrize(
-    "planted",
+    "member",
     [
-        Planted("../outside.txt"),
-        Planted("/tmp/outside.txt"),
-        Planted("a/../../outside.txt"),
-        Planted("link", tarfile.SYMTYPE, "/etc/passwd"),
-        Planted("hard", tarfile.LNKTYPE, "../../outside.txt"),
-        Planted("device", tarfile.CHRTYPE),
+        Member("../outside.txt"),
+        Member("/tmp/outside.txt"),
+        Member("a/../../outside.txt"),
+        Member("link", tarfile.SYMTYPE, "/etc/passwd"),
+        Member("hard", tarfile.LNKTYPE, "../../outside.txt"),
+        Member("device", tarfile.CHRTYPE),
     ],
 )
-def test_archive_that_reaches_outside_its_folder_is_refused(planted: Planted, tmp_path: Path) -> None:
+def test_archive_that_reaches_outside_its_folder_is_refused(member: Member, tmp_path: Path) -> None:
     path = tmp_path / "net.tar.gz"
     with tarfile.open(path, "w:gz") as tar:
-        member = tarfile.TarInfo(planted.name)
-        member.type, member.linkname = planted.kind, planted.link
-        tar.addfile(member)
+        info = tarfile.TarInfo(member.name)
+        info.type, info.linkname = member.kind, member.link
+        tar.addfile(info)
     assert refusal(path, tmp_path / "cache") == (
-        f"module archive {path} is refused: '{planted.name}' is a link or lies outside the archive's own folder. "
-        "Unpack it by hand if you trust it, and give the folder."
+        f"module archive {path} is refused: '{member.name}' is a link or lies outside the archive's own folder. "
+        "If you trust it, unpack it yourself and give the folder."
     )
     assert {entry.name for entry in tmp_path.iterdir()} == {"net.tar.gz", "cache"}
     assert left_in(tmp_path / "cache") == []
@@ -257,23 +259,25 @@ def test_archive_that_unpacks_to_too_much_is_refused(
     assert "is refused: it holds more than 2 files" in refusal(tmp_path / "net.tar.gz", tmp_path / "cache")
 
 
-def test_module_in_a_file_system_of_tensorflows_is_copied(tf2_module: Path, tmp_path: Path) -> None:
-    # ram:// stands for gs://, which TensorFlow reads by the same calls.
+def test_module_in_a_file_system_that_tensorflow_reads_is_copied(tf2_module: Path, tmp_path: Path) -> None:
+    # ram:// instead of gs://: TensorFlow reads both with the same calls.
     for path in tf2_module.rglob("*"):
         if path.is_file():
             target = f"ram://bucket/net/{path.relative_to(tf2_module)}"
             tf.io.gfile.makedirs(target.rpartition("/")[0])
             with tf.io.gfile.GFile(target, "wb") as file:
                 file.write(path.read_bytes())
-    network = load("ram://bucket/net", tmp_path)
-    local = extractor.load(ModuleSettings(str(tf2_module)))
+    extractor = load("ram://bucket/net", tmp_path)
+    local = load_extractor(ModuleSettings(str(tf2_module)))
     pixels = np.random.default_rng(0).random((2, 32, 32, 3), np.float32)
-    np.testing.assert_array_equal(network.extract(pixels), local.extract(pixels))
+    np.testing.assert_array_equal(extractor.extract(pixels), local.extract(pixels))
 
 
-def test_nothing_at_an_address_of_tensorflows_is_said(tmp_path: Path) -> None:
+def test_missing_module_in_a_file_system_that_tensorflow_reads_is_reported(tmp_path: Path) -> None:
     message = refusal("ram://bucket/nowhere", tmp_path)
-    assert message.startswith("module ram://bucket/nowhere cannot be fetched (nothing is there). Ways on: ")
+    assert message.startswith(
+        "module ram://bucket/nowhere cannot be downloaded (nothing exists at this address). Instead, try: "
+    )
 
 
 @pytest.mark.parametrize(
@@ -285,5 +289,5 @@ def test_nothing_at_an_address_of_tensorflows_is_said(tmp_path: Path) -> None:
         ("frozen.pb", "frozen"),
     ],
 )
-def test_short_name_can_be_part_of_a_folders_name(handle: str, name: str) -> None:
-    assert location.short_name(handle, Path(handle)) == name
+def test_short_name_can_be_part_of_a_folder_name(handle: str, name: str) -> None:
+    assert local_files.short_name(handle, Path(handle)) == name

@@ -1,0 +1,21 @@
+"""Loads the module that a handle names, with the loader for its kind."""
+
+from __future__ import annotations
+
+from retraining.modules import graph_module, hub_module, keras_module, local_files
+from retraining.modules.module import Module
+from retraining.settings.module import ModuleSettings
+
+
+def load_module(handle: str, settings: ModuleSettings) -> Module:
+    """Return the module of a handle that `handles.resolve` returned. Raises BadModule.
+
+    A module on the web is downloaded first, unless an earlier run has done so.
+    """
+    if handle.startswith(keras_module.PREFIX):
+        return keras_module.load(handle, image_size=settings.image_size)
+    path = local_files.local_path(handle, model_dir=settings.model_dir)
+    name = local_files.short_name(handle, path)
+    if path.is_dir():
+        return hub_module.load(path, name=name)
+    return graph_module.load(path, settings, name=name)
