@@ -126,6 +126,15 @@ def test_frozen_graph_gives_the_same_results_as_the_network(name: str) -> None:
     assert unexpected <= {layer.name for layer in network.layers} | {"images"}
 
 
+def test_weights_of_a_frozen_graph_are_in_the_same_order_in_every_process() -> None:
+    # TensorFlow's own order depends on the process; with it, cached vectors were never found again.
+    nodes = thin_graph("googlenet").graph_def.node
+    weights = [node.name for node in nodes if node.op == "Const"]
+    reads = [node.name for node in nodes if node.name.endswith("/ReadVariableOp")]
+    assert len(weights) >= len(reads) > 59
+    assert [node.name for node in nodes][: len(weights) + len(reads)] == sorted(weights) + sorted(reads)
+
+
 def test_layer_before_a_dropout_keeps_its_name() -> None:
     network = construction.build("alexnet", classes=3, **THIN)
     features = tf.keras.Model(network.input, network.get_layer("predictions").input, name="alexnet")
