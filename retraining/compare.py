@@ -2,9 +2,9 @@
 
     python -m retraining.compare --image_dir ~/flower_photos --models builtin,googlenet,resnet50
 
-A model is a pretrained module that gets a new layer, or a network that is trained from scratch. The result:
-learning curves on shared axes, a table, TensorBoard runs side by side, the weights of each network, and the
-winner, exported as retrain.py exports. An interrupted run continues where it stopped when started again.
+A model is a pretrained module that gets a new layer, or a network that is trained from scratch. The results
+are learning curves on shared axes, a table, TensorBoard runs side by side, the weights of each network, and
+the best model, exported in the same way as by retrain.py. The same command continues an interrupted run.
 """
 
 from __future__ import annotations
@@ -24,29 +24,32 @@ def compare(settings: CompareSettings) -> None:
     """Run the command, model by model."""
     logs.configure_logging("INFO")
     optional_packages.require("matplotlib", purpose="drawing the curves", extra="compare")
-    found = dataset.scan(settings.data, settings.outputs())
-    _check_held_out(found)
+    scanned = dataset.scan(settings.data, settings.outputs())
+    _check_held_out(scanned)
 
     # Only now, since TensorFlow takes seconds to import: a mistake above is answered at once.
     from retraining.cli import log_lines
     from retraining.comparison import comparison
     from retraining.networks import image_batches
 
-    log_lines.found(found)
-    # All of them at once: a name that leads nowhere is reported before anything is trained.
+    log_lines.found(scanned)
+    # All of them now: a module that does not exist is reported before anything is trained.
     modules = comparison.load_modules(settings)
-    images = image_batches.usable(found, strict=settings.data.strict)
+    images = image_batches.usable_images(scanned, strict=settings.data.strict)
     on_epoch = functools.partial(log_lines.epoch_done, epochs=settings.comparison.epochs)
-    result = comparison.run(images, settings, modules, on_epoch=on_epoch, on_row=log_lines.compared)
+    result = comparison.compare_models(
+        images, settings, modules, on_epoch=on_epoch, on_row=log_lines.compared
+    )
     written = comparison.write(result, settings.comparison.output_dir)
     log_lines.compared_all(result, written)
 
 
-def _check_held_out(found: Dataset) -> None:
-    if all(image.split is Split.TRAINING for image in found.images):
+def _check_held_out(scanned: Dataset) -> None:
+    """Raise BadRequest if all images are in the training set."""
+    if all(image.split is Split.TRAINING for image in scanned.images):
         raise BadRequest(
-            "a comparison needs images that no model is trained on, and none are held out. Raise "
-            "{validation_percentage} and {testing_percentage}, or add images."
+            "a comparison needs images that no model is trained on, but none are held out. Raise "
+            "{validation_percentage} or {testing_percentage}, or add images."
         )
 
 

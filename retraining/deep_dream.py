@@ -1,11 +1,11 @@
-"""Draw what excites a layer of a network, or what it takes for one of its classes.
+"""Draw what excites a layer of a network, or what the network thinks one of its classes looks like.
 
     python -m retraining.deep_dream --tfhub_module builtin
     python -m retraining.deep_dream --graph /tmp/output_graph.pb --class tulips
     python -m retraining.deep_dream --graph /tmp/output_graph.pb --image photo.jpg --octaves 3
 
-Starts from grey and noise, or from an image, and changes it step by step so that the mean of the layer's
-maps, or the logit of the class, rises.
+Starts from grey with noise, or from an image, and changes it step by step so that the layer's mean
+activation, or the logit of the class, rises.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from retraining.settings.deep_dream import ALL_LAYERS, DeepDreamSettings
 if TYPE_CHECKING:
     from retraining.visualization.dreams import Dream
 
-SURE = 0.9  # how sure a network should be of the picture of a class
+CONFIDENT = 0.9  # a class's picture below this probability has not succeeded
 
 log = logging.getLogger("retraining")
 
@@ -42,11 +42,11 @@ def deep_dream(settings: DeepDreamSettings) -> None:
         print(network.list_layers())
         return
     drawn = []
-    for picture in dreams.draw(network, dreams.targets(network, dream, labels), dream, image):
-        _report(picture)
-        drawn.append(picture)
+    for finished in dreams.draw(network, dreams.targets(network, dream, labels), dream, image):
+        _report(finished)
+        drawn.append(finished)
     if labels:
-        _report_probability(dreams.probability(network, picture, labels), dream.class_label)
+        _report_probability(dreams.probability(network, drawn[-1], labels), dream.class_label)
     if dream.layers == ALL_LAYERS:
         page = dreams.contact_page(drawn, f"{network.name}: {len(drawn)} convolutions, deepest first")
         contact_sheet.write(page, dream.output_dir / "contact_sheet.png")
@@ -54,13 +54,13 @@ def deep_dream(settings: DeepDreamSettings) -> None:
 
 
 def _report(dream: Dream) -> None:
-    """Print how far the picture got, with a warning if that is no further than it started."""
+    """Print the target's value before and after, with a warning if it did not rise."""
     name, kind = dream.target.name, "logit" if dream.target.is_class else "mean activation"
     log.info("%s: %s %.4g before, %.4g after: %s", name, kind, dream.before, dream.after, dream.path)
     if dream.is_dead:
         log.warning(
             Message(
-                "{layer} is dead: its gradient is zero, so no step can raise it. Start from another picture "
+                "{layer} is dead: its gradient is zero, so no step can raise it. Start from another image, "
                 "with {image}.",
                 layer=name,
             )
@@ -70,15 +70,15 @@ def _report(dream: Dream) -> None:
 
 
 def _report_probability(probability: float, label: str) -> None:
-    """Print how sure the network is of the class, with a warning if it is not very sure."""
+    """Print the probability of the class, with a warning if it is below CONFIDENT."""
     log.info("Predicted: %s %.1f%%", label, probability * 100)
-    if probability < SURE:
+    if probability < CONFIDENT:
         log.warning(
             Message(
-                "the picture of {label} is below {sure:.0%}. Try more {steps} or {octaves}, or another "
+                "{label} is below {limit:.0%} for its own picture. Try more {steps} or {octaves}, or another "
                 "{seed}.",
                 label=label,
-                sure=SURE,
+                limit=CONFIDENT,
             )
         )
 

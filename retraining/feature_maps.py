@@ -1,9 +1,9 @@
-"""Show what the layers of a network make of an image.
+"""Show how the layers of a network respond to an image.
 
     python -m retraining.feature_maps --tfhub_module builtin --image photo.jpg
 
-Writes pictures: first the image with the channels that the network turns it into, then a page of maps for
-each of the chosen layers, one map for each channel.
+Writes pages of pictures: first the image and its channels as the network scales them, then a page for each
+chosen layer, with one map per channel.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def feature_maps(settings: FeatureMapsSettings) -> None:
     if image is None or settings.maps.list_layers:
         print(network.list_layers())
         return
-    layers = feature_maps.chosen(network, settings.maps.layers)
+    layers = feature_maps.chosen_layers(network, settings.maps.layers)
     for page in feature_maps.pages(network, layers, images.resized(image, network.image_size)):
         path = settings.maps.output_dir / page.file_name
         contact_sheet.write(page.image, path)

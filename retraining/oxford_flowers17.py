@@ -1,4 +1,4 @@
-"""Sort Oxford's 17 flowers, which come as one folder of numbered photos, into a folder for each class.
+"""Sort the photos of Oxford's 17 flowers, which come numbered in one folder, into one folder per class.
 
 python -m retraining.oxford_flowers17 17flowers/jpg flowers17
 """
@@ -15,7 +15,7 @@ from retraining.settings.samples import OxfordFlowersSettings
 def oxford_flowers17(settings: OxfordFlowersSettings) -> None:
     """Run the command."""
     write(settings.source, settings.destination)
-    print(f"{COUNT} photographs in {len(CLASSES)} folders below {settings.destination}, {PER_CLASS} in each")
+    print(f"{COUNT} photos in {len(CLASSES)} folders under {settings.destination}, {PER_CLASS} in each")
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -16,7 +16,7 @@ def sample_photos(settings: SamplePhotosSettings) -> None:
     """Run the command."""
     write(settings.folder, per_class=settings.per_class, seed=settings.seed)
     total = settings.per_class * len(KINDS)
-    print(f"{total} photographs in {len(KINDS)} folders below {settings.folder}")
+    print(f"{total} photos in {len(KINDS)} folders under {settings.folder}")
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -18,9 +18,8 @@ from PIL import Image
 import label_image
 from retraining import compare
 from retraining.cli.programs import COMPARE
-from retraining.errors import BadRequest
 from retraining.networks import construction
-from tests.conftest import PROJECT, checked, write_colour_photos, write_photo
+from tests.conftest import PROJECT, refused, write_colour_photos, write_photo
 
 
 def words(photos: Path, out: Path, models: str, *more: str) -> list[str]:
@@ -66,7 +65,7 @@ def test_all_models_are_in_the_table(compared: tuple[Path, Path, list[str]]) -> 
     assert (folder / "table.md").read_text().count("\n") == 5
 
 
-def test_curves_and_tensorboard_runs_are_there(compared: tuple[Path, Path, list[str]]) -> None:
+def test_curves_and_tensorboard_runs_are_written(compared: tuple[Path, Path, list[str]]) -> None:
     _, folder, _ = compared
     with Image.open(folder / "curves.png") as image:
         assert image.width > image.height > 300
@@ -79,7 +78,7 @@ def test_curves_and_tensorboard_runs_are_there(compared: tuple[Path, Path, list[
     ]
 
 
-def test_winner_labels_new_photographs(
+def test_exported_winner_classifies_new_images(
     compared: tuple[Path, Path, list[str]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     _, folder, _ = compared
@@ -89,25 +88,43 @@ def test_winner_labels_new_photographs(
     assert capsys.readouterr().out.split()[0] == "yellow"
 
 
-def test_second_run_trains_nothing_again_and_says_the_same(
+def test_second_run_trains_nothing_again_and_prints_the_same(
     compared: tuple[Path, Path, list[str]], capsys: pytest.CaptureFixture[str]
 ) -> None:
     _, folder, command = compared
     before = (folder / "output_graph.pb").read_bytes()
     assert compare.main(command) == 0
     output = capsys.readouterr().out
-    assert "alexnet-adam: 3 of 3 epochs were done before." in output
+    assert "alexnet-adam: 3 of 3 epochs were already done." in output
     assert "epoch 1 of 3" not in output
     assert re.search(
         r"^Use colour_grid: 100\.0% on the validation images, 100\.0% on the test images\.$", output, re.M
     )
     assert re.search(r"^The graph was read back and agrees with the classifier on 12 images\.$", output, re.M)
     (weights,) = re.findall(r"^Weights: (.+) \(alexnet-adagrad\)$", output, re.M)
-    assert construction.read(Path(weights)).name == "alexnet"
+    assert construction.read_network(Path(weights)).name == "alexnet"
     assert (folder / "output_graph.pb").read_bytes() == before
 
 
-def test_network_that_wins_is_exported_and_labels_photographs(
+def test_table_is_printed_line_by_line(
+    compared: tuple[Path, Path, list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, _, command = compared
+    assert compare.main(command) == 0
+    lines = capsys.readouterr().out.splitlines()
+    first = next(number for number, line in enumerate(lines) if line.startswith("| model |"))
+    table = lines[first : first + 5]
+    assert table[1] == "|---|---|---|---|---|---|---|---|---|"
+    assert [line.split(" | ")[:2] for line in table[2:]] == [
+        ["| colour_grid", "new layer"],
+        ["| alexnet-adam", "from scratch"],
+        ["| alexnet-adagrad", "from scratch"],
+    ]
+    assert {line.count("|") for line in table} == {10}
+    assert lines[first + 5] == ""
+
+
+def test_network_that_wins_is_exported_and_classifies_images(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     photos = write_colour_photos(tmp_path / "photos")
@@ -122,7 +139,7 @@ def test_network_that_wins_is_exported_and_labels_photographs(
 
 
 @pytest.mark.soak
-def test_run_that_was_killed_goes_on(tmp_path: Path) -> None:
+def test_run_that_was_killed_continues(tmp_path: Path) -> None:
     photos = write_colour_photos(tmp_path / "photos")
     command = [
         sys.executable,
@@ -138,7 +155,7 @@ def test_run_that_was_killed_goes_on(tmp_path: Path) -> None:
                 break
     time.sleep(0.1)
     again = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True)
-    match = re.search(r"alexnet-adam: (\d+) of 40 epochs were done before", again.stdout)
+    match = re.search(r"alexnet-adam: (\d+) of 40 epochs were already done", again.stdout)
     assert match is not None
     assert 5 <= int(match[1]) <= 10
     assert f"epoch {int(match[1]) + 1} of 40" in again.stdout
@@ -146,30 +163,28 @@ def test_run_that_was_killed_goes_on(tmp_path: Path) -> None:
 
 
 def refusal(*more: str) -> str:
-    with pytest.raises(BadRequest) as caught:
-        checked(COMPARE, ["--image_dir", "photos", *more])
-    return str(caught.value)
+    return refused(COMPARE, ["--image_dir", "photos", *more])
 
 
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        ("", "--models is required: the models to compare, with commas between them."),
-        ("--models builtin,", "--models must be names with commas between them, received 'builtin,'."),
+        ("", "--models is required: the models to compare, separated by commas."),
+        ("--models builtin,", "--models must be names separated by commas, received 'builtin,'."),
         ("--models vgg16,vgg16", "--models names 'vgg16' twice. Name it once."),
         (
             "--models vgg16 --optimizer adam,lamb",
-            "--optimizer must be of adagrad, adam, rmsprop, sgd, received 'lamb'.",
+            "--optimizer must be one of adagrad, adam, rmsprop, sgd, received 'lamb'.",
         ),
         (
             "--models builtin,inception_v3 --image_size 64",
             "--image_size of inception_v3 must be at least 75, received 64. Raise it, or leave the network out.",
         ),
-        ("--models vgg16 --width 1.5", "--width must be a number above 0, and 1 at most, received '1.5'."),
-        ("--models gogglenet", "'gogglenet' is no network that can be trained. Did you mean googlenet?"),
+        ("--models vgg16 --width 1.5", "--width must be a number above 0, and at most 1, received '1.5'."),
+        ("--models gogglenet", "'gogglenet' is not a network that can be trained. Did you mean googlenet?"),
     ],
 )
-def test_flag_that_cannot_be_used_is_refused_with_its_rule(more: str, message: str) -> None:
+def test_flag_that_breaks_a_rule_is_refused(more: str, message: str) -> None:
     assert refusal(*more.split()) == message
 
 
@@ -180,19 +195,19 @@ def test_output_dir_that_is_a_file_is_refused(tmp_path: Path) -> None:
     )
 
 
-def test_images_that_no_model_is_trained_on_are_asked_for(
+def test_comparison_without_held_out_images_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     photos = write_colour_photos(tmp_path / "photos", per_class=30)
     none = ("--validation_percentage", "0", "--testing_percentage", "0")
     assert compare.main(words(photos, tmp_path, "alexnet", *none)) == 2
     assert capsys.readouterr().err.splitlines()[-1] == (
-        "compare: error: a comparison needs images that no model is trained on, and none is held out. Raise "
-        "--validation_percentage and --testing_percentage, or add images."
+        "compare: error: a comparison needs images that no model is trained on, but none are held out. Raise "
+        "--validation_percentage or --testing_percentage, or add images."
     )
 
 
-def test_module_that_is_not_there_is_told_before_any_other_model_is_trained(
+def test_missing_module_is_reported_before_any_model_is_trained(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     photos = write_colour_photos(tmp_path / "photos", per_class=30)
@@ -200,27 +215,27 @@ def test_module_that_is_not_there_is_told_before_any_other_model_is_trained(
     captured = capsys.readouterr()
     assert captured.out == "Found 90 images in 3 classes (69 training, 9 validation, 12 testing).\n"
     assert captured.err.splitlines()[-1] == (
-        f"compare: error: --tfhub_module '{tmp_path}/gone' is neither an existing folder or file nor a web address, "
-        "an alias of --list_modules, 'keras:NAME' or 'builtin'."
+        f"compare: error: --tfhub_module '{tmp_path}/gone' is not an existing folder or file, a web address, "
+        "a name from --list_modules, 'keras:NAME' or 'builtin'."
     )
     assert not (tmp_path / "compared").exists()
     assert not (tmp_path / "bottlenecks").exists()
 
 
-def test_matplotlib_is_asked_for_before_any_work(
+def test_missing_matplotlib_is_reported_before_any_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
     photos = write_colour_photos(tmp_path / "photos", per_class=3)
     assert compare.main(words(photos, tmp_path, "alexnet")) == 2
     assert capsys.readouterr().err == (
-        "compare: error: the curves are drawn by matplotlib, which is not installed. Install it: "
-        "pip install '.[compare]', or pip install matplotlib.\n"
+        "compare: error: drawing the curves needs matplotlib, which is not installed. Install it with "
+        "pip install '.[compare]' or pip install matplotlib.\n"
     )
     assert not (tmp_path / "compared").exists()
 
 
-def test_help_answers_without_tensorflow() -> None:
+def test_help_does_not_import_tensorflow() -> None:
     code = (
         "import sys, retraining.compare, retraining.oxford_flowers17; sys.exit('tensorflow' in sys.modules)"
     )

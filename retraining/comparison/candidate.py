@@ -1,4 +1,4 @@
-"""A model in a comparison: a retrained module, or a network trained from scratch; both look the same here."""
+"""The models of a comparison: retrained modules and networks trained from scratch, in the same form."""
 
 from __future__ import annotations
 
@@ -31,13 +31,17 @@ from retraining.training.trainer import TrainingStep
 
 RETRAINED, FROM_SCRATCH = "new layer", "from scratch"
 
-# Called after each epoch of a network: its title, the number of the epoch, from 0, and how it went.
+# Called after each epoch of a network with the network's title, the epoch's number from 0, and its metrics.
 OnEpoch = Callable[[str, int, Epoch], None]
 
 
 @dataclasses.dataclass(frozen=True)
 class Candidate:
-    """A trained model. `seconds` is how long its training took, `weights` the file of a network."""
+    """A trained model.
+
+    `kind` is RETRAINED or FROM_SCRATCH, `seconds` is how long the training took, and `weights` the file of a
+    network trained from scratch.
+    """
 
     title: str
     kind: str
@@ -50,19 +54,19 @@ class Candidate:
 def retrain(
     handle: str, extractor: FeatureExtractor, images: UsableImages, settings: CompareSettings
 ) -> Candidate:
-    """Return the module `handle`, as loaded, with a new layer; its steps are spread over the epochs.
+    """Return a module with a new layer, whose training steps are spread over the epochs. Raises WorkFailed.
 
-    Raises WorkFailed.
+    `extractor` is the module that `handle` names, already loaded.
     """
     started, comparison = time.monotonic(), settings.comparison
     cache = BottleneckCache(comparison.bottleneck_dir, extractor)
     views = Views(settings.augmentation, comparison.seed)
-    vectors = bottlenecks.compute(images.dataset, extractor, cache, views)
-    problem_files.warn_of_skipped(vectors.skipped)
+    computed = bottlenecks.compute(images.dataset, extractor, cache, views)
+    problem_files.warn_of_skipped(computed.skipped)
     title = _title(handle, extractor, comparison.models)
-    with SummaryWriter(_logs(settings, title)) as tensorboard:
-        record = _EpochRecord(vectors, tensorboard)
-        model = TrainedModel.train(vectors, extractor, _layer_settings(settings), on_report=record)
+    with SummaryWriter(_log_folder(settings, title)) as tensorboard:
+        record = _EpochRecord(computed, tensorboard)
+        model = TrainedModel.train(computed, extractor, _layer_settings(settings), on_report=record)
     return Candidate(
         title=title,
         kind=RETRAINED,
@@ -73,34 +77,34 @@ def retrain(
 
 
 class _EpochRecord:
-    """Takes the reports on a new layer: each of them but the first ends an epoch."""
+    """Turns the reports on a new layer into epochs: each report but the first ends one."""
 
-    def __init__(self, vectors: Bottlenecks, tensorboard: SummaryWriter) -> None:
+    def __init__(self, computed: Bottlenecks, tensorboard: SummaryWriter) -> None:
         self.epochs: list[Epoch] = []
-        self._vectors = vectors
+        self._bottlenecks = computed
         self._tensorboard = tensorboard
-        self._began = time.monotonic()
+        self._epoch_start = time.monotonic()
 
-    def __call__(self, state: TrainingStep) -> None:
-        if state.step == 0:
+    def __call__(self, report: TrainingStep) -> None:
+        if report.step == 0:
             return  # nothing has been learnt yet
-        seconds = time.monotonic() - self._began
-        self._tensorboard.add_report(dataclasses.replace(state, step=len(self.epochs)))
-        tested = _tested(state.layer, self._vectors)
-        self.epochs.append(Epoch(state.training, state.validation, tested, seconds))
-        self._began = time.monotonic()
+        seconds = time.monotonic() - self._epoch_start
+        self._tensorboard.add_report(dataclasses.replace(report, step=len(self.epochs)))
+        testing = _test_metrics(report.layer, self._bottlenecks)
+        self.epochs.append(Epoch(report.training, report.validation, testing, seconds))
+        self._epoch_start = time.monotonic()
 
 
 def train(
     name: str, optimizer: str, images: UsableImages, settings: CompareSettings, *, on_epoch: OnEpoch
 ) -> Candidate:
-    """Return the network `name` trained from scratch, continuing where an interrupted run stopped.
+    """Return the network `name`, trained from scratch. Raises WorkFailed.
 
-    Raises WorkFailed.
+    If an earlier run was interrupted, the training continues where it stopped.
     """
     comparison, recipe = settings.comparison, _recipe(name, optimizer, settings)
     training = trainer.Training(recipe, images, comparison.output_dir / "networks")
-    with SummaryWriter(_logs(settings, recipe.title), first_step=len(training.epochs)) as tensorboard:
+    with SummaryWriter(_log_folder(settings, recipe.title), first_step=len(training.epochs)) as tensorboard:
 
         def record(number: int, epoch: Epoch, network: Any) -> None:
             on_epoch(recipe.title, number, epoch)
@@ -110,12 +114,12 @@ def train(
         curve = training.run(record)
     extractor = parts.extractor_of(training.network, name=recipe.title, image_size=recipe.image_size)
     cache = BottleneckCache(comparison.bottleneck_dir, extractor)
-    vectors = bottlenecks.compute(images.dataset, extractor, cache)
+    computed = bottlenecks.compute(images.dataset, extractor, cache)
     layer = parts.last_layer_of(training.network)
     return Candidate(
         title=recipe.title,
         kind=FROM_SCRATCH,
-        model=TrainedModel.of_layer(layer, vectors, extractor, TrainingSettings()),
+        model=TrainedModel.of_layer(layer, computed, extractor, TrainingSettings()),
         curve=curve,
         seconds=curve.seconds,
         weights=training.path,
@@ -138,7 +142,7 @@ def _recipe(name: str, optimizer: str, settings: CompareSettings) -> Recipe:
 
 
 def _layer_settings(settings: CompareSettings) -> TrainingSettings:
-    """Return settings with which a module's new layer is reported on once an epoch."""
+    """Return settings for training a module's new layer, with one report per epoch."""
     comparison = settings.comparison
     steps = comparison.how_many_training_steps
     return TrainingSettings(
@@ -149,15 +153,15 @@ def _layer_settings(settings: CompareSettings) -> TrainingSettings:
     )
 
 
-def _tested(layer: SoftmaxLayer, vectors: Bottlenecks) -> Metrics | None:
-    testing = vectors.testing
+def _test_metrics(layer: SoftmaxLayer, computed: Bottlenecks) -> Metrics | None:
+    testing = computed.testing
     return measure(layer, Batch(testing.vectors, testing.labels)) if len(testing) else None
 
 
 def _title(handle: str, extractor: FeatureExtractor, models: Sequence[str]) -> str:
-    """Return the handle if it is a plain name that a folder can have, or else the module's own name.
+    """Return the handle if it can name a folder, and otherwise the module's own name.
 
-    Modules with the same name among `models` are told apart by their contents.
+    If several `models` have the same name, a part of the module's fingerprint is added.
     """
     if re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*", handle):
         return handle
@@ -165,5 +169,5 @@ def _title(handle: str, extractor: FeatureExtractor, models: Sequence[str]) -> s
     return extractor.name if len(namesakes) == 1 else f"{extractor.name}-{extractor.fingerprint[:8]}"
 
 
-def _logs(settings: CompareSettings, title: str) -> Path:
+def _log_folder(settings: CompareSettings, title: str) -> Path:
     return settings.comparison.output_dir / "logs" / title

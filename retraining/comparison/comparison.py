@@ -1,4 +1,4 @@
-"""A comparison of models: each is trained and measured in turn, and the best one is kept and exported."""
+"""A comparison of models: each is trained and measured in turn, and the best one is exported."""
 
 from __future__ import annotations
 
@@ -24,12 +24,16 @@ from retraining.settings.output import OutputSettings
 from retraining.storage import atomic_files
 from retraining.training.learning_curve import LearningCurve
 
-TIMED_BATCHES = 10  # of which the quickest counts: other programs only ever slow one down
+TIMED_BATCHES = 10  # only the fastest counts: other programs can slow a batch down, but never speed it up
 
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
-    """The figures and curves of all models, by title, and the best one as a whole."""
+    """The results of all models, and the whole of the best one.
+
+    `curves` and `weights` are by the models' titles; only networks trained from scratch have weights.
+    `graph` is the winner's, ready to be written.
+    """
 
     rows: tuple[Row, ...]
     curves: dict[str, LearningCurve]
@@ -41,7 +45,10 @@ class Comparison:
 
 @dataclasses.dataclass(frozen=True)
 class Written:
-    """The files of a comparison, and on how many images the winner's graph agreed with the classifier."""
+    """The files of a comparison.
+
+    `checked_images` is the number of images on which the winner's graph agreed with the classifier.
+    """
 
     pictures: list[Path]
     tables: list[Path]
@@ -55,7 +62,7 @@ def load_modules(settings: CompareSettings) -> dict[str, FeatureExtractor]:
     return {handle: extractor.load_extractor(comparison.module(handle)) for handle in comparison.modules}
 
 
-def run(
+def compare_models(
     images: UsableImages,
     settings: CompareSettings,
     modules: dict[str, FeatureExtractor],
@@ -63,29 +70,30 @@ def run(
     on_epoch: OnEpoch,
     on_row: Callable[[Row, int], None],
 ) -> Comparison:
-    """Train and measure every model that the settings name; `modules` holds those that are modules.
+    """Train and measure every model that the settings name. Raises WorkFailed.
 
-    `on_row` gets the figures of each model and the number of its test images. Raises WorkFailed.
+    `modules` are the loaded modules, by handle. `on_row` is called after each model with its row of the table
+    and the number of test images.
     """
     rows: list[Row] = []
-    found: dict[str, LearningCurve] = {}
+    learning_curves: dict[str, LearningCurve] = {}
     weights: dict[str, Path] = {}
     for trained in _trained(images, settings, modules, on_epoch):
         model = trained.model
         graph = classifier_graph.build(model.extractor, model.layer, OutputSettings.final_tensor_name)
         rows.append(_row(trained, graph))
-        found[trained.title] = trained.curve
+        learning_curves[trained.title] = trained.curve
         if trained.weights is not None:
             weights[trained.title] = trained.weights
         on_row(rows[-1], len(model.bottlenecks.testing))
         selected = selection.select(rows, validation_images=len(model.bottlenecks.validation))
-        if selected.winner is rows[-1]:  # the others need not stay in memory
+        if selected.winner is rows[-1]:  # only the best model has to stay in memory
             winner, winning_graph = trained, graph
-    return Comparison(tuple(rows), found, weights, selected, winner, winning_graph)
+    return Comparison(tuple(rows), learning_curves, weights, selected, winner, winning_graph)
 
 
 def write(result: Comparison, folder: Path) -> Written:
-    """Write curves, table and winner to `folder`. Raises WorkFailed."""
+    """Write the curves, the table and the winner to `folder`. Raises WorkFailed."""
     pictures = curves.write(result.curves, folder)
     tables = {
         folder / "table.md": table.markdown(result.rows),
@@ -99,8 +107,8 @@ def write(result: Comparison, folder: Path) -> Written:
         checkpoint_path=folder / "checkpoint",
         summaries_dir=folder / "logs",
     )
-    agreed = writer.write_all(result.graph, result.winner.model, outputs)
-    return Written(pictures, list(tables), outputs, agreed)
+    checked_images = writer.write_all(result.graph, result.winner.model, outputs)
+    return Written(pictures, list(tables), outputs, checked_images)
 
 
 def _trained(
@@ -109,6 +117,7 @@ def _trained(
     modules: dict[str, FeatureExtractor],
     on_epoch: OnEpoch,
 ) -> Iterator[Candidate]:
+    """Yield every model that the settings name, each network once with each optimizer."""
     for name in settings.comparison.models:
         if name in modules:
             yield candidate.retrain(name, modules[name], images, settings)

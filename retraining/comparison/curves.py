@@ -20,22 +20,23 @@ _PANELS: dict[str, Callable[[LearningCurve], list[float]]] = {
 }
 _PANEL_INCHES = (5.0, 4.2)
 _LEGEND_COLUMNS = 4
-_LOSS_RANGE = (0.0, 1.1)  # of the largest first loss: one training that explodes must not flatten all others
+# As shares of the largest first loss: a loss that explodes must not flatten all the other curves.
+_LOSS_RANGE = (0.0, 1.1)
 _DOTS_PER_INCH = 150
-_COLOURS = 10  # of Matplotlib's cycle; further models have the same with dashes
+_COLOURS = 10  # in Matplotlib's cycle; with more models they are used again, with dashed lines
 _DASHES = ("-", "--", ":")
 
 
 def write(curves: Mapping[str, LearningCurve], folder: Path) -> list[Path]:
-    """Draw the curves, by model, as PNG and SVG; return the files in `folder`. Raises WorkFailed."""
+    """Draw the curves, which are by model, and return the PNG and SVG files. Raises WorkFailed."""
     import matplotlib as mpl
 
     figure = _figure(curves)
     paths = [folder / f"curves.{suffix}" for suffix in FORMATS]
     for path, suffix in zip(paths, FORMATS, strict=True):
-        # The salt: the same curves, the same file.
+        # With a fixed salt the same curves give the same file.
         with replacing(path) as beside, mpl.rc_context({"svg.hashsalt": "curves"}):
-            figure.savefig(beside, format=suffix, dpi=_DOTS_PER_INCH, metadata=_undated(suffix))
+            figure.savefig(beside, format=suffix, dpi=_DOTS_PER_INCH, metadata=_without_date(suffix))
     return paths
 
 
@@ -49,13 +50,13 @@ def _figure(curves: Mapping[str, LearningCurve]) -> Any:
     figure.set_layout_engine("constrained")
     panels = figure.subplots(1, len(_PANELS))
     for panel, (title, values_of) in zip(panels, _PANELS.items(), strict=True):
-        _draw(panel, title, {name: values_of(curve) for name, curve in curves.items()})
+        _draw_panel(panel, title, {name: values_of(curve) for name, curve in curves.items()})
     handles, names = panels[0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower center", ncols=_LEGEND_COLUMNS, frameon=False)
     return figure
 
 
-def _draw(panel: Any, title: str, lines: Mapping[str, list[float]]) -> None:
+def _draw_panel(panel: Any, title: str, lines: Mapping[str, list[float]]) -> None:
     styles = ((f"C{number}", dashes) for dashes in _DASHES for number in range(_COLOURS))
     for (name, values), (colour, dashes) in zip(lines.items(), itertools.cycle(styles), strict=False):
         panel.plot(range(1, len(values) + 1), values, dashes, color=colour, label=name, linewidth=1.6)
@@ -67,10 +68,9 @@ def _draw(panel: Any, title: str, lines: Mapping[str, list[float]]) -> None:
         panel.set_ylim(0, 1.02)
         panel.yaxis.set_major_formatter(lambda value, _position: f"{value:.0%}")
     else:
-        lowest, share = _LOSS_RANGE
-        firsts = [values[0] for values in lines.values() if math.isfinite(values[0])]
-        panel.set_ylim(lowest, share * max(firsts, default=1.0))
+        first_losses = [values[0] for values in lines.values() if math.isfinite(values[0])]
+        panel.set_ylim(*(share * max(first_losses, default=1.0) for share in _LOSS_RANGE))
 
 
-def _undated(suffix: str) -> dict[str, str | None]:
+def _without_date(suffix: str) -> dict[str, str | None]:
     return {"Date": None} if suffix == "svg" else {}

@@ -11,7 +11,10 @@ from retraining.comparison.table import Row
 
 @dataclasses.dataclass(frozen=True)
 class Selection:
-    """The row of the model to use, and of those that this many validation images cannot tell from it."""
+    """The row of the model to use.
+
+    `close` are the rows of models that may be as good: the validation images are too few to tell.
+    """
 
     winner: Row
     close: tuple[Row, ...]
@@ -19,11 +22,11 @@ class Selection:
 
 
 def select(rows: Sequence[Row], *, validation_images: int) -> Selection:
-    """Return which of at least one model to use.
+    """Return which model to use; `rows` holds at least one.
 
-    The highest accuracy on the validation images wins, not on the test images: a winner chosen by those
-    would look better than it is. Among equals the faster one wins. Without validation images, the test
-    images have to do.
+    The model with the highest validation accuracy wins; the test accuracy of a model that was chosen by it
+    would be too optimistic. If two are equal, the faster one wins. Only if there are no validation images
+    does the test accuracy decide.
     """
     winner = max(rows, key=lambda row: (_score(row), row.images_per_second))
     if not validation_images:

@@ -1,4 +1,4 @@
-"""What a comparison found, a row for each model: as Markdown to read, as CSV to reckon with."""
+"""The results of a comparison, one row per model: as Markdown for reading, as CSV for further calculation."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from retraining.training.learning_curve import LAST_EPOCHS
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """A model's figures. Accuracies are in [0, 1], NaN where a set has no images."""
+    """A model's results. Accuracies are in [0, 1], or NaN if the set has no images.
+
+    `mean_test_accuracy` is over the last LAST_EPOCHS epochs, `images_per_second` at prediction.
+    """
 
     model: str
     kind: str
@@ -28,7 +31,7 @@ class Row:
 
 def markdown(rows: Sequence[Row]) -> str:
     """Return the rows as a Markdown table."""
-    heads = (
+    headings = (
         "model",
         "trained",
         "validation accuracy",
@@ -39,13 +42,13 @@ def markdown(rows: Sequence[Row]) -> str:
         "training",
         "images/s at prediction",
     )
-    lines = [_line(heads), f"|{'---|' * len(heads)}"]
+    lines = [_line(headings), f"|{'---|' * len(headings)}"]
     lines += [_line(_cells(row)) for row in rows]
     return "\n".join(lines) + "\n"
 
 
 def csv_text(rows: Sequence[Row]) -> str:
-    """Return the rows as CSV, figures in full."""
+    """Return the rows as CSV, with all digits."""
     text = io.StringIO()
     writer = csv.DictWriter(text, [field.name for field in dataclasses.fields(Row)], lineterminator="\n")
     writer.writeheader()

@@ -1,6 +1,6 @@
-"""A trained network in one file: its weights by name, and a description to build it by.
+"""A trained network in one file: its weights by name, and a description from which to build it.
 
-The file is NumPy's .npz: nothing in it is ever executed, and every part carries a checksum.
+The format is NumPy's .npz: nothing in the file is ever executed, and every part has a checksum.
 """
 
 from __future__ import annotations
@@ -28,7 +28,11 @@ Arrays = Mapping[str, NDArray[Any]]
 
 @dataclasses.dataclass(frozen=True)
 class Description:
-    """What a network is built by: a name of `architectures`, classes, pixels, and share of the filters."""
+    """What is needed to build a network.
+
+    `name` is one of `architectures.NAMES`, `image_size` its height and width in pixels, `width` the share of
+    its filters that are kept, in (0, 1].
+    """
 
     name: str
     labels: tuple[str, ...]
@@ -38,12 +42,16 @@ class Description:
 
 @dataclasses.dataclass(frozen=True)
 class StoredNetwork:
-    """What is in a file: the description, the weights by their path in the network, and what else."""
+    """The contents of a file.
+
+    `arrays` holds the weights by their path in the network, and any other arrays that were saved with them;
+    `metadata` all the JSON values, those of the description included.
+    """
 
     path: Path
     description: Description
-    weights: Arrays = dataclasses.field(repr=False)
-    further: dict[str, Any] = dataclasses.field(repr=False)
+    arrays: Arrays = dataclasses.field(repr=False)
+    metadata: dict[str, Any] = dataclasses.field(repr=False)
 
 
 def write(
@@ -52,55 +60,55 @@ def write(
     description: Description,
     *,
     arrays: Arrays | None = None,
-    further: Mapping[str, Any] | None = None,
+    metadata: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write a keras.Model that `networks.build` made, whole or not at all. Raises WorkFailed.
+    """Write a keras.Model that `construction.build` made, all of it or nothing. Raises WorkFailed.
 
-    `arrays` and `further`, of JSON, are kept beside its weights.
+    `arrays` and `metadata`, which must be valid JSON, are saved with its weights.
     """
-    text = json.dumps(dataclasses.asdict(description) | dict(further or {}))
+    text = json.dumps(dataclasses.asdict(description) | dict(metadata or {}))
     weights = {weight.path: weight.numpy() for weight in network.weights}
     _write(path, weights | dict(arrays or {}), text)
 
 
 def read(path: Path, *, name: str | None = None) -> StoredNetwork:
-    """Return what `write` wrote. Raises BadRequest if it is none, or of another network than `name`."""
+    """Return what `write` wrote.
+
+    Raises BadRequest if `write` did not write the file, or it holds another network than `name`.
+    """
     try:
-        weights, text = _read(path)
-        values = json.loads(text)
-        description = _description(values)
+        arrays, text = _read(path)
+        metadata = json.loads(text)
+        description = _description(metadata)
     except FileNotFoundError as error:
-        raise BadRequest(
-            "weights '{path}' do not exist.",
-            path=path,
-        ) from error
+        raise BadRequest("weights '{path}' do not exist.", path=path) from error
     except (OSError, ValueError, zipfile.BadZipFile) as error:
         raise BadRequest(
-            "weights '{path}' are not a file that compare wrote, or are cut short ({error}). Give one of "
-            "the {suffix} files that compare lists at the end.",
+            "weights '{path}' were not written by compare, or the file is incomplete ({error}). Give one of "
+            "the {suffix} files that compare lists when it finishes.",
             path=path,
             error=error,
             suffix=SUFFIX,
         ) from error
     if name not in (None, description.name):
         raise BadRequest(
-            "weights '{path}' are those of {found}, and the network asked for is {wanted}.",
+            "weights '{path}' belong to {found}, but the network asked for is {wanted}.",
             path=path,
             found=description.name,
             wanted=name,
         )
-    return StoredNetwork(path, description, weights, values)
+    return StoredNetwork(path, description, arrays, metadata)
 
 
-def fill(network: Any, stored: StoredNetwork) -> None:
-    """Give a network its stored weights. Raises BadRequest if they are not of its shapes."""
+def load_weights(network: Any, stored: StoredNetwork) -> None:
+    """Give a keras.Model its stored weights. Raises BadRequest if one is missing or has another shape."""
     for variable in network.weights:
-        value = stored.weights.get(variable.path)
+        value = stored.arrays.get(variable.path)
         if value is None or value.shape != tuple(variable.shape):
-            found = "none" if value is None else f"one of {list(value.shape)}"
+            found = "is missing" if value is None else f"has shape {list(value.shape)}"
             raise BadRequest(
-                "weights '{path}' do not fit {network}: {variable} needs an array of {shape}, and the file "
-                "has {found}. Train it again with compare.",
+                "weights '{path}' do not fit {network}: {variable} must have shape {shape}, but in the file "
+                "it {found}. Train the network again with compare.",
                 path=stored.path,
                 network=stored.description.name,
                 variable=variable.path,
@@ -110,16 +118,19 @@ def fill(network: Any, stored: StoredNetwork) -> None:
         variable.assign(value)
 
 
-def _description(values: dict[str, Any]) -> Description:
+def _description(metadata: dict[str, Any]) -> Description:
+    """Return the description among the JSON values of a file. Raises ValueError if it is not usable."""
     try:
-        given = {field.name: values[field.name] for field in dataclasses.fields(Description)}
+        given = {field.name: metadata[field.name] for field in dataclasses.fields(Description)}
         description = Description(**{**given, "labels": tuple(map(str, given["labels"]))})
     except (KeyError, TypeError) as error:
         raise ValueError(f"its description lacks {error}") from error
     if description.name not in architectures.NAMES:
-        raise ValueError(f"'{description.name}' is no network")
+        raise ValueError(f"'{description.name}' is not a known network")
     if not isinstance(description.image_size, int) or not 0 < description.width <= 1:
-        raise ValueError(f"it describes {description.image_size} pixels at width {description.width}")
+        raise ValueError(
+            f"its description gives image size {description.image_size} and width {description.width}"
+        )
     return description
 
 
@@ -132,7 +143,7 @@ def _write(path: Path, arrays: Arrays, text: str) -> None:
 
 
 def _read(path: Path) -> tuple[dict[str, NDArray[Any]], str]:
-    """Return what `_write` wrote. Raises ValueError or OSError if it is none."""
+    """Return what `_write` wrote. Raises ValueError, BadZipFile or OSError if the file is something else."""
     arrays = {}
     with zipfile.ZipFile(path) as archive:
         try:

@@ -1,7 +1,7 @@
-"""The six networks that are trained from scratch: built at any width, seeded, and frozen.
+"""The six networks that are trained from scratch: built at any width from a seed, and frozen.
 
-keras.applications has four of them; AlexNet and GoogLeNet are in files of their own. A thin network
-is the full one with fewer filters in every layer, so that there is one description of each.
+Four of them come from keras.applications; AlexNet and GoogLeNet have files of their own. A thin network is
+the full one with fewer filters in every layer, so each network is described only once.
 """
 
 from __future__ import annotations
@@ -17,63 +17,61 @@ from retraining.graphs.quiet_tensorflow import tf
 from retraining.networks import alexnet, checkpoint, googlenet, keras_freezing
 from retraining.settings import architectures
 
-NAMES = architectures.NAMES
-
 IMAGENET_CLASSES = 1000
-FEWEST_FILTERS = 8  # of a thin layer: with one or two, dead ReLUs close the path
+FEWEST_FILTERS = 8  # in a thin layer: with only one or two, dead ReLUs can cut the network in two
 
-# Keras's 0.99 follows over hundreds of steps, more than a small folder of photographs has in an epoch.
+# Keras's own 0.99 averages over hundreds of steps, and a small folder of images has fewer in an epoch.
 BATCH_NORM_MOMENTUM = 0.9
 
 Network = Any  # a keras.Model; TensorFlow has no types
 
 
-def _of_keras(build: Callable[..., Network]) -> Callable[..., list[Any]]:
-    def layers(pixels: Any, *, classes: int) -> list[Any]:
-        outputs: list[Any] = build(weights=None, input_tensor=pixels, classes=classes).outputs
+def _keras_application(application: Callable[..., Network]) -> Callable[..., list[Any]]:
+    def build_outputs(pixels: Any, *, classes: int) -> list[Any]:
+        outputs: list[Any] = application(weights=None, input_tensor=pixels, classes=classes).outputs
         return outputs
 
-    return layers
+    return build_outputs
 
 
-_LAYERS: dict[str, Callable[..., list[Any]]] = {
-    "alexnet": alexnet.layers,
-    "googlenet": googlenet.layers,
-    "vgg16": _of_keras(tf.keras.applications.VGG16),
-    "resnet50": _of_keras(tf.keras.applications.ResNet50),
-    "inception_v3": _of_keras(tf.keras.applications.InceptionV3),
-    "xception": _of_keras(tf.keras.applications.Xception),
+_BUILDERS: dict[str, Callable[..., list[Any]]] = {
+    "alexnet": alexnet.build_outputs,
+    "googlenet": googlenet.build_outputs,
+    "vgg16": _keras_application(tf.keras.applications.VGG16),
+    "resnet50": _keras_application(tf.keras.applications.ResNet50),
+    "inception_v3": _keras_application(tf.keras.applications.InceptionV3),
+    "xception": _keras_application(tf.keras.applications.Xception),
 }
 
 
 def build(
     name: str, *, classes: int, image_size: int | None = None, width: float = 1.0, seed: int = 0
 ) -> Network:
-    """Return the network `name` with weights drawn from `seed`, as a keras.Model.
+    """Return the network called `name` as a keras.Model, its weights drawn at random from `seed`.
 
-    It takes float32 [n, image_size, image_size, 3] in [0, 1] and scales it to [-1, 1] itself, which
-    is what the initial weights are drawn for. It gives class probabilities float32 [n, classes];
-    GoogLeNet gives a list of them, its auxiliary heads' after its own, for training: `main_path` is
-    the network without. Each layer has `width` times its filters, but at least FEWEST_FILTERS.
+    It takes float32 [n, image_size, image_size, 3] in [0, 1], and itself scales it to [-1, 1], the range that
+    the initial weights are meant for. It returns class probabilities float32 [n, classes]; GoogLeNet returns
+    a list of them for training, its own and then those of its auxiliary heads, which `main_path` leaves out.
+    Each layer has `width` times its usual number of filters, but at least FEWEST_FILTERS.
 
-    At 1,000 classes, width 1 and the paper's image size the parameters number 62,378,344 (alexnet),
-    6,998,552 (googlenet's main path), 138,357,544 (vgg16), 25,636,712 (resnet50), 23,851,784
-    (inception_v3) and 22,910,480 (xception). Raises BadRequest for an unknown name or a size too
-    small for it.
+    At 1,000 classes, width 1 and the paper's image size the networks have these numbers of parameters:
+    alexnet 62,378,344, googlenet's main path 6,998,552, vgg16 138,357,544, resnet50 25,636,712, inception_v3
+    23,851,784, xception 22,910,480. Raises BadRequest for an unknown name, or a size that is too small for
+    the network.
     """
     size = architectures.image_size_of(name, image_size)
     images = tf.keras.Input([size, size, 3], name="images")
     pixels = tf.keras.layers.Rescaling(2.0, offset=-1.0, name="rescaling")(images)
-    full = tf.keras.Model(images, _LAYERS[name](pixels, classes=classes), name=name)
-    return _redrawn(full, width=width, seed=seed)
+    full = tf.keras.Model(images, _BUILDERS[name](pixels, classes=classes), name=name)
+    return _rebuilt(full, width=width, seed=seed)
 
 
 def main_path(network: Network) -> Network:
-    """Return the part of a network that gives its first output; the weights are shared."""
+    """Return the network without its auxiliary heads; it shares its weights with the given one."""
     return tf.keras.Model(network.input, network.outputs[0], name=network.name)
 
 
-def frozen(
+def frozen_graph(
     name: str,
     *,
     weights: Path | None = None,
@@ -81,58 +79,66 @@ def frozen(
     width: float = 1.0,
     seed: int = 0,
 ) -> FrozenGraph:
-    """Return a network as a graph whose ops have the names of its layers, auxiliary heads included.
+    """Return the network called `name` as a frozen graph, auxiliary heads included.
 
-    The tensor `conv2d0_pre_relu:0` is what the layer of that name gives. With `weights`, a file that
-    `compare` wrote, the network is that file's; without, freshly drawn from `seed`, with 1,000
-    classes. Input float32 [n, image_size, image_size, 3] in [0, 1], output the probabilities.
-    Raises BadRequest.
+    Its ops are named after the layers: the tensor `conv2d0_pre_relu:0` is the output of the layer of that
+    name. `weights` is a file that `compare` wrote; by default the weights are drawn from `seed`, for 1,000
+    classes. The input is float32 [n, image_size, image_size, 3] in [0, 1], the output the class
+    probabilities. Raises BadRequest.
     """
     if weights is None:
         network = build(name, classes=IMAGENET_CLASSES, image_size=image_size, width=width, seed=seed)
     else:
-        network = read(weights, name=name)
+        network = read_network(weights, name=name)
     return keras_freezing.freeze_network(network)
 
 
-def read(path: Path, *, name: str | None = None) -> Network:
-    """Return the network in a file that `compare` wrote, with its weights.
+def read_network(path: Path, *, name: str | None = None) -> Network:
+    """Return the network in a file that `compare` wrote, as a keras.Model with its weights.
 
-    Raises BadRequest if the file is none, or is of another network than `name`.
+    Raises BadRequest if `compare` did not write the file, or it holds another network than `name`.
     """
     stored = checkpoint.read(path, name=name)
-    about = stored.description
-    network = build(about.name, classes=len(about.labels), image_size=about.image_size, width=about.width)
-    checkpoint.fill(network, stored)
+    description = stored.description
+    network = build(
+        description.name,
+        classes=len(description.labels),
+        image_size=description.image_size,
+        width=description.width,
+    )
+    checkpoint.load_weights(network, stored)
     return network
 
 
-def _redrawn(network: Network, *, width: float, seed: int) -> Network:
-    """Return the network anew: thinner, its weights and dropouts seeded, its layers' names settled."""
-    names = _settled_names(network.layers)
+def _rebuilt(network: Network, *, width: float, seed: int) -> Network:
+    """Return a copy of the network: thinner, with seeded weights and dropouts, and stable layer names."""
+    names = _stable_names(network.layers)
     seeds = {layer.name: seed * 10_000 + number for number, layer in enumerate(network.layers)}
     outputs = set(network.output_names)
 
-    def redrawn(layer: Any) -> Any:
+    def rebuilt(layer: Any) -> Any:
         config = layer.get_config() | {"name": names[layer.name]}
         if layer.name not in outputs:
-            _narrow(config, width)
-        _seed(config, seeds[layer.name])
+            _make_thin(config, width)
+        _set_seed(config, seeds[layer.name])
         if "momentum" in config:
             config["momentum"] = BATCH_NORM_MOMENTUM
         return type(layer).from_config(config)
 
-    return tf.keras.models.clone_model(network, clone_function=redrawn)
+    return tf.keras.models.clone_model(network, clone_function=rebuilt)
 
 
-def _narrow(config: dict[str, Any], width: float) -> None:
+def _make_thin(config: dict[str, Any], width: float) -> None:
     for key in ("filters", "units"):
         if key in config:
             config[key] = min(config[key], max(FEWEST_FILTERS, round(config[key] * width)))
 
 
-def _seed(config: dict[str, Any], seed: int) -> None:
-    """Draw a layer's weights after He et al., ICCV 2015, which VGG16 needs to start at all; zeros stay."""
+def _set_seed(config: dict[str, Any], seed: int) -> None:
+    """Seed a layer's dropout and its weights, initialised as in He et al., ICCV 2015.
+
+    VGG16 does not learn at all with Keras's own initialisation. Biases still start at zero.
+    """
     for key in ("kernel_initializer", "depthwise_initializer", "pointwise_initializer"):
         if config.get(key) is not None:
             config[key] = {"class_name": "HeNormal", "config": {"seed": seed}}
@@ -140,18 +146,18 @@ def _seed(config: dict[str, Any], seed: int) -> None:
         config["seed"] = seed
 
 
-def _settled_names(layers: Iterable[Any]) -> dict[str, str]:
-    """Return the layers' new names, by their old ones: those of a process that built nothing before.
+def _stable_names(layers: Iterable[Any]) -> dict[str, str]:
+    """Return a new name for each layer, by its present one: as if the process had built nothing else.
 
-    Keras numbers the layers that have no name of their own through everything that a process builds.
+    Keras numbers layers without a name of their own across all the networks that a process builds.
     """
-    unnamed: dict[str, list[tuple[int, str]]] = defaultdict(list)
+    numbered: dict[str, list[tuple[int, str]]] = defaultdict(list)
     names = {layer.name: layer.name for layer in layers}
     for layer in layers:
         stem, number = re.fullmatch(r"(.*?)(?:_(\d+))?", layer.name).groups()  # type: ignore[union-attr]
         if stem.replace("_", "") == type(layer).__name__.lower():
-            unnamed[stem].append((int(number or 0), layer.name))
-    for stem, numbered in unnamed.items():
-        for order, (_, name) in enumerate(sorted(numbered)):
+            numbered[stem].append((int(number or 0), layer.name))
+    for stem, same_stem in numbered.items():
+        for order, (_, name) in enumerate(sorted(same_stem)):
             names[name] = f"{stem}_{order}" if order else stem
     return names

@@ -1,7 +1,7 @@
 """GoogLeNet (Inception v1): Szegedy et al., "Going Deeper with Convolutions", CVPR 2015.
 
-The layers have the names of the network that Google published in 2015 and that DeepDream is known by:
-conv2d0_pre_relu is what the first convolution gives, conv2d0 the same after the ReLU.
+The layers have the names of the network that Google published in 2015, which most DeepDream code uses:
+conv2d0_pre_relu is the output of the first convolution, conv2d0 the same after the ReLU.
 """
 
 from __future__ import annotations
@@ -12,9 +12,6 @@ from typing import Any
 from retraining.graphs.quiet_tensorflow import tf
 from retraining.networks.alexnet import LocalResponseNormalization
 
-IMAGE_SIZE = 224
-MIN_IMAGE_SIZE = 65  # smaller, and the auxiliary heads' 5x5 windows find no 5x5 maps
-
 DROPOUT = 0.4
 HEAD_FILTERS, HEAD_UNITS, HEAD_DROPOUT = 128, 1024, 0.7
 HEADS = {"mixed4a": "head0", "mixed4d": "head1"}
@@ -22,7 +19,7 @@ HEADS = {"mixed4a": "head0", "mixed4d": "head1"}
 
 @dataclasses.dataclass(frozen=True)
 class Inception:
-    """Filters of one block: a row of the paper's table 1. `is_pooled` says whether pooling follows."""
+    """Filters of one Inception block: a row of the paper's table 1. `is_pooled`: a pooling layer follows."""
 
     one: int
     three_bottleneck: int
@@ -46,21 +43,22 @@ INCEPTIONS = {
 }
 
 
-def layers(pixels: Any, *, classes: int) -> list[Any]:
-    """Return the class probabilities of the Keras tensor `pixels`, then those of both auxiliary heads.
+def build_outputs(pixels: Any, *, classes: int) -> list[Any]:
+    """Return the network's outputs for the Keras tensor `pixels`: its own, then its two auxiliary heads'.
 
-    Each is a Keras tensor [n, classes]. At 1,000 classes the main path has 6,998,552 parameters,
-    biases included. The paper's table 1 adds up to 6.8 million: its rows are rounded, and its first
-    one, 2.7 thousand, is less than the 9,472 that 64 kernels of 7x7x3 and their biases are.
+    Each holds class probabilities, [n, classes]. At 1,000 classes the main path has 6,998,552 parameters,
+    biases included. The paper's table 1 adds up to 6.8 million: its rows are rounded, and its first row says
+    2.7 thousand, while 64 kernels of 7x7x3 and their biases make 9,472. Below 65 pixels the maps would be
+    too small for the auxiliary heads' 5x5 pooling windows.
     """
     keras = tf.keras.layers
     maps = _stem(pixels)
     heads = []
-    for name, row in INCEPTIONS.items():
-        maps = _inception(maps, row, name)
+    for name, block in INCEPTIONS.items():
+        maps = _inception(maps, block, name)
         if name in HEADS:
             heads.append(_head(maps, HEADS[name], classes))
-        if row.is_pooled:
+        if block.is_pooled:
             maps = _pool(maps, name=f"{name}_maxpool")
     vectors = keras.GlobalAveragePooling2D(name="avgpool")(maps)
     vectors = keras.Dropout(DROPOUT, name="dropout")(vectors)
@@ -76,22 +74,22 @@ def _stem(pixels: Any) -> Any:
     return _pool(maps, name="maxpool1")
 
 
-def _inception(maps: Any, row: Inception, name: str) -> Any:
+def _inception(maps: Any, block: Inception, name: str) -> Any:
     keras = tf.keras.layers
-    three = _convolution(maps, row.three_bottleneck, 1, name=f"{name}_3x3_bottleneck")
-    five = _convolution(maps, row.five_bottleneck, 1, name=f"{name}_5x5_bottleneck")
+    three = _convolution(maps, block.three_bottleneck, 1, name=f"{name}_3x3_bottleneck")
+    five = _convolution(maps, block.five_bottleneck, 1, name=f"{name}_5x5_bottleneck")
     pooled = keras.MaxPooling2D(3, 1, "same", name=f"{name}_pool")(maps)
     branches = [
-        _convolution(maps, row.one, 1, name=f"{name}_1x1"),
-        _convolution(three, row.three, 3, name=f"{name}_3x3"),
-        _convolution(five, row.five, 5, name=f"{name}_5x5"),
-        _convolution(pooled, row.pool_reduce, 1, name=f"{name}_pool_reduce"),
+        _convolution(maps, block.one, 1, name=f"{name}_1x1"),
+        _convolution(three, block.three, 3, name=f"{name}_3x3"),
+        _convolution(five, block.five, 5, name=f"{name}_5x5"),
+        _convolution(pooled, block.pool_reduce, 1, name=f"{name}_pool_reduce"),
     ]
     return keras.Concatenate(name=name)(branches)
 
 
 def _head(maps: Any, name: str, classes: int) -> Any:
-    """Return the class probabilities that an auxiliary head gives: section 5 of the paper."""
+    """Return the class probabilities of an auxiliary head: section 5 of the paper."""
     keras = tf.keras.layers
     maps = keras.AveragePooling2D(5, 3, name=f"{name}_pool")(maps)
     maps = _convolution(maps, HEAD_FILTERS, 1, name=f"{name}_bottleneck")

@@ -1,4 +1,4 @@
-"""Photographs for networks that are trained from scratch: decoded again for every epoch, in batches."""
+"""Images for networks that are trained from scratch: decoded again in every epoch, in batches."""
 
 from __future__ import annotations
 
@@ -31,102 +31,106 @@ class ImageBatch:
 
 @dataclasses.dataclass(frozen=True)
 class UsableImages:
-    """The usable images of a dataset. `fingerprint` (hex) changes with their bytes, classes and sets."""
+    """The usable images of a dataset. `fingerprint` (hex) depends on their bytes, classes and sets."""
 
     dataset: Dataset
     fingerprint: str
 
-    def of(self, split: Split) -> tuple[LabelledImage, ...]:
+    def images_in(self, split: Split) -> tuple[LabelledImage, ...]:
         """Return the images of a set, in order."""
         return tuple(image for image in self.dataset.images if image.split is split)
 
 
-def usable(found: Dataset, *, strict: bool = False) -> UsableImages:
-    """Return the images that can be decoded; others are warned of, once for all models.
+def usable_images(scanned: Dataset, *, strict: bool = False) -> UsableImages:
+    """Return the images of a dataset that can be decoded, with a warning for each of the others.
 
-    Raises BadRequest if what is left cannot be trained on, WorkFailed if `strict` and any is left out.
+    Raises BadRequest if too few are left to train on, and WorkFailed if `strict` and any cannot be decoded.
     """
     skipped: list[SkippedImage] = []
-    kept, digest = [], hashlib.sha256("\n".join(found.labels).encode(errors="surrogateescape"))
-    checked = prefetching.ahead(found.images, _checked, lookahead=_LOOKAHEAD)
-    watched = progress(checked, total=len(found.images), task="Checking", unit="image")
-    for image, content in zip(found.images, watched, strict=True):
-        if isinstance(content, BadImage):
-            skipped.append(SkippedImage(image.path, str(content)))
+    kept, fingerprint = [], hashlib.sha256("\n".join(scanned.labels).encode(errors="surrogateescape"))
+    digests = prefetching.ahead(scanned.images, _digest, lookahead=_LOOKAHEAD)
+    watched = progress(digests, total=len(scanned.images), task="Checking", unit="image")
+    for image, digest in zip(scanned.images, watched, strict=True):
+        if isinstance(digest, BadImage):
+            skipped.append(SkippedImage(image.path, str(digest)))
             continue
         kept.append(image)
-        digest.update(content + f"{image.label} {image.split.value}".encode())
-    usable_images = dataclasses.replace(found, images=tuple(kept))
+        fingerprint.update(digest + f"{image.label} {image.split.value}".encode())
+    usable = dataclasses.replace(scanned, images=tuple(kept))
     problem_files.warn_of_skipped(skipped)
     problem_files.check_strict(skipped, strict=strict)
     if skipped:
-        dataset.check(usable_images)
-    return UsableImages(usable_images, digest.hexdigest())
+        dataset.check(usable)
+    return UsableImages(usable, fingerprint.hexdigest())
 
 
-def in_order(items: Sequence[LabelledImage], size: ImageSize, batch_size: int) -> Iterator[ImageBatch]:
-    """Yield every image once, in order. Raises WorkFailed for one that is gone since it was checked."""
-    yield from _batches(items, [_Look(item, size) for item in items], batch_size)
+def batches_in_order(
+    items: Sequence[LabelledImage], size: ImageSize, batch_size: int
+) -> Iterator[ImageBatch]:
+    """Yield every image once, in order. Raises WorkFailed for one that can no longer be read."""
+    yield from _batches(items, [_View(item, size) for item in items], batch_size)
 
 
-def shuffled(
+def shuffled_batches(
     items: Sequence[LabelledImage],
     size: ImageSize,
     batch_size: int,
     *,
-    views: AugmentationSettings,
+    augmentation: AugmentationSettings,
     seed: Sequence[int],
 ) -> Iterator[ImageBatch]:
-    """Yield every image once, in an order drawn from `seed`, each as a view drawn anew if `views` are on.
+    """Yield every image once, in a random order, each as a random view if augmentation is on.
 
-    Batches differ by one image at most: a small last one would disturb batch normalization.
+    `seed` determines both. The sizes of the batches differ by at most one image: a small last batch would
+    disturb batch normalization. Raises WorkFailed for an image that can no longer be read.
     """
     order = np.random.default_rng(seed).permutation(len(items))
-    chosen = [items[number] for number in order]
-    looks = [
-        _Look(item, size, views, (*seed, int(number))) for item, number in zip(chosen, order, strict=True)
+    shuffled = [items[number] for number in order]
+    views = [
+        _View(item, size, augmentation, (*seed, int(number)))
+        for item, number in zip(shuffled, order, strict=True)
     ]
-    yield from _batches(chosen, looks, batch_size)
+    yield from _batches(shuffled, views, batch_size)
 
 
-def batches_of(count: int, batch_size: int) -> int:
-    """Return how many batches `count` images come in."""
-    return -(-count // batch_size)
+def batch_count(images: int, batch_size: int) -> int:
+    """Return the number of batches in which so many images come."""
+    return -(-images // batch_size)
 
 
 @dataclasses.dataclass(frozen=True)
-class _Look:
-    """An image as it is to be decoded: as it is, or as the view that `seed` draws."""
+class _View:
+    """An image to decode: unchanged, or as a random view if augmentation is on."""
 
     item: LabelledImage
     size: ImageSize
-    views: AugmentationSettings = AugmentationSettings()
+    augmentation: AugmentationSettings = AugmentationSettings()
     seed: tuple[int, ...] = ()
 
     def decode(self) -> Pixels:
         try:
-            least = augmentation.least_size(self.size, self.views)
+            least = augmentation.least_size(self.size, self.augmentation)
             image = images.upright(images.read(self.item.path), least)
         except BadImage as error:
             raise WorkFailed(
-                "{path} {reason}, and could be read before. Run again.",
+                "{path} {reason}, although it could be read before. Run the command again.",
                 path=self.item.path,
                 reason=error,
             ) from error
-        if not self.views.are_on():
+        if not self.augmentation.are_on():
             return images.resized(image, self.size)
-        return augmentation.draw(image, self.size, self.views, np.random.default_rng(self.seed))
+        return augmentation.draw(image, self.size, self.augmentation, np.random.default_rng(self.seed))
 
 
-def _batches(items: Sequence[LabelledImage], looks: Sequence[_Look], batch_size: int) -> Iterator[ImageBatch]:
-    decoded = prefetching.ahead(looks, _Look.decode, lookahead=max(_LOOKAHEAD, 2 * batch_size))
-    for rows in np.array_split(np.arange(len(items)), batches_of(len(items), batch_size)):
+def _batches(items: Sequence[LabelledImage], views: Sequence[_View], batch_size: int) -> Iterator[ImageBatch]:
+    decoded = prefetching.ahead(views, _View.decode, lookahead=max(_LOOKAHEAD, 2 * batch_size))
+    for rows in np.array_split(np.arange(len(items)), batch_count(len(items), batch_size)):
         pixels = np.stack([next(decoded) for _ in rows])
         yield ImageBatch(pixels, np.array([items[row].label for row in rows], np.int64))
 
 
-def _checked(image: LabelledImage) -> bytes | BadImage:
-    """Return the SHA-256 of a usable image's file, or why it is none."""
+def _digest(image: LabelledImage) -> bytes | BadImage:
+    """Return the SHA-256 of an image's file, or why it cannot be used."""
     try:
         content = images.read(image.path)
         images.upright(content)

@@ -1,30 +1,30 @@
-"""A Keras network -> a frozen graph, its ops named after the layers."""
+"""From a Keras network to a frozen graph whose ops are named after the layers."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from retraining.graphs.freezing import freeze
-from retraining.graphs.frozen_graph import FrozenGraph, GraphDef, op_of
+from retraining.graphs.frozen_graph import FrozenGraph, GraphDef, NodeDef, op_of
 from retraining.graphs.quiet_tensorflow import tf
 
 INPUT_OP = "images"
 
 
 def freeze_network(network: Any) -> FrozenGraph:
-    """Return what a keras.Model computes when it is not training, as a graph.
+    """Return what a keras.Model computes at inference, as a graph. Input: float32 [n, height, width, 3].
 
-    What a layer gives has the layer's name, the ops before it theirs below: `conv2d0_pre_relu` is
-    the sum with the biases, `conv2d0_pre_relu/convolution` the one without. Keras's own scopes are
-    numbered through everything that a process builds. The graph ends with the network's outputs,
-    the first of which is the graph's. Input float32 [n, height, width, 3].
+    The op that computes a layer's output has the layer's name, and the ops before it have names below that:
+    `conv2d0_pre_relu` is a convolution with its biases, `conv2d0_pre_relu/convolution` without them. Keras's
+    own scopes would not do: it numbers them across all the networks that a process builds. The graph
+    contains all the network's outputs; its output is the first of them.
     """
     layers = [layer for layer in network.layers if not isinstance(layer, tf.keras.layers.InputLayer)]
     probe = tf.keras.Model(network.input, [layer.output for layer in layers], name=network.name)
 
     def results(images: tf.Tensor) -> list[tf.Tensor]:
-        given = probe(images, training=False)
-        return [tf.identity(result, layer.name) for result, layer in zip(given, layers, strict=True)]
+        outputs = probe(images, training=False)
+        return [tf.identity(output, layer.name) for output, layer in zip(outputs, layers, strict=True)]
 
     _, height, width, _ = network.inputs[0].shape
     signature = tf.TensorSpec([None, height, width, 3], tf.float32, INPUT_OP)
@@ -33,31 +33,50 @@ def freeze_network(network: Any) -> FrozenGraph:
 
 
 def _renamed(graph: FrozenGraph, layers: list[str], *, outputs: list[str]) -> FrozenGraph:
-    """Return the graph with the name of each identity `layer` given to the op that it passes on."""
+    """Return the graph without the identities named after `layers`: the ops behind them take their names."""
     nodes = {node.name: node for node in graph.graph_def.node}
-    # A layer that does nothing, such as a dropout, passes on what another gives: that keeps its name.
-    given_by = {layer: op_of(nodes[layer].input[0]) for layer in layers}
-    results = {op: layer for layer, op in reversed(given_by.items())}
-    scopes = {_scope(op): layer for op, layer in results.items()}
+    computed_by = {layer: op_of(nodes[layer].input[0]) for layer in layers}
+    # At inference a dropout only passes on another layer's output, and the op keeps that layer's name.
+    layer_of = {op: layer for layer, op in reversed(computed_by.items())}
+    scopes = {_scope(op): layer for op, layer in layer_of.items()}
 
-    def name(op: str) -> str:
-        if op in results:
-            return results[op]
+    def new_name(op: str) -> str:
+        if op in layer_of:
+            return layer_of[op]
         layer = scopes.get(_scope(op))
         return f"{layer}/{op.split('/', 2)[2]}" if layer else op
 
     renamed = GraphDef(versions=graph.graph_def.versions)
     for node in graph.graph_def.node:
-        if node.name not in given_by:
+        if node.name not in computed_by:
             copy = renamed.node.add()
             copy.CopyFrom(node)
-            copy.name = name(node.name)
-            copy.input[:] = [source.replace(op_of(source), name(op_of(source)), 1) for source in node.input]
-    ends = [results[given_by[layer]] for layer in outputs]
+            copy.name = new_name(node.name)
+            copy.input[:] = [name.replace(op_of(name), new_name(op_of(name)), 1) for name in node.input]
+    ends = [layer_of[computed_by[layer]] for layer in outputs]
     needed = tf.compat.v1.graph_util.extract_sub_graph(renamed, ends)
-    return FrozenGraph(needed, graph.input_name, f"{ends[0]}:0")
+    return FrozenGraph(_with_sorted_weights(needed), graph.input_name, f"{ends[0]}:0")
+
+
+def _with_sorted_weights(graph_def: GraphDef) -> GraphDef:
+    """Return the graph with its weights and the ops that read them first, by name, before all other ops.
+
+    TensorFlow freezes them in an order that differs from process to process. The bytes of the graph are part
+    of a cache key, so they must not.
+    """
+    constants = {node.name for node in graph_def.node if node.op == "Const"}
+    reads = {
+        node.name for node in graph_def.node if node.op == "Identity" and op_of(node.input[0]) in constants
+    }
+
+    def position(node: NodeDef) -> tuple[int, str]:
+        if node.name in constants:
+            return 0, node.name
+        return (1, node.name) if node.name in reads else (2, "")
+
+    return GraphDef(versions=graph_def.versions, node=sorted(graph_def.node, key=position))
 
 
 def _scope(op: str) -> str:
-    """Return the first two parts of `network/layer/...`, or the whole of a shorter name."""
+    """Return the first two parts of `network/layer/...`, or all of a shorter name."""
     return "/".join(op.split("/", 2)[:2])

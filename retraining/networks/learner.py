@@ -1,4 +1,4 @@
-"""A network, its optimizer, and the step that trains it."""
+"""A network, its optimizer, and its training step."""
 
 from __future__ import annotations
 
@@ -13,22 +13,23 @@ from retraining.graphs.quiet_tensorflow import tf
 from retraining.networks.checkpoint import Arrays
 from retraining.settings.compare import LEARNING_RATES
 
-AUXILIARY_SHARE = 0.3  # of an auxiliary head's loss: GoogLeNet's paper, section 5
-MOMENTUM = 0.9  # of sgd: likewise
+# Both from section 5 of GoogLeNet's paper.
+AUXILIARY_WEIGHT = 0.3  # of an auxiliary head's loss in the total loss
+SGD_MOMENTUM = 0.9
 
 OPTIMIZERS = {
     "adagrad": tf.keras.optimizers.Adagrad,
     "adam": tf.keras.optimizers.Adam,
     "rmsprop": tf.keras.optimizers.RMSprop,
-    "sgd": functools.partial(tf.keras.optimizers.SGD, momentum=MOMENTUM),
+    "sgd": functools.partial(tf.keras.optimizers.SGD, momentum=SGD_MOMENTUM),
 }
 
 
 class Learner:
-    """Trains a keras.Model of `networks.build` by the cross entropy of its outputs.
+    """Trains a keras.Model that `construction.build` made, on the cross entropy of its outputs.
 
-    The learning rate falls to 0 over `steps` along half a cosine (Loshchilov and Hutter, ICLR 2017),
-    so that the last steps settle; it begins at `learning_rate`, or the optimizer's of LEARNING_RATES.
+    The learning rate starts at `learning_rate`, by default the optimizer's in LEARNING_RATES, and falls to 0
+    over `steps` along half a cosine (Loshchilov and Hutter, ICLR 2017).
     """
 
     def __init__(self, network: Any, *, optimizer: str, learning_rate: float | None, steps: int) -> None:
@@ -42,26 +43,26 @@ class Learner:
         self._predict = tf.function(self._probabilities, input_signature=[pixels])
 
     def step(self, pixels: Pixels, labels: Labels) -> tuple[float, int]:
-        """Take a step on float32 [n, height, width, 3] in [0, 1] and int64 [n].
+        """Take a training step on float32 [n, height, width, 3] in [0, 1] with int64 [n] labels.
 
-        Return the mean cross entropy of the network's own output, before the step, in nats, and how
-        many of the images it had right.
+        Return the mean cross entropy in nats and the number of correctly classified images, both before the
+        step and without the auxiliary heads.
         """
         loss, hits = self._step(pixels, labels)
         return float(loss), int(hits)
 
     def predict(self, pixels: Pixels) -> NDArray[np.float32]:
-        """Return the class probabilities float32 [n, classes] of float32 [n, height, width, 3]."""
+        """Return class probabilities float32 [n, classes] for float32 [n, height, width, 3] in [0, 1]."""
         probabilities: NDArray[np.float32] = self._predict(pixels).numpy()
         return probabilities
 
     def state(self) -> Arrays:
-        """Return everything besides the weights that a training continues from."""
-        return {name: variable.numpy() for name, variable in self._state().items()}
+        """Return what is needed to continue the training, apart from the network's weights."""
+        return {name: variable.numpy() for name, variable in self._variables().items()}
 
     def load_state(self, arrays: Arrays) -> None:
-        """Continue from what `state` returned; further arrays are ignored."""
-        for name, variable in self._state().items():
+        """Restore what `state` returned; other arrays are ignored."""
+        for name, variable in self._variables().items():
             variable.assign(arrays[name])
 
     def _gradient_step(self, pixels: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -69,7 +70,7 @@ class Learner:
         with tf.GradientTape() as tape:
             own, *auxiliary = _outputs(self.network(pixels, training=True))
             loss = cross_entropy(labels, own)
-            total = loss + AUXILIARY_SHARE * sum(cross_entropy(labels, head) for head in auxiliary)
+            total = loss + AUXILIARY_WEIGHT * sum(cross_entropy(labels, head) for head in auxiliary)
         variables = self.network.trainable_variables
         self._optimizer.apply(tape.gradient(total, variables), variables)
         hits = tf.equal(tf.argmax(own, axis=1), labels)
@@ -78,14 +79,14 @@ class Learner:
     def _probabilities(self, pixels: tf.Tensor) -> tf.Tensor:
         return _outputs(self.network(pixels, training=False))[0]
 
-    def _state(self) -> dict[str, Any]:
-        """Return the variables beside the weights: the optimizer's, and the dropouts' generators."""
+    def _variables(self) -> dict[str, Any]:
+        """Return the variables of the optimizer and of the dropouts' random generators."""
         weights = {id(weight) for weight in self.network.weights}
         generators = [variable for variable in self.network.variables if id(variable) not in weights]
-        # By number: their paths are numbered through everything that a process builds.
+        # By number, since their paths depend on what else the process has built.
         named = {f"optimizer/{number}": each for number, each in enumerate(self._optimizer.variables)}
         return named | {f"generator/{number}": each for number, each in enumerate(generators)}
 
 
-def _outputs(given: Any) -> list[Any]:
-    return given if isinstance(given, list) else [given]
+def _outputs(result: Any) -> list[Any]:
+    return result if isinstance(result, list) else [result]

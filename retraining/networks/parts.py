@@ -1,4 +1,4 @@
-"""A network trained from scratch, taken apart: an extractor and a last layer, as if it had been retrained."""
+"""A network trained from scratch, split into an extractor and a last layer, like a retrained model."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from retraining.training.softmax_layer import SoftmaxLayer
 
 
 def extractor_of(network: Any, *, name: str, image_size: int) -> FeatureExtractor:
-    """Return everything but the last layer of a keras.Model that `construction.build` made."""
+    """Return all but the last layer of a keras.Model that `construction.build` made, as an extractor."""
     last = network.get_layer(network.output_names[0])
     graph = keras_freezing.freeze_network(tf.keras.Model(network.input, last.input, name=network.name))
     digest = hashlib.sha256(graph.graph_def.SerializeToString(deterministic=True))

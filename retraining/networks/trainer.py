@@ -1,4 +1,4 @@
-"""The training of a network from scratch: epoch by epoch, resumed after a kill from the last one."""
+"""Training a network from scratch, epoch by epoch; a run that was killed resumes after its last epoch."""
 
 from __future__ import annotations
 
@@ -32,7 +32,11 @@ log = logging.getLogger(__name__)
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """All that a training depends on beside the photographs. `learning_rate` None is the optimizer's own."""
+    """What a training run depends on, apart from the images.
+
+    `learning_rate` None stands for the optimizer's in LEARNING_RATES, `image_size` is in pixels, `width` the
+    share of the network's filters that are kept, in (0, 1].
+    """
 
     name: str
     optimizer: str
@@ -46,13 +50,14 @@ class Recipe:
 
     @property
     def title(self) -> str:
-        """What the training is called: the network, and the optimizer."""
+        """The name of the training run: the network and its optimizer."""
         return f"{self.name}-{self.optimizer}"
 
     def key(self, images: UsableImages) -> str:
-        """Return what tells the training's file from those of other recipes and images.
+        """Return 12 hex digits for the name of the run's file, different for every recipe and set of images.
 
-        The names in it are those that the fields had when the first files were written: they must not change.
+        The hashed text uses the names that the fields had when the first files were written. If it changed,
+        files of earlier runs would no longer be found.
         """
         views = self.augmentation
         distortions = (
@@ -70,20 +75,20 @@ class Recipe:
 
 
 class Training:
-    """A network on its way through its epochs; after each, the whole state is in the file `path`.
+    """The training of one network. After each epoch its whole state is saved in the file `path`.
 
-    A run that was killed goes on from the file, and comes to what an undisturbed one does, as far as
-    the processor's kernels add in the same order.
+    A run that was killed continues from the file and gives the same result as one that was not, apart from
+    rounding, since the processor does not always add numbers in the same order.
     """
 
     def __init__(self, recipe: Recipe, images: UsableImages, folder: Path) -> None:
-        """Build the network, or take it up as an earlier run has left it in `folder`."""
+        """Build the network, and restore it if an earlier run saved it in `folder`."""
         self.path = folder / f"{recipe.title}-{recipe.key(images)}{checkpoint.SUFFIX}"
         self.epochs: list[Epoch] = []
         self._recipe = recipe
         self._labels = images.dataset.labels
-        self._sets = {split: images.of(split) for split in Split}
-        self._steps = image_batches.batches_of(len(self._sets[Split.TRAINING]), recipe.batch_size)
+        self._sets = {split: images.images_in(split) for split in Split}
+        self._steps = image_batches.batch_count(len(self._sets[Split.TRAINING]), recipe.batch_size)
         self.network = construction.build(
             recipe.name,
             classes=len(self._labels),
@@ -100,38 +105,38 @@ class Training:
         self._resume()
 
     def run(self, on_epoch: Callable[[int, Epoch, Any], None] | None = None) -> LearningCurve:
-        """Do the epochs that are left, and return the curve of all.
+        """Train for the remaining epochs, and return the learning curve of all of them.
 
-        `on_epoch` gets the number of each epoch, from 0, as it is done, its metrics and the live
-        network. Raises WorkFailed.
+        `on_epoch` is called after each epoch with its number, counted from 0, its metrics and the network,
+        which later epochs go on changing. Raises WorkFailed.
         """
         for number, batches in itertools.groupby(self._batches(), key=operator.itemgetter(0)):
-            self.epochs.append(self._epoch(batch for _, batch in batches))
+            self.epochs.append(self._train_epoch(batch for _, batch in batches))
             self._save()
             if on_epoch is not None:
                 on_epoch(number, self.epochs[-1], self.network)
         return LearningCurve(tuple(self.epochs))
 
     def _batches(self) -> Iterator[tuple[int, ImageBatch]]:
-        """Yield the batches of every epoch that is left, with the epoch's number, under a bar."""
+        """Yield the number of each remaining epoch with each of its batches, under a progress bar."""
         recipe = self._recipe
-        wanted = range(len(self.epochs), recipe.epochs)
-        numbered = ((number, batch) for number in wanted for batch in self._shuffled(number))
-        total = len(wanted) * self._steps
+        remaining = range(len(self.epochs), recipe.epochs)
+        numbered = ((number, batch) for number in remaining for batch in self._shuffled_batches(number))
+        total = len(remaining) * self._steps
         return progress(numbered, total=total, task=recipe.title, unit="step")
 
-    def _shuffled(self, number: int) -> Iterator[ImageBatch]:
+    def _shuffled_batches(self, epoch_number: int) -> Iterator[ImageBatch]:
         recipe = self._recipe
-        return image_batches.shuffled(
+        return image_batches.shuffled_batches(
             self._sets[Split.TRAINING],
             ImageSize(recipe.image_size, recipe.image_size),
             recipe.batch_size,
-            views=recipe.augmentation,
-            seed=(recipe.seed, number),
+            augmentation=recipe.augmentation,
+            seed=(recipe.seed, epoch_number),
         )
 
-    def _epoch(self, batches: Iterator[ImageBatch]) -> Epoch:
-        """Train on the batches of one epoch, and measure."""
+    def _train_epoch(self, batches: Iterator[ImageBatch]) -> Epoch:
+        """Train on the batches of one epoch, then measure the network on the held-out images."""
         loss, hits, count, started = 0.0, 0, 0, time.monotonic()
         for batch in batches:
             batch_loss, batch_hits = self._learner.step(batch.pixels, batch.labels)
@@ -143,55 +148,64 @@ class Training:
         return Epoch(training, self._measure(Split.VALIDATION), self._measure(Split.TESTING), seconds)
 
     def _measure(self, split: Split) -> Metrics | None:
+        """Return the network's metrics on one of the sets, or None if the set is empty."""
         items, recipe = self._sets[split], self._recipe
         if not items:
             return None
         size = ImageSize(recipe.image_size, recipe.image_size)
-        batches = image_batches.in_order(items, size, recipe.batch_size)
+        batches = image_batches.batches_in_order(items, size, recipe.batch_size)
         probabilities = np.concatenate([self._learner.predict(batch.pixels) for batch in batches])
         labels = np.array([item.label for item in items])
         accuracy = float((probabilities.argmax(axis=1) == labels).mean())
-        smallest = np.finfo(np.float32).tiny  # a probability that came to 0 has a logarithm too
+        smallest = np.finfo(np.float32).tiny  # in place of 0, which has no logarithm
         losses = -np.log(np.maximum(probabilities[np.arange(len(labels)), labels], smallest))
         return Metrics(accuracy, float(losses.mean()), len(labels))
 
     def _save(self) -> None:
-        """Write weights, curve and, unless it is over, all else that the training goes on from."""
+        """Write the weights and metrics and, until the last epoch, what is needed to continue."""
         recipe = self._recipe
-        is_over = len(self.epochs) == recipe.epochs
+        is_finished = len(self.epochs) == recipe.epochs
         checkpoint.write(
             self.network,
             self.path,
             Description(recipe.name, self._labels, recipe.image_size, recipe.width),
-            arrays={} if is_over else self._learner.state(),
-            further={"epochs": [dataclasses.asdict(epoch) for epoch in self.epochs]},
+            arrays={} if is_finished else self._learner.state(),
+            metadata={"epochs": [dataclasses.asdict(epoch) for epoch in self.epochs]},
         )
 
     def _resume(self) -> None:
-        stored = _stored(self.path, self._recipe)
+        """Restore what an earlier run saved, if it did."""
+        stored = _read_stored(self.path, self._recipe)
         if stored is None:
             return
-        checkpoint.fill(self.network, stored)
-        self.epochs = [_epoch(values) for values in stored.further["epochs"]]
+        checkpoint.load_weights(self.network, stored)
+        self.epochs = [_epoch_of(values) for values in stored.metadata["epochs"]]
         if len(self.epochs) < self._recipe.epochs:
-            self._learner.load_state(stored.weights)
-        done, wanted = len(self.epochs), self._recipe.epochs
-        log.info("%s: %d of %d epochs were done before.", self._recipe.title, done, wanted)
+            self._learner.load_state(stored.arrays)
+        log.info(
+            "%s: %d of %d epochs were already done.",
+            self._recipe.title,
+            len(self.epochs),
+            self._recipe.epochs,
+        )
 
 
-def _stored(path: Path, recipe: Recipe) -> StoredNetwork | None:
+def _read_stored(path: Path, recipe: Recipe) -> StoredNetwork | None:
+    """Return what an earlier run saved at `path`, or None, with a warning if the file is damaged."""
     if not path.exists():
         return None
     try:
         return checkpoint.read(path, name=recipe.name)
     except BadRequest as error:
-        log.warning("%s The training begins anew.", error)
+        log.warning("%s Training starts again from the first epoch.", error)
         return None
 
 
-def _epoch(values: dict[str, Any]) -> Epoch:
-    def metrics(of: str) -> Metrics | None:
-        return None if values[of] is None else Metrics(**values[of])
+def _epoch_of(values: dict[str, Any]) -> Epoch:
+    """Return the epoch that `dataclasses.asdict` turned into JSON values."""
+
+    def metrics(split: str) -> Metrics | None:
+        return None if values[split] is None else Metrics(**values[split])
 
     training = Metrics(**values["training"])
     return Epoch(training, metrics("validation"), metrics("testing"), values["seconds"])

@@ -1,6 +1,6 @@
-"""The picture while it is being made, of any size, and the views of it that a network can take.
+"""The picture while it is being made, in any size, and the views of it that fit a network's input.
 
-A canvas is float32 [height, width, 3] in [0, 1]; a network's input is of its own, mostly fixed size.
+A canvas is float32 [height, width, 3] in [0, 1]. A view is a part of it in the size of the network's input.
 """
 
 from __future__ import annotations
@@ -16,44 +16,47 @@ from PIL import Image
 
 from retraining.arrays import ImageSize, Pixels
 
-GREY = 0.45  # to begin with, as networks know photographs: a little darker than half
+GREY = 0.45  # a little darker than the middle, like the mean of most photos
 NOISE = 0.02
 
-CROPS = 4  # views of one step: the whole canvas, and random parts of it
-SMALLEST_CROP = 0.6  # of the canvas's sides
+CROPS = 4  # in a step: the whole canvas, and random parts of it
+SMALLEST_CROP = 0.6  # as a share of the canvas's height and width
 
-# The mean of a gradient counts as a wave that fits the canvas so many times: as a longer one it would
-# run away with brightness and tint, and without it no picture could have a colour.
+# The mean of a gradient is smoothed like a wave that fits into the canvas this many times. Treated as a
+# longer wave it would dominate, as brightness and tint; without it no picture could have a colour.
 WAVES_OF_TINT = 8
 
 Canvas = NDArray[np.float32]
+"""The picture [height, width, 3] in [0, 1], or a gradient of that shape."""
+
 Matrix = NDArray[np.float32]
+"""Weights [new size, old size] that resample one side of a picture."""
 
 
 class View(Protocol):
-    """A way from a canvas to a network's input, and for a gradient the way back."""
+    """A linear map from a canvas to a network's input, and its transpose for gradients."""
 
-    def of(self, canvas: Canvas) -> Pixels:
-        """Return what the network sees of the canvas."""
+    def pixels_of(self, canvas: Canvas) -> Pixels:
+        """Return what the network sees of the canvas, in the network's input size."""
 
     def add_back(self, gradient: Pixels, total: Canvas) -> None:
-        """Add the gradient by what the network sees to `total`, the gradient by the canvas."""
+        """Add the gradient of the network's input to `total`, the gradient of the canvas."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Tile:
-    """A part of the canvas as it is. `rows` and `columns` are indices, beyond an edge those opposite."""
+    """A part of the canvas, unchanged: its row and column indices, which wrap around at the edges."""
 
     rows: NDArray[np.intp]
     columns: NDArray[np.intp]
 
-    def of(self, canvas: Canvas) -> Pixels:
+    def pixels_of(self, canvas: Canvas) -> Pixels:
         """Return the tile's pixels."""
         pixels: Pixels = canvas[np.ix_(self.rows, self.columns)]
         return pixels
 
     def add_back(self, gradient: Pixels, total: Canvas) -> None:
-        """Add the gradient at the tile's place."""
+        """Add the gradient where the tile is."""
         total[np.ix_(self.rows, self.columns)] += gradient
 
 
@@ -64,21 +67,20 @@ class Crop:
     rows: Matrix
     columns: Matrix
 
-    def of(self, canvas: Canvas) -> Pixels:
+    def pixels_of(self, canvas: Canvas) -> Pixels:
         """Return the part, resized."""
         return _transformed(canvas, self.rows, self.columns)
 
     def add_back(self, gradient: Pixels, total: Canvas) -> None:
-        """Add the gradient, spread over the pixels that each of the part's was made of."""
+        """Add the gradient of each resized pixel to the pixels that it was made from."""
         total += _transformed(gradient, self.rows.T, self.columns.T)
 
 
 def tiles(canvas: ImageSize, tile: ImageSize, rng: np.random.Generator | None = None) -> list[View]:
-    """Return tiles that cover the whole canvas, all shifted by the same random way if `rng` is given.
+    """Return tiles that cover the whole canvas, all shifted by the same random distance if `rng` is given.
 
-    The canvas must be at least as large as a tile. Shifted, tiles go on at the opposite edge; where
-    a network's borders and the seams between tiles lie, then no step leaves a mark that the next
-    does not blur.
+    The canvas must be at least as large as a tile. Shifted tiles wrap around at the edges. Since each step
+    then has the seams between the tiles in another place, they leave no visible mark.
     """
     down = rng.integers(canvas.height) if rng else 0
     right = rng.integers(canvas.width) if rng else 0
@@ -93,9 +95,9 @@ def tiles(canvas: ImageSize, tile: ImageSize, rng: np.random.Generator | None = 
 
 
 def crops(canvas: ImageSize, crop: ImageSize, rng: np.random.Generator | None = None) -> list[View]:
-    """Return the whole canvas as one view, and random large parts of it if `rng` is given.
+    """Return the whole canvas as one view, and also random large parts of it if `rng` is given.
 
-    What is to be seen in all of them at once cannot be a pattern that only fits one grid of pixels.
+    A pattern that only works on one exact grid of pixels would not excite the network in all of them.
     """
     boxes = [(0.0, 0.0, 1.0), *(_random_boxes(rng) if rng else ())]
     return [
@@ -115,13 +117,13 @@ def _random_boxes(rng: np.random.Generator) -> Iterator[tuple[float, float, floa
 
 
 def blank(size: ImageSize, rng: np.random.Generator) -> Canvas:
-    """Return a grey canvas with a little noise, from which a gradient can start."""
+    """Return a grey canvas with a little noise, to start from."""
     noise = rng.uniform(-NOISE, NOISE, (size.height, size.width, 3))
     return (GREY + noise).astype(np.float32)
 
 
 def resized(canvas: Canvas, size: ImageSize) -> Canvas:
-    """Return the canvas, or a difference of two, in another size, by bicubic interpolation."""
+    """Return the canvas, or a difference between two, in another size, by bicubic interpolation."""
     channels = [
         Image.fromarray(np.ascontiguousarray(channel)).resize(
             (size.width, size.height), Image.Resampling.BICUBIC
@@ -132,10 +134,10 @@ def resized(canvas: Canvas, size: ImageSize) -> Canvas:
 
 
 def smoothed(gradient: Canvas, power: float) -> Canvas:
-    """Return the gradient with its waves divided by their frequency to some power.
+    """Return the gradient with each of its waves divided by its frequency raised to `power`.
 
-    Photographs hold far more of long waves than of short ones (Field 1987, J. Opt. Soc. Am. A 4),
-    whereas a network's gradient holds mostly short ones, which look like noise.
+    In photos, long waves are far stronger than short ones (Field 1987, J. Opt. Soc. Am. A 4). A network's
+    gradient consists mostly of short ones, which look like noise.
     """
     height, width, _ = gradient.shape
     down, right = np.fft.fftfreq(height)[:, np.newaxis], np.fft.rfftfreq(width)
@@ -147,7 +149,10 @@ def smoothed(gradient: Canvas, power: float) -> Canvas:
 
 
 def diffused(canvas: Canvas, share: float) -> Canvas:
-    """Return the canvas after a step down the gradient of its squared total variation."""
+    """Return the canvas after a gradient step that lowers its squared total variation.
+
+    `share` is the size of the step: how much of the difference from its neighbours a pixel loses.
+    """
     if not share:
         return canvas
     padded = np.pad(canvas, ((1, 1), (1, 1), (0, 0)), mode="edge")
@@ -156,16 +161,16 @@ def diffused(canvas: Canvas, share: float) -> Canvas:
 
 
 def _starts(whole: int, part: int) -> list[int]:
-    """Return where parts begin that cover the whole, evenly spread and as few as can be."""
+    """Return where to start the fewest parts that cover the whole, evenly spread."""
     count = math.ceil(whole / part)
     return [round(number * (whole - part) / max(1, count - 1)) for number in range(count)]
 
 
 def _resampling(whole: int, part: int, start: float, share: float) -> Matrix:
-    """Return [part, whole]: weights by which a stretch of `whole` pixels becomes `part` of them.
+    """Return the weights [part, whole] that resample a stretch of `whole` old pixels to `part` new ones.
 
-    Bilinear over the whole area of each new pixel, as images.resized does. `start` and `share` are
-    fractions of the whole.
+    The stretch begins at `start` and is `share` long, both as fractions of the whole. Like images.resized,
+    this is bilinear over the whole area of each new pixel.
     """
     scale = share * whole / part
     centres = start * whole + (np.arange(part) + 0.5) * scale

@@ -1,4 +1,4 @@
-"""Many small pictures -> one page of them, with a title and, where they have any, their captions."""
+"""A page of many small pictures, with a title and captions."""
 
 from __future__ import annotations
 
@@ -16,44 +16,47 @@ from PIL import Image, ImageDraw, ImageFont
 
 from retraining.storage import atomic_files
 
-PAGE_WIDTH = 1400  # pixels that a page comes near to, if its pictures allow
-SMALLEST, LARGEST = 40, 256  # pixels of a picture's longer side on a page
+# All in pixels.
+PAGE_WIDTH = 1400  # roughly: it depends on the size of the pictures
+SMALLEST, LARGEST = 40, 256  # of a picture's longer side on a page
 MARGIN = 24
 GAP = 4
 
 _PAPER, _INK, _FAINT_INK = (24, 24, 27), (244, 244, 245), (161, 161, 170)
 _TITLE_SIZE, _CAPTION_SIZE = 20, 13
-_LINE = 1.5  # height of a line of text, by the size of its letters
-_SHAPE = 1.4  # width of a page by its height, if the pictures' number allows
-_STRETCHED = (1, 99)  # percentiles: one dead pixel must not leave a map grey
+_LINE_HEIGHT = 1.5  # as a multiple of the font size
+_ASPECT_RATIO = 1.4  # width / height of a page, roughly: it depends on the number of pictures
+_PERCENTILES = (1, 99)  # become black and white: one extreme pixel must not leave the rest of a map grey
 
 
 @dataclasses.dataclass(frozen=True)
 class Picture:
-    """A picture and what stands under it."""
+    """A picture and its caption."""
 
     image: Image.Image
     caption: str = ""
 
 
 def grey(values: NDArray[np.float32]) -> Image.Image:
-    """Return float32 [height, width] as a picture in grey, brightness stretched over black to white."""
-    low, high = np.percentile(values, _STRETCHED)
-    # What is the same everywhere has nothing to show.
+    """Return float32 [height, width] of any range as a grey picture from black to white.
+
+    A map that is the same everywhere becomes black.
+    """
+    low, high = np.percentile(values, _PERCENTILES)
     scale = 255 / (high - low) if high > low else 0
     return Image.fromarray(np.clip((values - low) * scale, 0, 255).astype(np.uint8))
 
 
 def page(pictures: Sequence[Picture], *, title: str) -> Image.Image:
-    """Return the pictures, which are of one size, in rows below the title.
+    """Return the pictures, which must all have the same size, in rows below the title.
 
-    Small pictures are shown enlarged by whole numbers, so that each of their pixels stays a square.
+    Small pictures are enlarged by a whole number, so that each of their pixels stays a square.
     """
     columns = _columns(len(pictures), pictures[0].image)
     shown = [_resized(picture.image, columns) for picture in pictures]
     width, height = shown[0].size
-    height += round(_CAPTION_SIZE * _LINE) * any(picture.caption for picture in pictures)
-    top = MARGIN + round(_TITLE_SIZE * _LINE) + GAP
+    height += round(_CAPTION_SIZE * _LINE_HEIGHT) * any(picture.caption for picture in pictures)
+    top = MARGIN + round(_TITLE_SIZE * _LINE_HEIGHT) + GAP
     rows = math.ceil(len(pictures) / columns)
     page_width = max(columns * (width + GAP) - GAP, round(_font(_TITLE_SIZE).getlength(title)))
     paper = Image.new("RGB", (page_width + 2 * MARGIN, top + rows * (height + GAP) - GAP + MARGIN), _PAPER)
@@ -69,20 +72,20 @@ def page(pictures: Sequence[Picture], *, title: str) -> Image.Image:
 
 
 def write(image: Image.Image, path: Path) -> None:
-    """Write a picture as PNG, whole or not at all. Raises WorkFailed."""
+    """Write an image as PNG, all of it or nothing. Raises WorkFailed."""
     content = io.BytesIO()
     image.save(content, "PNG")
     atomic_files.write_bytes(path, content.getvalue())
 
 
 def file_stem(name: str) -> str:
-    """Return the name of a layer or class as one that a file can have."""
+    """Return the name of a layer or class with the characters replaced that a file name should not have."""
     return re.sub(r"[^\w.-]+", "_", name).strip("._") or "layer"
 
 
 def _columns(count: int, image: Image.Image) -> int:
-    """Return how many pictures stand side by side: near the page's shape, with few places left empty."""
-    ideal = max(1, round(math.sqrt(count * _SHAPE * image.height / image.width)))
+    """Return the number of columns: close to the aspect ratio, and with few empty places in the last row."""
+    ideal = max(1, round(math.sqrt(count * _ASPECT_RATIO * image.height / image.width)))
     near = range(max(1, math.ceil(ideal * 0.75)), min(count, math.floor(ideal * 1.5)) + 1)
     return min(
         near, key=lambda columns: -count % columns / count + abs(columns - ideal) / ideal / 4, default=1
@@ -100,11 +103,11 @@ def _resized(image: Image.Image, columns: int) -> Image.Image:
 
 
 def _fitting(caption: str, width: int) -> str:
-    """Return the caption, or its end where it is too long: there names of layers differ."""
+    """Return the caption or, if it is too long, its end, which is where the names of layers differ."""
     font = _font(_CAPTION_SIZE)
     if font.getlength(caption[:width]) <= width:
         return caption
-    end = caption[-width:]  # no letter is narrower than a pixel
+    end = caption[-width:]  # a letter is at least a pixel wide
     while end and font.getlength(f"…{end}") > width:
         end = end[1:]
     return f"…{end}"

@@ -1,4 +1,4 @@
-"""What the layers of a network make of an image, as pages of maps."""
+"""Pages of feature maps: how the layers of a network respond to an image."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from retraining.visualization.inspected_network import InspectedNetwork, Layer, 
 
 @dataclasses.dataclass(frozen=True)
 class Page:
-    """A page of pictures, the name of its file, and a line that says what is on it."""
+    """A page of pictures, the name of its file, and a line of text that says what it shows."""
 
     file_name: str
     title: str
@@ -25,7 +25,10 @@ class Page:
 
 
 def pages(network: InspectedNetwork, layers: Sequence[Layer], pixels: Pixels) -> Iterator[Page]:
-    """Yield the page of the image as the network scales it, then one for each layer."""
+    """Yield a page with the image as the network scales it, then one for each layer.
+
+    `pixels` is float32 [height, width, 3] in [0, 1], in the network's image size.
+    """
     names = [network.normalised_input(), *(layer.tensor_name for layer in layers)]
     normalised, *maps = network.values(names, pixels)
     title = f"{network.name} gets {network.image_size} pixels"
@@ -33,25 +36,29 @@ def pages(network: InspectedNetwork, layers: Sequence[Layer], pixels: Pixels) ->
     yield from _map_pages(layers, maps)
 
 
-def chosen(network: InspectedNetwork, names: str) -> list[Layer]:
-    """Return the layers of these names, with commas between them, or those of the default choice."""
-    return network.named(names.split(",")) if names else one_at_each_size(network.main_path())
+def chosen_layers(network: InspectedNetwork, names: str) -> list[Layer]:
+    """Return the layers with these names, separated by commas, or the default choice if there are none.
+
+    Raises BadRequest for an unknown name.
+    """
+    return network.layers_named(names.split(",")) if names else one_at_each_size(network.main_path())
 
 
 def one_at_each_size(layers: Sequence[Layer]) -> list[Layer]:
     """Return the first layer, the first at each new size of the maps, and the last, in order.
 
-    A size is new if it is at most half, rounded up, of the one before: what a border without
-    padding takes off is not. At the last size the last layer stands for all. Layers whose maps are
-    of a single pixel are passed over, unless there are no others.
+    A size is new if it is at most half of the one before, rounded up, so that the few pixels lost by a
+    convolution without padding do not count. For the last size, only the last layer is returned. Layers whose
+    maps are a single pixel are left out, unless there are no others.
     """
-    spread = [layer for layer in layers if layer.height * layer.width > 1] or list(layers)
-    found = [spread[0]]
-    for layer in spread:
-        if layer.height <= (found[-1].height + 1) // 2 < found[-1].height:
-            found.append(layer)
-    is_at_last_size = len(found) > 1 and found[-1].height == spread[-1].height
-    return [*found[: -1 if is_at_last_size else None], *([spread[-1]] if len(spread) > 1 else [])]
+    candidates = [layer for layer in layers if layer.height * layer.width > 1] or list(layers)
+    chosen = [candidates[0]]
+    for layer in candidates:
+        if layer.height <= (chosen[-1].height + 1) // 2 < chosen[-1].height:
+            chosen.append(layer)
+    if len(chosen) > 1 and chosen[-1].height == candidates[-1].height:
+        chosen.pop()
+    return [*chosen, candidates[-1]] if len(candidates) > 1 else chosen
 
 
 def _input_page(pixels: Pixels, normalised: Maps, title: str) -> Image.Image:

@@ -1,4 +1,4 @@
-"""Any network, from a frozen graph, a module or a name -> one graph and the layers to look at."""
+"""A network to look into, from a frozen graph, a module or a name: its graph and its layers."""
 
 from __future__ import annotations
 
@@ -31,18 +31,19 @@ from retraining.suggestions import did_you_mean, nearest
 
 CONVOLUTIONS = ("Conv2D", "DepthwiseConv2dNative")
 
-# What frameworks call the op inside a layer; the layer's own name is what stands before it.
+# What frameworks call the op inside a layer, after the layer's own name.
 _OP_PARTS = ("conv2d", "convolution", "conv", "depthwise", "separable_conv2d")
 
 Maps = NDArray[np.float32]
+"""What a tensor holds for one image, usually [height, width, channels]."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Layer:
-    """An op that gives maps, float32 [n, height, width, channels], and the tensor that holds them.
+    """An op that computes maps, float32 [n, height, width, channels], and the tensor that holds them.
 
-    Of a convolution `tensor_name` is the one with its biases, and `name` is short: without the
-    scopes that all convolutions share, and without a last part that only says what kind of op it is.
+    For a convolution, `tensor_name` is the tensor after its biases were added, and `name` is short: without
+    the scopes that all convolutions share, and without a last part that only gives the type of the op.
     """
 
     name: str
@@ -55,15 +56,15 @@ class Layer:
 
     @property
     def shape(self) -> str:
-        """Height, width and number of channels, as people write them."""
+        """Height, width and number of channels, such as 30x30x6."""
         return f"{self.height}x{self.width}x{self.channels}"
 
 
 @dataclasses.dataclass(frozen=True)
 class InspectedNetwork:
-    """A graph from float32 [n, height, width, 3] in [0, 1], and its convolutions in the graph's order.
+    """A graph that takes float32 [n, height, width, 3] in [0, 1], and its layers in the graph's order.
 
-    `others` are the further ops that give maps.
+    `others` are the ops besides convolutions that compute maps.
     """
 
     name: str
@@ -73,90 +74,95 @@ class InspectedNetwork:
     others: tuple[Layer, ...]
 
     def main_path(self) -> list[Layer]:
-        """Return the convolutions that the network's result needs, which those of auxiliary heads are not."""
+        """Return the convolutions that the network's result depends on; auxiliary heads have others."""
         output = op_of(self.graph.output_name)
         needed = tf.compat.v1.graph_util.extract_sub_graph(self.graph.graph_def, [output])
         names = {node.name for node in needed.node}
         return [layer for layer in self.convolutions if layer.op_name in names]
 
-    def named(self, names: Iterable[str]) -> list[Layer]:
-        """Return the layers of these names, short ones or those of ops.
+    def layers_named(self, names: Iterable[str]) -> list[Layer]:
+        """Return the layers with these names, which may be short names or names of ops.
 
-        Raises BadRequest with the nearest names.
+        Raises BadRequest, with the nearest names, for an unknown one.
         """
         known = {layer.op_name: layer for layer in (*self.others, *self.convolutions)}
         known |= {layer.name: layer for layer in self.convolutions}
         for name in names:
             if name not in known:
-                raise self._unknown(name)
+                raise self._unknown_layer(name)
         return [known[name] for name in names]
 
-    def _unknown(self, name: str) -> BadRequest:
+    def _unknown_layer(self, name: str) -> BadRequest:
         near = nearest(name, [layer.name for layer in (*self.convolutions, *self.others)])
         return BadRequest(
-            "{layers}: '{name}' is not a layer of {network} that gives maps. {remedy}",
+            "{layers} '{name}' is not a layer of {network} with feature maps. {remedy}",
             name=name,
             network=self.name,
-            remedy=did_you_mean(near) if near else Message("{list_layers} prints its convolutions."),
+            remedy=did_you_mean(near)
+            if near
+            else Message("{list_layers} prints the names of all convolutions."),
         )
 
     def list_layers(self) -> str:
-        """Return name, operation and shape of every convolution, a line each, and their count."""
-        wide = max(len(layer.name) for layer in self.convolutions)
-        kind = max(len(layer.operation) for layer in self.convolutions)
+        """Return a line with name, operation and shape for each convolution, and one with their number."""
+        name_width = max(len(layer.name) for layer in self.convolutions)
+        operation_width = max(len(layer.operation) for layer in self.convolutions)
         lines = [
-            f"{layer.name:{wide}}  {layer.operation:{kind}}  {layer.shape}" for layer in self.convolutions
+            f"{layer.name:{name_width}}  {layer.operation:{operation_width}}  {layer.shape}"
+            for layer in self.convolutions
         ]
         return "\n".join([*lines, f"{len(lines)} convolutions"])
 
     def values(self, tensor_names: Sequence[str], pixels: Pixels) -> list[Maps]:
-        """Return what each tensor holds for one image, float32 [height, width, 3] in [0, 1]."""
+        """Return what each tensor holds for one image: float32 [height, width, 3] in [0, 1]."""
         with tf.compat.v1.Session(graph=imported(self.graph.graph_def)) as session:
             values = session.run(list(tensor_names), {self.graph.input_name: pixels[np.newaxis]})
         return [value[0] for value in values]
 
     def normalised_input(self) -> str:
-        """Return the name of the tensor that the first convolution takes: the image as it was scaled."""
+        """Return the name of the first convolution's input tensor: the image as the network scales it."""
         first = self.main_path()[0].op_name
         return tensor_of(next(node.input[0] for node in self.graph.graph_def.node if node.name == first))
 
 
 def load(settings: NetworkSettings) -> InspectedNetwork:
     """Return the network that the settings name. Raises BadRequest."""
-    name, graph = _frozen(settings)
+    name, graph = _frozen_graph(settings)
     runnable = imported(graph.graph_def)
     _, height, width, _ = runnable.get_tensor_by_name(graph.input_name).shape
-    operations = [operation for operation in runnable.get_operations() if _gives_maps(operation)]
-    is_convolution = [operation.type in CONVOLUTIONS for operation in operations]
-    found = [op for op, is_one in zip(operations, is_convolution, strict=True) if is_one]
-    if not found:
+    operations = [operation for operation in runnable.get_operations() if _has_maps(operation)]
+    convolutions = [operation for operation in operations if operation.type in CONVOLUTIONS]
+    others = [operation for operation in operations if operation.type not in CONVOLUTIONS]
+    if not convolutions:
         raise BadRequest(
-            "{network} has no convolution, so there is nothing to see. Give another network.", network=name
+            "{name} has no convolutions, so there is nothing to see. Give another network.", name=name
         )
+    short_names = _short_names([operation.name for operation in convolutions])
     return InspectedNetwork(
         name=name,
         graph=graph,
         image_size=ImageSize(height, width),
-        convolutions=tuple(map(_layer, found, _short([op.name for op in found]))),
-        others=tuple(
-            _layer(op, op.name) for op, is_one in zip(operations, is_convolution, strict=True) if not is_one
-        ),
+        convolutions=tuple(map(_layer, convolutions, short_names)),
+        others=tuple(_layer(operation, operation.name) for operation in others),
     )
 
 
-def _frozen(settings: NetworkSettings) -> tuple[str, FrozenGraph]:
-    """Return the name and the graph, of a fixed image size, of the network."""
+def _frozen_graph(settings: NetworkSettings) -> tuple[str, FrozenGraph]:
+    """Return the network's name and its graph, whose image size is fixed."""
     if settings.network:
-        graph = construction.frozen(
+        graph = construction.frozen_graph(
             settings.network, weights=settings.weights, image_size=settings.image_size
         )
         return settings.network, graph
-    loaded = extractor.load_extractor(_module_options(settings))
+    loaded = extractor.load_extractor(_module_settings(settings))
     return loaded.name, loaded.graph
 
 
-def _module_options(settings: NetworkSettings) -> ModuleSettings:
-    """Return how the extractor is to read the module, or the graph, in which the rest is found."""
+def _module_settings(settings: NetworkSettings) -> ModuleSettings:
+    """Return the settings for loading the module or the graph as an extractor.
+
+    For a graph, the names of its input and output are filled in if they were not given.
+    """
     module = settings.module()
     if settings.graph is None:
         return module
@@ -165,7 +171,7 @@ def _module_options(settings: NetworkSettings) -> ModuleSettings:
     module = dataclasses.replace(module, bottleneck_tensor_name=output)
     if graph_module.well_known_spec(graph_def):
         return module
-    # As label_image.py reads it: one input, in [0, 1].
+    # The same defaults as in label_image.py: a single input, in [0, 1].
     return dataclasses.replace(
         module,
         input_tensor_name=module.input_tensor_name or _only_input(graph_def, settings.graph),
@@ -177,27 +183,26 @@ def _module_options(settings: NetworkSettings) -> ModuleSettings:
 def _only_input(graph_def: GraphDef, path: Path) -> str:
     inputs: list[str] = [node.name for node in graph_def.node if node.op in INPUT_OPS]
     if len(inputs) != 1:
-        listed = ", ".join(inputs[:10]) or "none"
         raise BadRequest(
-            "graph '{path}' has {count} inputs ({listed}). Name one with {input_tensor_name}.",
+            "graph '{path}' has {count} inputs ({names}). Name one with {input_tensor_name}.",
             path=path,
             count=len(inputs),
-            listed=listed,
+            names=", ".join(inputs[:10]) or "none",
         )
     return inputs[0]
 
 
 def _last_output(graph_def: GraphDef) -> str:
-    """Return the output that needs the most ops: with auxiliary heads, the network's own."""
+    """Return the output that depends on the most ops: the network's own, not an auxiliary head's."""
 
-    def needed(name: str) -> int:
+    def op_count(name: str) -> int:
         return len(tf.compat.v1.graph_util.extract_sub_graph(graph_def, [name]).node)
 
-    return max(likely_outputs(graph_def), key=needed)
+    return max(likely_outputs(graph_def), key=op_count)
 
 
-def _gives_maps(operation: tf.Operation) -> bool:
-    """Return whether an op gives float32 [n, height, width, channels] for any number n of images."""
+def _has_maps(operation: tf.Operation) -> bool:
+    """Return whether an op computes float32 [n, height, width, channels] for any number n of images."""
     if len(operation.outputs) != 1 or operation.outputs[0].dtype != tf.float32 or not operation.inputs:
         return False
     shape = operation.outputs[0].shape
@@ -205,6 +210,7 @@ def _gives_maps(operation: tf.Operation) -> bool:
 
 
 def _layer(operation: tf.Operation, name: str) -> Layer:
+    """Return the layer of an op; for a convolution with biases, the tensor is their sum."""
     (tensor,) = operation.outputs
     users = tensor.consumers()
     if operation.type in CONVOLUTIONS and [user.type for user in users] == ["BiasAdd"]:
@@ -213,8 +219,11 @@ def _layer(operation: tf.Operation, name: str) -> Layer:
     return Layer(name, operation.name, tensor.name, operation.type, height, width, channels)
 
 
-def _short(names: list[str]) -> list[str]:
-    """Return the names of ops without shared scopes and needless last parts, where they stay apart."""
+def _short_names(names: list[str]) -> list[str]:
+    """Return the names of ops without the scopes that all share, nor a last part that is only an op's type.
+
+    The last part stays where two names would otherwise be the same.
+    """
     scope = _shared_scope(names)
     inner = [name.removeprefix(scope) for name in names]
     short = [_without_op_part(name) for name in inner]
@@ -222,7 +231,7 @@ def _short(names: list[str]) -> list[str]:
 
 
 def _shared_scope(names: list[str]) -> str:
-    """Return the leading scopes, with their '/', that all names share."""
+    """Return the leading scopes that all names share, such as 'network/net/'."""
     scopes = [name.split("/")[:-1] for name in names]
     shared: list[str] = []
     for level in zip(*scopes, strict=False):

@@ -1,4 +1,4 @@
-"""What a picture is to excite in a network: the mean of a layer's maps, or the logit of a class."""
+"""What a picture should excite in a network: the mean activation of a layer, or the logit of a class."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from retraining.graphs.quiet_tensorflow import tf
 from retraining.inference import image_classifier
 from retraining.visualization.inspected_network import InspectedNetwork, Layer
 
-# Between the logits and the result of a classifier, these change nothing but the shape.
-_PASSING_OPS = ("Identity", "Reshape", "Squeeze")
+# Ops that change at most the shape of a classifier's scores.
+_SHAPE_OPS = ("Identity", "Reshape", "Squeeze")
 
-LARGEST_BATCH = 8  # pictures whose gradients are computed at once: bounds the memory of wide networks
+LARGEST_BATCH = 8  # views whose gradients are computed at once: limits the memory that wide networks need
 
 Values = NDArray[np.float32]
 
 
 @dataclasses.dataclass(frozen=True)
 class Target:
-    """What is raised: the mean of `tensor_name` over all but the batch, of one `channel` if given.
+    """What to raise: the mean of a tensor over all its axes but the first, or of one of its channels.
 
-    `is_class` says that the tensor holds logits and the channel is a class.
+    If `is_class`, the tensor holds logits and the channel is the number of a class.
     """
 
     name: str
@@ -36,8 +36,8 @@ class Target:
     is_class: bool = False
 
 
-def of_layer(layer: Layer, channel: int | None) -> Target:
-    """Return the target of a layer's mean activation, or of one channel's. Raises BadRequest."""
+def layer_target(layer: Layer, channel: int | None) -> Target:
+    """Return a layer's mean activation, or one of its channels', as a target. Raises BadRequest."""
     if channel is None:
         return Target(layer.name, layer.tensor_name)
     if channel >= layer.channels:
@@ -50,9 +50,12 @@ def of_layer(layer: Layer, channel: int | None) -> Target:
     return Target(f"{layer.name} channel {channel}", layer.tensor_name, channel)
 
 
-def of_class(network: InspectedNetwork, labels: Sequence[str], label: str) -> Target:
-    """Return the target of a class's logit, `labels` being all of them, in order. Raises BadRequest."""
-    tensor_name = _logits(network)
+def class_target(network: InspectedNetwork, labels: Sequence[str], label: str) -> Target:
+    """Return the logit of the class `label` as a target. Raises BadRequest.
+
+    `labels` are those of all classes, in the order of the network's scores.
+    """
+    tensor_name = _logits_tensor(network)
     scores = static_shapes(network.graph.graph_def)[tensor_name][-1]
     if len(labels) < 2:
         raise BadRequest("{labels} must name at least two classes, received {count}.", count=len(labels))
@@ -61,19 +64,19 @@ def of_class(network: InspectedNetwork, labels: Sequence[str], label: str) -> Ta
 
 
 class Objective:
-    """A target in a network, ready to be measured and climbed for pictures of its image size.
+    """A target in a network: its values, scores and gradients for images of the network's input size.
 
-    Holds TensorFlow's session: use it in a `with` block.
+    It holds a TensorFlow session, so use it in a `with` block.
     """
 
     def __init__(self, network: InspectedNetwork, target: Target) -> None:
-        self.size: ImageSize = network.image_size
+        self.image_size: ImageSize = network.image_size
         graph = tf.Graph()
         with graph.as_default():
             pixels, result = _imported(network, target.tensor_name)
             value = _value(result, target)
-            height = _score(result, value, target)
-            (gradient,) = tf.gradients(height, pixels)
+            score = _score(result, value, target)
+            (gradient,) = tf.gradients(score, pixels)
         if gradient is None:
             raise BadRequest(
                 "{target} of {network} does not depend on the image.",
@@ -81,20 +84,23 @@ class Objective:
                 network=network.name,
             )
         self._session = tf.compat.v1.Session(graph=graph)
-        self._measure: Callable[[Pixels], Values] = self._session.make_callable(value, [pixels])
-        self._score: Callable[[Pixels], Values] = self._session.make_callable(height, [pixels])
+        self._value: Callable[[Pixels], Values] = self._session.make_callable(value, [pixels])
+        self._score: Callable[[Pixels], Values] = self._session.make_callable(score, [pixels])
         self._gradient: Callable[[Pixels], Values] = self._session.make_callable(gradient, [pixels])
 
     def values(self, pixels: Pixels) -> Values:
         """Return the target's value, float32 [n], for float32 [n, height, width, 3] in [0, 1]."""
-        return np.concatenate([self._measure(batch) for batch in _batches(pixels)])
+        return np.concatenate([self._value(batch) for batch in _batches(pixels)])
 
     def scores(self, pixels: Pixels) -> Values:
-        """Return what is climbed, float32 [n]: the target's value, and with a class what secures it."""
+        """Return what gradient ascent maximizes, float32 [n], for float32 [n, height, width, 3] in [0, 1].
+
+        For a layer this is the target's value; for a class it also counts the lead over the other classes.
+        """
         return np.concatenate([self._score(batch) for batch in _batches(pixels)])
 
     def gradients(self, pixels: Pixels) -> Values:
-        """Return the gradient of each picture's height by its pixels, of the shape of `pixels`."""
+        """Return the gradient of each image's score with respect to its pixels, in the shape of `pixels`."""
         return np.concatenate([self._gradient(batch) for batch in _batches(pixels)])
 
     def __enter__(self) -> Objective:
@@ -125,9 +131,9 @@ def _value(result: tf.Tensor, target: Target) -> tf.Tensor:
 
 
 def _score(result: tf.Tensor, value: tf.Tensor, target: Target) -> tf.Tensor:
-    """Return what is climbed, float32 [n]: of a class its logit, and its lead over all others with it.
+    """Return what gradient ascent maximizes, float32 [n]; for a class, its logit plus its lead over the rest.
 
-    What excites one class may excite another more, and the picture would then be of that one.
+    The logit alone is not enough: what excites one class may excite another one even more.
     """
     chosen = target.channel
     if chosen is None or not target.is_class:
@@ -136,11 +142,11 @@ def _score(result: tf.Tensor, value: tf.Tensor, target: Target) -> tf.Tensor:
     return value + value - tf.reduce_logsumexp(others, axis=1)
 
 
-def _logits(network: InspectedNetwork) -> str:
-    """Return the tensor before the softmax that the result comes from, or the result if there is none."""
+def _logits_tensor(network: InspectedNetwork) -> str:
+    """Return the input of the softmax that gives the network's result or, if there is none, the result."""
     nodes = {node.name: node for node in network.graph.graph_def.node}
     node = nodes[op_of(network.graph.output_name)]
-    while node.op in _PASSING_OPS:
+    while node.op in _SHAPE_OPS:
         node = nodes[op_of(node.input[0])]
     if node.op != "Softmax":
         return network.graph.output_name

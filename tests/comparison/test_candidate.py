@@ -23,12 +23,12 @@ from tests.conftest import write_colour_photos
 @pytest.fixture(scope="module")
 def images(tmp_path_factory: pytest.TempPathFactory) -> UsableImages:
     folder = write_colour_photos(tmp_path_factory.mktemp("colours"))
-    return image_batches.usable(dataset.scan(DataSettings(folder)))
+    return image_batches.usable_images(dataset.scan(DataSettings(folder)))
 
 
-def options(out: Path, *models: str) -> CompareSettings:
+def settings_for(out: Path, *models: str) -> CompareSettings:
     return CompareSettings(
-        data=DataSettings(),
+        data=DataSettings(out),
         comparison=ComparisonSettings(
             models=models,
             epochs=3,
@@ -44,7 +44,7 @@ def options(out: Path, *models: str) -> CompareSettings:
 
 @pytest.fixture(scope="module")
 def alexnet(images: UsableImages, tmp_path_factory: pytest.TempPathFactory) -> Candidate:
-    settings = options(tmp_path_factory.mktemp("out"), "alexnet")
+    settings = settings_for(tmp_path_factory.mktemp("out"), "alexnet")
     return candidate.train("alexnet", "adam", images, settings, on_epoch=lambda *_: None)
 
 
@@ -52,9 +52,9 @@ def graph_of(trained: Candidate) -> FrozenGraph:
     return classifier_graph.build(trained.model.extractor, trained.model.layer, "final_result")
 
 
-def test_network_in_two_parts_is_the_network(alexnet: Candidate) -> None:
+def test_network_split_in_two_gives_the_same_results(alexnet: Candidate) -> None:
     assert alexnet.weights is not None
-    network = construction.read(alexnet.weights)
+    network = construction.read_network(alexnet.weights)
     pixels = np.random.default_rng(0).random((5, 67, 67, 3), np.float32)
     expected = network(pixels, training=False).numpy()
     np.testing.assert_allclose(forward(graph_of(alexnet))(pixels), expected, rtol=1e-3, atol=1e-6)
@@ -68,14 +68,14 @@ def test_network_has_the_accuracy_of_its_last_epoch(alexnet: Candidate) -> None:
     assert hits.mean() == pytest.approx(alexnet.curve.epochs[-1].testing.accuracy)
 
 
-def retrained(handle: str, images: UsableImages, options: CompareSettings) -> Candidate:
-    return candidate.retrain(handle, comparison.load_modules(options)[handle], images, options)
+def retrained(handle: str, images: UsableImages, settings: CompareSettings) -> Candidate:
+    return candidate.retrain(handle, comparison.load_modules(settings)[handle], images, settings)
 
 
-def test_module_has_as_many_epochs_as_networks_have(
+def test_module_has_as_many_epochs_as_a_network(
     images: UsableImages, tf2_module: Path, tmp_path: Path
 ) -> None:
-    model = retrained(str(tf2_module), images, options(tmp_path, str(tf2_module)))
+    model = retrained(str(tf2_module), images, settings_for(tmp_path, str(tf2_module)))
     assert model.title == "colour_grid"
     assert len(model.curve.epochs) == 3
     losses = [epoch.training.cross_entropy for epoch in model.curve.epochs]
@@ -83,16 +83,18 @@ def test_module_has_as_many_epochs_as_networks_have(
     assert count_parameters(graph_of(model)) == 48 * 3 + 3 + 48
 
 
-def test_modules_of_one_name_are_told_apart(images: UsableImages, tf2_module: Path, tmp_path: Path) -> None:
+def test_modules_with_the_same_name_get_different_titles(
+    images: UsableImages, tf2_module: Path, tmp_path: Path
+) -> None:
     copy = tmp_path / "copy" / tf2_module.name
     shutil.copytree(tf2_module, copy)
-    both = options(tmp_path, str(tf2_module), str(copy))
+    both = settings_for(tmp_path, str(tf2_module), str(copy))
     model = retrained(str(copy), images, both)
     assert model.title == f"colour_grid-{model.model.extractor.fingerprint[:8]}"
     assert (tmp_path / "logs" / model.title / "train").is_dir()
 
 
-def test_weights_of_half_precision_count_too() -> None:
+def test_half_precision_weights_count_as_parameters() -> None:
     graph = tf.Graph()
     with graph.as_default():
         tf.constant(np.zeros((3, 4), np.float16))

@@ -15,7 +15,7 @@ def curve(*accuracies: float, loss: float = 1.5, validated: bool = True) -> Lear
     return LearningCurve(tuple(Epoch(each, each if validated else None, None, 2.0) for each in metrics))
 
 
-def test_mean_is_that_of_the_last_ten_epochs() -> None:
+def test_mean_is_over_the_last_ten_epochs() -> None:
     learnt = curve(*(number / 100 for number in range(20)))
     assert np.isclose(learnt.mean_of_last(lambda epoch: epoch.training), np.mean(range(10, 20)) / 100)
     assert np.isnan(learnt.mean_of_last(lambda epoch: epoch.testing))
@@ -36,13 +36,13 @@ def test_curves_of_all_models_are_drawn(tmp_path: Path) -> None:
         assert f"<!-- {name} -->" in drawn
 
 
-def test_picture_is_the_same_in_every_run(tmp_path: Path) -> None:
+def test_same_curves_give_the_same_files(tmp_path: Path) -> None:
     models = {"a": curve(0.2, 0.9), "b": curve(0.1, 0.4, validated=False)}
     first, second = curves.write(models, tmp_path / "1"), curves.write(models, tmp_path / "2")
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
 
 
-def test_training_that_explodes_does_not_spoil_the_picture(tmp_path: Path) -> None:
+def test_curves_are_drawn_even_if_a_loss_is_not_a_number(tmp_path: Path) -> None:
     models = {"a": curve(0.2, 0.9), "b": curve(0.1, 0.4, loss=float("nan"))}
     for path in curves.write(models, tmp_path):
         assert path.stat().st_size > 1000

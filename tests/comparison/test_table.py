@@ -13,7 +13,7 @@ ROWS = (
 )
 
 
-def test_table_to_read() -> None:
+def test_markdown_table() -> None:
     assert table.markdown(ROWS) == (
         "| model | trained | validation accuracy | test accuracy | test, mean of last 10 epochs | parameters | file | training | images/s at prediction |\n"
         "|---|---|---|---|---|---|---|---|---|\n"
@@ -22,7 +22,7 @@ def test_table_to_read() -> None:
     )
 
 
-def test_table_to_reckon_with_has_the_figures_in_full() -> None:
+def test_csv_table_has_all_digits() -> None:
     first, second = csv.DictReader(io.StringIO(table.csv_text(ROWS)))
     assert float(first["test_accuracy"]) == 8 / 11
     assert int(first["parameters"]) == 1_700_000

@@ -11,7 +11,7 @@ from retraining.settings.data import DataSettings
 
 @pytest.fixture
 def published(tmp_path: Path) -> Path:
-    """A folder as Oxford's, each file's content its own number."""
+    """A folder like Oxford's; each file contains its own number."""
     folder = tmp_path / "jpg"
     folder.mkdir()
     for number in range(1, 1361):
@@ -25,12 +25,12 @@ def refusal(*words: Path, capsys: pytest.CaptureFixture[str]) -> str:
     return capsys.readouterr().err.strip().removeprefix("oxford_flowers17: error: ")
 
 
-def test_each_flower_gets_its_eighty_photographs(
+def test_each_flower_gets_its_eighty_photos(
     published: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     flowers = tmp_path / "flowers17"
     assert oxford_flowers17.main([str(published), str(flowers)]) == 0
-    assert capsys.readouterr().out == f"1360 photographs in 17 folders below {flowers}, 80 in each\n"
+    assert capsys.readouterr().out == f"1360 photos in 17 folders under {flowers}, 80 in each\n"
     found = dataset.scan(DataSettings(flowers))
     assert len(found.labels) == 17
     assert len(found.images) == 1360
@@ -43,7 +43,7 @@ def test_each_flower_gets_its_eighty_photographs(
     assert len(list(published.iterdir())) == 1361
 
 
-def test_copies_where_links_are_refused(
+def test_files_are_copied_if_they_cannot_be_linked(
     published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_paths: Path) -> None:
@@ -73,13 +73,13 @@ def test_larger_set_is_refused(published: Path, tmp_path: Path, capsys: pytest.C
     )
 
 
-def test_folder_that_is_missing_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_missing_folder_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert refusal(tmp_path / "none", tmp_path / "out", capsys=capsys) == (
         f"SRC must be the folder that holds image_0001.jpg; '{tmp_path / 'none'}' is not a folder."
     )
 
 
-def test_destination_that_others_use_is_refused(
+def test_destination_that_is_not_empty_or_lies_in_the_source_is_refused(
     published: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "out").mkdir()

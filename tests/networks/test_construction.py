@@ -42,15 +42,15 @@ PUBLISHED: dict[str, tuple[int, dict[str, tuple[int, int, int]]]] = {
 HEADS = {"head0_pool": (4, 4, 512), "head1_pool": (4, 4, 528), "head0_bottleneck": (4, 4, 128)}
 
 QUICK = ("alexnet", "googlenet")
-EACH = [name if name in QUICK else pytest.param(name, marks=pytest.mark.soak) for name in construction.NAMES]
+EACH = [name if name in QUICK else pytest.param(name, marks=pytest.mark.soak) for name in architectures.NAMES]
 
 
-def photos(size: int, count: int = 2) -> np.ndarray:
+def random_images(size: int, count: int = 2) -> np.ndarray:
     return np.random.default_rng(0).random((count, size, size, 3), np.float32)
 
 
 @pytest.mark.parametrize("name", EACH)
-def test_full_network_is_the_published_one(name: str) -> None:
+def test_full_network_has_the_parameters_and_shapes_of_its_paper(name: str) -> None:
     parameters, shapes = PUBLISHED[name]
     network = construction.build(name, classes=1000)
     size = architectures.ARCHITECTURES[name].image_size
@@ -64,19 +64,19 @@ def test_full_network_is_the_published_one(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", EACH)
-def test_thin_network_keeps_its_layers(name: str) -> None:
+def test_thin_network_has_the_same_layers_with_fewer_filters(name: str) -> None:
     network = construction.build(name, classes=3, **THIN)
     thinner = construction.build(name, classes=3, **{**THIN, "width": 0.01})
     assert thinner.count_params() < network.count_params() < PUBLISHED[name][0] / 10
     assert [layer.name for layer in thinner.layers] == [layer.name for layer in network.layers]
     filters = [layer.filters for layer in thinner.layers if hasattr(layer, "filters")]
     assert min(filters) == construction.FEWEST_FILTERS
-    probabilities = construction.main_path(network)(photos(80)).numpy()
+    probabilities = construction.main_path(network)(random_images(80)).numpy()
     assert probabilities.shape == (2, 3)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
 
 
-def test_weights_are_those_of_the_seed() -> None:
+def test_weights_depend_only_on_the_seed() -> None:
     tf.keras.utils.set_random_seed(1)
     first = construction.build("alexnet", classes=3, **THIN, seed=5).get_weights()
     tf.keras.utils.set_random_seed(2)
@@ -97,12 +97,12 @@ def test_names_do_not_depend_on_what_was_built_before() -> None:
 
 
 @functools.cache
-def frozen(name: str) -> FrozenGraph:
-    return construction.frozen(name, **THIN, seed=3)
+def thin_graph(name: str) -> FrozenGraph:
+    return construction.frozen_graph(name, **THIN, seed=3)
 
 
-def test_convolutions_of_googlenet_are_the_known_59() -> None:
-    graph = frozen("googlenet")
+def test_googlenet_has_the_59_convolutions_of_the_published_network() -> None:
+    graph = thin_graph("googlenet")
     convolutions = {node.name for node in graph.graph_def.node if node.op == "Conv2D"}
     tensors = static_shapes(graph.graph_def)
     blocks = ("3a", "3b", "4a", "4b", "4c", "4d", "4e", "5a", "5b")
@@ -116,14 +116,23 @@ def test_convolutions_of_googlenet_are_the_known_59() -> None:
 
 
 @pytest.mark.parametrize("name", EACH)
-def test_frozen_network_gives_what_the_network_gives(name: str) -> None:
+def test_frozen_graph_gives_the_same_results_as_the_network(name: str) -> None:
     network = construction.build(name, classes=1000, **THIN, seed=3)
-    graph = frozen(name)
+    graph = thin_graph(name)
     assert len(graph.graph_def.library.function) == 0
-    expected = construction.main_path(network)(photos(80), training=False).numpy()
-    np.testing.assert_allclose(forward(graph)(photos(80)), expected, rtol=1e-3, atol=1e-6)
-    strangers = {node.name.split("/")[0] for node in graph.graph_def.node}
-    assert strangers <= {layer.name for layer in network.layers} | {"images"}
+    expected = construction.main_path(network)(random_images(80), training=False).numpy()
+    np.testing.assert_allclose(forward(graph)(random_images(80)), expected, rtol=1e-3, atol=1e-6)
+    unexpected = {node.name.split("/")[0] for node in graph.graph_def.node}
+    assert unexpected <= {layer.name for layer in network.layers} | {"images"}
+
+
+def test_weights_of_a_frozen_graph_are_in_the_same_order_in_every_process() -> None:
+    # TensorFlow's own order depends on the process; with it, cached vectors were never found again.
+    nodes = thin_graph("googlenet").graph_def.node
+    weights = [node.name for node in nodes if node.op == "Const"]
+    reads = [node.name for node in nodes if node.name.endswith("/ReadVariableOp")]
+    assert len(weights) >= len(reads) > 59
+    assert [node.name for node in nodes][: len(weights) + len(reads)] == sorted(weights) + sorted(reads)
 
 
 def test_layer_before_a_dropout_keeps_its_name() -> None:
@@ -132,12 +141,11 @@ def test_layer_before_a_dropout_keeps_its_name() -> None:
     assert keras_freezing.freeze_network(features).output_name == "fc7:0"
 
 
-def test_unknown_network_is_refused_with_the_nearest() -> None:
+def test_unknown_network_is_refused_with_the_nearest_names() -> None:
     with pytest.raises(BadRequest) as caught:
         construction.build("gogglenet", classes=3)
-    assert (
-        str(caught.value)
-        == "'gogglenet' is no network of this program. Nearest: googlenet, alexnet, resnet50."
+    assert str(caught.value) == (
+        "'gogglenet' is not a network that can be trained from scratch. Did you mean googlenet, alexnet or resnet50?"
     )
 
 
@@ -145,12 +153,12 @@ def test_size_too_small_for_a_network_is_refused() -> None:
     with pytest.raises(BadRequest) as caught:
         construction.build("xception", classes=3, image_size=64)
     assert str(caught.value) == (
-        "--image_size of xception must be at least 71, received 64. Raise it, or leave the network out."
+        "image_size of xception must be at least 71, received 64. Raise it, or leave the network out."
     )
 
 
 @pytest.mark.parametrize("name", EACH)
-def test_smallest_size_is_one_that_works(name: str) -> None:
+def test_network_works_at_its_smallest_size(name: str) -> None:
     size = architectures.ARCHITECTURES[name].smallest_size
     network = construction.build(name, classes=3, width=0.01, image_size=size)
     assert construction.main_path(network).output_shape == (None, 3)
@@ -164,65 +172,67 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Path]:
     return network, path
 
 
-def test_network_that_is_read_is_the_one_that_was_written(stored: tuple[Any, Path]) -> None:
+def test_network_is_read_as_it_was_written(stored: tuple[Any, Path]) -> None:
     network, path = stored
-    expected = network(photos(80), training=False).numpy()
-    np.testing.assert_array_equal(construction.read(path)(photos(80), training=False).numpy(), expected)
-    graph = construction.frozen("alexnet", weights=path)
-    np.testing.assert_allclose(forward(graph)(photos(80)), expected, rtol=1e-4)
+    expected = network(random_images(80), training=False).numpy()
+    np.testing.assert_array_equal(
+        construction.read_network(path)(random_images(80), training=False).numpy(), expected
+    )
+    graph = construction.frozen_graph("alexnet", weights=path)
+    np.testing.assert_allclose(forward(graph)(random_images(80)), expected, rtol=1e-4)
     assert checkpoint.read(path).description == Description("alexnet", ("ä", "b\udcff"), 80, 0.125)
 
 
-def reading(path: Path, name: str | None = None) -> str:
+def refusal(path: Path, name: str | None = None) -> str:
     with pytest.raises(BadRequest) as caught:
-        construction.read(path, name=name)
+        construction.read_network(path, name=name)
     return str(caught.value)
 
 
-def test_file_of_another_network_is_refused(stored: tuple[Any, Path]) -> None:
-    assert reading(stored[1], "vgg16") == (
-        f"weights '{stored[1]}' are of alexnet, and the network asked for is vgg16."
+def test_weights_of_another_network_are_refused(stored: tuple[Any, Path]) -> None:
+    assert refusal(stored[1], "vgg16") == (
+        f"weights '{stored[1]}' belong to alexnet, but the network asked for is vgg16."
     )
 
 
-def test_file_that_is_missing_is_refused(tmp_path: Path) -> None:
-    assert reading(tmp_path / "none.npz") == f"weights '{tmp_path / 'none.npz'}' do not exist."
+def test_missing_weights_are_refused(tmp_path: Path) -> None:
+    assert refusal(tmp_path / "none.npz") == f"weights '{tmp_path / 'none.npz'}' do not exist."
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.9])
-def test_file_that_is_cut_short_is_refused(stored: tuple[Any, Path], tmp_path: Path, share: float) -> None:
+def test_incomplete_file_is_refused(stored: tuple[Any, Path], tmp_path: Path, share: float) -> None:
     content = stored[1].read_bytes()
     (tmp_path / "short.npz").write_bytes(content[: int(len(content) * share)])
-    assert reading(tmp_path / "short.npz").startswith(
-        f"weights '{tmp_path / 'short.npz'}' are no file that compare wrote, or are cut short ("
+    assert refusal(tmp_path / "short.npz").startswith(
+        f"weights '{tmp_path / 'short.npz'}' were not written by compare, or the file is incomplete ("
     )
 
 
-def test_changed_byte_is_noticed(stored: tuple[Any, Path], tmp_path: Path) -> None:
+def test_changed_byte_is_detected(stored: tuple[Any, Path], tmp_path: Path) -> None:
     content = bytearray(stored[1].read_bytes())
     content[len(content) // 2] ^= 1
     (tmp_path / "changed.npz").write_bytes(content)
-    assert "Bad CRC-32" in reading(tmp_path / "changed.npz")
+    assert "Bad CRC-32" in refusal(tmp_path / "changed.npz")
 
 
 def test_pickled_objects_are_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "pickled.npz", conv=np.array([{"a": 1}], object))
-    assert "allow_pickle=False" in reading(tmp_path / "pickled.npz")
+    assert "allow_pickle=False" in refusal(tmp_path / "pickled.npz")
 
 
 def test_description_that_makes_no_sense_is_refused(stored: tuple[Any, Path], tmp_path: Path) -> None:
     network, path = stored[0], tmp_path / "odd.npz"
     checkpoint.write(network, path, Description("alexnet", ("a", "b"), 80, 4.0))
-    assert "it describes 80 pixels at width 4.0" in reading(path)
+    assert "its description gives image size 80 and width 4.0" in refusal(path)
     checkpoint.write(network, path, Description("lenet", ("a", "b"), 80, 1.0))
-    assert "'lenet' is no network" in reading(path)
+    assert "'lenet' is not a known network" in refusal(path)
 
 
 def test_weights_of_another_width_are_refused(tmp_path: Path) -> None:
     network = construction.build("alexnet", classes=2, image_size=80, width=0.25)
     path = tmp_path / "wide.npz"
     checkpoint.write(network, path, Description("alexnet", ("a", "b"), 80, 0.125))
-    assert reading(path) == (
-        f"weights '{path}' do not fit alexnet: conv1_pre_relu/kernel takes an array of [11, 11, 3, 12], and the file "
-        "has one of [11, 11, 3, 24]. Train it anew with compare."
+    assert refusal(path) == (
+        f"weights '{path}' do not fit alexnet: conv1_pre_relu/kernel must have shape [11, 11, 3, 12], but in the "
+        "file it has shape [11, 11, 3, 24]. Train the network again with compare."
     )

@@ -1,4 +1,4 @@
-"""Each network learns from noise weights what only the shape of a flower tells; labels at random it does not."""
+"""Each network, from random weights, learns flowers that differ only in shape, but not random labels."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import pytest
 
 from retraining.data import dataset, sample_photos
 from retraining.data.dataset import Dataset
-from retraining.networks import construction, image_batches
+from retraining.networks import image_batches
 from retraining.networks.image_batches import UsableImages
 from retraining.networks.trainer import Recipe, Training
+from retraining.settings import architectures
 from retraining.settings.augmentation import AugmentationSettings
 from retraining.settings.data import DataSettings
 
@@ -46,9 +47,9 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> UsableImages:
     for kind in KINDS:
         (folder / "two").mkdir(exist_ok=True)
         (folder / "all" / kind).rename(folder / "two" / kind)
-    # Some 330 test images: of 70, one more or less decided.
-    options = DataSettings(folder / "two", testing_percentage=20, validation_percentage=5)
-    return image_batches.usable(dataset.scan(options))
+    # About 330 test images: with 70, a single image could decide.
+    settings = DataSettings(folder / "two", testing_percentage=20, validation_percentage=5)
+    return image_batches.usable_images(dataset.scan(settings))
 
 
 def final_accuracy(recipe: Recipe, images: UsableImages, folder: Path) -> float:
@@ -58,12 +59,12 @@ def final_accuracy(recipe: Recipe, images: UsableImages, folder: Path) -> float:
     return testing.accuracy
 
 
-@pytest.mark.parametrize("name", construction.NAMES)
-def test_drawn_flowers_are_learnt_from_noise(name: str, drawn: UsableImages, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", architectures.NAMES)
+def test_drawn_flowers_are_learnt_from_random_weights(name: str, drawn: UsableImages, tmp_path: Path) -> None:
     assert final_accuracy(RECIPES[name], drawn, tmp_path) >= 0.9
 
 
-@pytest.mark.parametrize("name", construction.NAMES)
+@pytest.mark.parametrize("name", architectures.NAMES)
 def test_random_labels_are_not_learnt(name: str, drawn: UsableImages, tmp_path: Path) -> None:
     recipe = dataclasses.replace(RECIPES[name], epochs=RECIPES[name].epochs // 2)
     assert final_accuracy(recipe, with_random_labels(drawn), tmp_path) < 0.6  # 0.5 is chance
@@ -75,4 +76,4 @@ def with_random_labels(images: UsableImages) -> UsableImages:
     relabelled = (
         image._replace(label=int(label)) for image, label in zip(images.dataset.images, drawn, strict=True)
     )
-    return UsableImages(Dataset(images.dataset.labels, tuple(relabelled)), "labels at random")
+    return UsableImages(Dataset(images.dataset.labels, tuple(relabelled)), "random labels")

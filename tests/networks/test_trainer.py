@@ -13,6 +13,7 @@ from retraining.data.dataset import Dataset
 from retraining.networks import construction, image_batches
 from retraining.networks.image_batches import UsableImages
 from retraining.networks.trainer import Recipe, Training
+from retraining.settings.augmentation import AugmentationSettings
 from retraining.settings.compare import LEARNING_RATES
 from retraining.settings.data import DataSettings
 from retraining.training.learning_curve import Epoch, LearningCurve
@@ -28,7 +29,7 @@ class Killed(Exception):
 @pytest.fixture(scope="module")
 def colours(tmp_path_factory: pytest.TempPathFactory) -> UsableImages:
     folder = write_colour_photos(tmp_path_factory.mktemp("colours"))
-    return image_batches.usable(dataset.scan(DataSettings(folder)))
+    return image_batches.usable_images(dataset.scan(DataSettings(folder)))
 
 
 def trained(recipe: Recipe, images: UsableImages, folder: Path) -> tuple[Any, LearningCurve]:
@@ -70,34 +71,34 @@ def test_random_labels_are_not_learnt(colours: UsableImages, tmp_path: Path) -> 
 
 
 @pytest.mark.soak
-def test_heads_are_trained_along(colours: UsableImages, tmp_path: Path) -> None:
+def test_auxiliary_heads_are_trained_too(colours: UsableImages, tmp_path: Path) -> None:
     recipe = dataclasses.replace(THIN, name="googlenet", epochs=1)
     training = Training(recipe, colours, tmp_path)
     before = {weight.path: weight.numpy() for weight in training.network.trainable_weights}
     training.run()
-    moved = {
+    changed = {
         weight.path
         for weight in training.network.trainable_weights
         if (weight.numpy() != before[weight.path]).any()
     }
-    assert moved == before.keys()
-    assert {"head0_softmax/kernel", "head1_bottleneck_pre_relu/kernel"} <= moved
+    assert changed == before.keys()
+    assert {"head0_softmax/kernel", "head1_bottleneck_pre_relu/kernel"} <= changed
 
 
-def test_run_that_was_killed_comes_to_what_an_undisturbed_one_does(
+def test_run_that_was_killed_gives_the_same_result_as_one_that_was_not(
     colours: UsableImages, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    network, curve = trained(THIN, colours, tmp_path / "undisturbed")
+    network, curve = trained(THIN, colours, tmp_path / "not killed")
     killed_after(3, THIN, colours, tmp_path / "killed")
     with caplog.at_level(logging.INFO):
         again, resumed = trained(THIN, colours, tmp_path / "killed")
-    assert caplog.messages == ["alexnet-adam: 3 of 4 epochs were done before."]
+    assert caplog.messages == ["alexnet-adam: 3 of 4 epochs were already done."]
     assert without_times(resumed) == pytest.approx(without_times(curve))
     for one, two in zip(network.weights, again.weights, strict=True):
         np.testing.assert_allclose(one.numpy(), two.numpy(), rtol=1e-4, atol=1e-6, err_msg=one.path)
 
 
-def test_training_that_is_over_is_only_read(colours: UsableImages, tmp_path: Path) -> None:
+def test_finished_training_is_only_read(colours: UsableImages, tmp_path: Path) -> None:
     network, curve = trained(THIN, colours, tmp_path)
     training = Training(THIN, colours, tmp_path)
     written = training.path.stat().st_mtime_ns
@@ -106,14 +107,14 @@ def test_training_that_is_over_is_only_read(colours: UsableImages, tmp_path: Pat
     np.testing.assert_array_equal(training.network.get_weights()[0], network.get_weights()[0])
 
 
-def test_file_holds_the_network_for_others_to_read(colours: UsableImages, tmp_path: Path) -> None:
+def test_file_can_be_read_as_a_network(colours: UsableImages, tmp_path: Path) -> None:
     training = Training(THIN, colours, tmp_path)
     training.run()
-    read = construction.read(training.path, name="alexnet")
-    np.testing.assert_array_equal(read.get_weights()[0], training.network.get_weights()[0])
+    network = construction.read_network(training.path, name="alexnet")
+    np.testing.assert_array_equal(network.get_weights()[0], training.network.get_weights()[0])
 
 
-def test_damaged_file_is_warned_of_and_trained_anew(
+def test_damaged_file_gives_a_warning_and_training_starts_again(
     colours: UsableImages, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     killed_after(1, THIN, colours, tmp_path)
@@ -121,11 +122,11 @@ def test_damaged_file_is_warned_of_and_trained_anew(
     path.write_bytes(path.read_bytes()[:-100])
     with caplog.at_level(logging.WARNING):
         assert Training(THIN, colours, tmp_path).epochs == []
-    assert caplog.messages[0].startswith(f"weights '{path}' are no file that compare wrote")
-    assert caplog.messages[0].endswith("The training begins anew.")
+    assert caplog.messages[0].startswith(f"weights '{path}' were not written by compare")
+    assert caplog.messages[0].endswith("Training starts again from the first epoch.")
 
 
-def test_other_recipes_and_photographs_have_files_of_their_own(colours: UsableImages) -> None:
+def test_other_recipes_and_images_have_their_own_files(colours: UsableImages) -> None:
     keys = {
         THIN.key(colours),
         dataclasses.replace(THIN, epochs=5).key(colours),
@@ -133,6 +134,34 @@ def test_other_recipes_and_photographs_have_files_of_their_own(colours: UsableIm
         THIN.key(dataclasses.replace(colours, fingerprint="0")),
     }
     assert len(keys) == 4
+
+
+@pytest.mark.parametrize(
+    ("recipe", "key"),
+    [
+        (THIN, "6708ea685979"),
+        (
+            Recipe(
+                "googlenet",
+                "sgd",
+                0.005,
+                epochs=30,
+                batch_size=32,
+                image_size=224,
+                width=1.0,
+                seed=7,
+                augmentation=AugmentationSettings(
+                    flip_left_right=True, random_crop=10.0, random_brightness=2.5, distorted_views=4
+                ),
+            ),
+            "d1fb7b97b582",
+        ),
+    ],
+    ids=["without augmentation", "with augmentation"],
+)
+def test_key_is_the_one_that_earlier_versions_wrote_files_under(recipe: Recipe, key: str) -> None:
+    images = UsableImages(Dataset(("a", "b"), ()), fingerprint="0123abcd")
+    assert recipe.key(images) == key
 
 
 def shuffled_labels(images: UsableImages) -> UsableImages:

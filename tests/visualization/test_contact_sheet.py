@@ -23,13 +23,13 @@ def pictures(count: int, size: int, caption: str = "") -> list[Picture]:
     return [Picture(Image.new("L", (size, size), 200), caption) for _ in range(count)]
 
 
-def test_brightness_is_stretched_over_black_to_white() -> None:
+def test_brightness_is_stretched_from_black_to_white() -> None:
     shown = np.asarray(grey(np.linspace(-7, -5, 100, dtype=np.float32).reshape(10, 10)))
     assert (shown.min(), shown.max()) == (0, 255)
     assert (np.diff(shown.reshape(-1).astype(int)) >= 0).all()
 
 
-def test_map_of_one_value_is_black() -> None:
+def test_map_with_a_single_value_is_black() -> None:
     assert not np.asarray(grey(np.full((4, 4), 3, np.float32))).any()
 
 
@@ -42,7 +42,7 @@ def test_one_dead_pixel_does_not_leave_a_map_grey() -> None:
 @pytest.mark.parametrize(
     ("count", "size"), [(1, 5), (16, 112), (32, 111), (768, 4), (2048, 5), (59, 313), (7, 20)]
 )
-def test_page_shows_every_picture_large_enough_and_none_too_large(count: int, size: int) -> None:
+def test_every_picture_on_a_page_is_neither_too_small_nor_too_large(count: int, size: int) -> None:
     shown = page(pictures(count, size), title="maps")
     pixels = np.asarray(shown.convert("L"))
     area = (pixels == 200).sum() / count
@@ -53,14 +53,14 @@ def test_page_shows_every_picture_large_enough_and_none_too_large(count: int, si
     assert shown.width <= max(PAGE_WIDTH, 12 * LARGEST) + 2 * MARGIN + GAP
 
 
-def test_rows_are_full_where_the_number_allows() -> None:
+def test_last_row_is_full_if_the_number_of_pictures_allows() -> None:
     shown = np.asarray(page(pictures(32, 111), title="").convert("L"))
     filled = shown[MARGIN + 60 :, :] == 200
     columns = (np.diff(filled[10].astype(int)) == 1).sum()
     assert columns in (8, 4)
 
 
-def test_caption_too_long_keeps_its_end(tmp_path: Path) -> None:
+def test_caption_that_is_too_long_keeps_its_end(tmp_path: Path) -> None:
     short = page(pictures(4, 100, "reduce_pre_relu"), title="")
     long = page(pictures(4, 100, "x" * 500), title="")
     assert short.size == long.size
@@ -78,5 +78,5 @@ def test_caption_too_long_keeps_its_end(tmp_path: Path) -> None:
         ("チューリップ", "チューリップ"),
     ],
 )
-def test_name_of_a_file_leads_nowhere_else(name: str, stem: str) -> None:
+def test_layer_name_cannot_lead_to_another_folder(name: str, stem: str) -> None:
     assert contact_sheet.file_stem(name) == stem

@@ -21,7 +21,7 @@ LABELS = ("cyan", "magenta", "yellow")
 
 
 def layers_of(images: tf.Tensor) -> tf.Tensor:
-    """A network of four convolutions, whose weights are the same in every test."""
+    """A network of four convolutions, with the same weights in every test."""
     rng = np.random.default_rng(0)
 
     def kernel(*shape: int) -> tf.Tensor:
@@ -38,7 +38,7 @@ def layers_of(images: tf.Tensor) -> tf.Tensor:
 
 
 def write_network(folder: Path) -> Path:
-    """Write graph.pb, as retrain.py would export such a network, and labels.txt."""
+    """Write such a network to graph.pb, as retrain.py would export it, and its labels to labels.txt."""
     graph = tf.Graph()
     with graph.as_default():
         features = layers_of(tf.compat.v1.placeholder(tf.float32, [None, SIZE, SIZE, 3], "Placeholder"))
@@ -63,7 +63,7 @@ def write_tf1_hub_module(folder: Path) -> Path:
 
 
 def write_known_graph(path: Path) -> Path:
-    """A frozen graph that is known as MobileNet v1 is, by its ops, with the batch size fixed at 1."""
+    """Write a frozen graph that the program recognises as MobileNet v1, with the batch size fixed at 1."""
     graph = tf.Graph()
     with graph.as_default():
         images = tf.compat.v1.placeholder(tf.float32, [1, SIZE, SIZE, 3], "input")
@@ -86,7 +86,7 @@ def load(*words: str | Path) -> InspectedNetwork:
 def refusal(*words: str | Path) -> str:
     with pytest.raises(BadRequest) as caught:
         load(*words)
-    return str(caught.value)
+    return caught.value.message.text(setting_name=FEATURE_MAPS.flag_name)
 
 
 LISTED = """\
@@ -103,11 +103,11 @@ def test_retrained_graph_lists_its_convolutions_by_short_names(tmp_path: Path) -
     assert network.list_layers() == LISTED
 
 
-def test_module_lists_the_same(tmp_path: Path) -> None:
+def test_module_lists_the_same_convolutions(tmp_path: Path) -> None:
     assert load("--tfhub_module", write_tf1_hub_module(tmp_path / "hub")).list_layers() == LISTED
 
 
-def test_known_graph_is_scaled_as_it_was_trained_and_the_class_scores_count_as_its_result(
+def test_known_graph_gets_its_own_scale_and_its_main_path_ends_with_the_class_scores(
     tmp_path: Path,
 ) -> None:
     network = load("--graph", write_known_graph(tmp_path / "net.pb"))
@@ -117,14 +117,14 @@ def test_known_graph_is_scaled_as_it_was_trained_and_the_class_scores_count_as_i
     np.testing.assert_allclose(normalised, pixels * 2 - 1, atol=1e-5)
 
 
-def test_graph_in_another_scale_is_read_as_the_flags_say(tmp_path: Path) -> None:
+def test_flags_set_the_scale_of_a_graph(tmp_path: Path) -> None:
     network = load("--graph", write_network(tmp_path), "--input_mean", "0", "--input_std", "510")
     pixels = np.ones((SIZE, SIZE, 3), np.float32)
     (normalised,) = network.values([network.normalised_input()], pixels)
     np.testing.assert_allclose(normalised, 0, atol=1e-6)  # 2 * 255 / 510 - 1
 
 
-def test_googlenet_has_the_59_convolutions_of_the_article_by_name() -> None:
+def test_googlenet_has_the_59_convolutions_of_the_published_network() -> None:
     network = load("--network", "googlenet", "--image_size", "65")
     names = [layer.name for layer in network.convolutions]
     assert len(names) == 59
@@ -132,49 +132,51 @@ def test_googlenet_has_the_59_convolutions_of_the_article_by_name() -> None:
     assert names[-2:] == ["head0_bottleneck_pre_relu", "head1_bottleneck_pre_relu"]
     assert {"mixed3a_1x1_pre_relu", "mixed5b_pool_reduce_pre_relu"} < set(names)
     assert [layer.name for layer in network.main_path()] == names[:-2]
-    chosen = maps_pages.chosen(network, "")
+    chosen = maps_pages.chosen_layers(network, "")
     assert [layer.height for layer in chosen] == [33, 17, 9, 5, 3]
     assert chosen[-1].name == names[-3]
 
 
-def test_network_that_compare_trained_is_read_with_its_weights_and_size(alexnet_weights: Path) -> None:
+def test_network_trained_by_compare_is_read_with_its_weights_and_size(alexnet_weights: Path) -> None:
     network = load("--network", "alexnet", "--weights", alexnet_weights)
     assert network.image_size == ImageSize(67, 67)
     pixels = np.random.default_rng(0).random((67, 67, 3), np.float32)
     (scores,) = network.values([network.graph.output_name], pixels)
-    expected = construction.read(alexnet_weights)(pixels[np.newaxis]).numpy()[0]
+    expected = construction.read_network(alexnet_weights)(pixels[np.newaxis]).numpy()[0]
     np.testing.assert_allclose(scores, expected, atol=1e-6)
 
 
-def test_value_of_a_convolution_has_its_biases(tmp_path: Path) -> None:
+def test_value_of_a_convolution_includes_its_biases(tmp_path: Path) -> None:
     network = load("--graph", write_network(tmp_path))
-    grey = np.full((SIZE, SIZE, 3), 0.5, np.float32)  # 0 as the network scales it
-    (maps,) = network.values([network.named(["first"])[0].tensor_name], grey)
+    grey = np.full((SIZE, SIZE, 3), 0.5, np.float32)  # which the network scales to 0
+    (maps,) = network.values([network.layers_named(["first"])[0].tensor_name], grey)
     np.testing.assert_allclose(maps, 1, atol=1e-6)
 
 
-def test_layer_can_be_named_as_its_op_too_and_others_than_convolutions_can(tmp_path: Path) -> None:
+def test_layer_can_be_named_by_its_op_even_if_it_is_not_a_convolution(tmp_path: Path) -> None:
     network = load("--graph", write_network(tmp_path))
-    short, long, other = network.named(["first", "network/net/first/Conv2D", "network/net/Relu"])
+    short, long, other = network.layers_named(["first", "network/net/first/Conv2D", "network/net/Relu"])
     assert short == long
     assert (other.operation, other.shape) == ("Relu", "30x30x6")
 
 
-def test_unknown_layer_is_refused_with_the_nearest(tmp_path: Path) -> None:
+def test_unknown_layer_is_refused_with_the_nearest_name(tmp_path: Path) -> None:
     network = load("--graph", write_network(tmp_path))
     with pytest.raises(BadRequest) as caught:
-        network.named(["first", "secnd"])
-    assert str(caught.value) == "--layers: 'secnd' is no layer with maps of graph. Nearest: second."
+        network.layers_named(["first", "secnd"])
+    assert (
+        str(caught.value) == "layers 'secnd' is not a layer of graph with feature maps. Did you mean second?"
+    )
     with pytest.raises(BadRequest) as caught:
-        network.named(["?"])
+        network.layers_named(["?"])
     assert str(caught.value) == (
-        "--layers: '?' is no layer with maps of graph. --list_layers prints its convolutions."
+        "layers '?' is not a layer of graph with feature maps. list_layers prints the names of all convolutions."
     )
 
 
 def test_network_without_convolutions_is_refused(tf2_module: Path) -> None:
     assert refusal("--tfhub_module", tf2_module) == (
-        "colour_grid has no convolution, so there is nothing to see. Give another network."
+        "colour_grid has no convolutions, so there is nothing to see. Give another network."
     )
 
 
@@ -195,18 +197,18 @@ def test_graph_with_several_inputs_is_refused_with_their_names(tmp_path: Path) -
     [
         (
             "",
-            "one of --graph, --tfhub_module and --network names the network, received none. Give one, such as "
+            "name the network with one of --graph, --tfhub_module and --network, received none. Give one, such as "
             "--tfhub_module builtin.",
         ),
         (
             "--tfhub_module builtin --network vgg16",
-            "one of --graph, --tfhub_module and --network names the network, received --tfhub_module and --network. "
+            "name the network with one of --graph, --tfhub_module and --network, received --tfhub_module and --network. "
             "Give one, such as --tfhub_module builtin.",
         ),
         ("--graph /nowhere.pb", "--graph '/nowhere.pb' does not exist. retrain.py writes one."),
         (
             "--tfhub_module builtin --weights net.npz",
-            "--weights are those of a --network. Name it, or leave the weights out.",
+            "--weights needs --network. Name the network, or leave the weights out.",
         ),
         (
             "--network vgg16 --weights /nowhere",
@@ -218,7 +220,7 @@ def test_graph_with_several_inputs_is_refused_with_their_names(tmp_path: Path) -
         ),
         (
             "--network gogglenet",
-            "'gogglenet' is no network of this program. Nearest: googlenet, alexnet, resnet50.",
+            "'gogglenet' is not a network that can be trained from scratch. Did you mean googlenet, alexnet or resnet50?",
         ),
         (
             "--network vgg16 --input_std 5",
@@ -226,11 +228,11 @@ def test_graph_with_several_inputs_is_refused_with_their_names(tmp_path: Path) -
         ),
         (
             "--tfhub_module builtin --input_mean 5",
-            "--input_mean is for a frozen graph (.pb); the module is 'builtin'. Leave the flag out.",
+            "--input_mean is for a frozen graph (.pb), and the module is 'builtin'. Leave it out.",
         ),
     ],
 )
-def test_source_that_cannot_be_used_is_refused(
+def test_network_that_cannot_be_used_is_refused(
     words: str, message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert feature_maps.main([*words.split(), "--list_layers"]) == 2
