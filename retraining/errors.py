@@ -1,6 +1,6 @@
-"""One family of user errors. Anything else that is raised is a bug and keeps its traceback.
+"""One family of errors for users to fix. Any other exception is a bug and keeps its traceback.
 
-A message reads: subject, rule, value received, remedy, in one line where it fits.
+A message says: subject, rule, value received, remedy, on one line if it fits.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from typing import Any
 class Message:
     """A sentence for a person: a template, and the values that go into it.
 
-    A field of the template without a value is the name of a setting. Its reader knows it by another name
-    on the command line (`--image_size`) than in Python (`image_size`), so it is filled in when the message
-    is shown. A value may be a message itself.
+    A field of the template without a value is the name of a setting. In Python it is shown as it is
+    (`image_size`), on the command line as the flag, so it is only filled in when the message is shown. A
+    value may be a message itself.
     """
 
     def __init__(self, template: str, /, **values: object) -> None:
@@ -26,17 +26,17 @@ class Message:
         return self.text()
 
     def text(self, *, setting_name: Callable[[str], str] = str, show: Callable[[object], str] = str) -> str:
-        """Return the sentence, settings named by `setting_name`, values passed through `show`."""
+        """Return the sentence, with settings named by `setting_name` and values shown by `show`."""
         return _Formatter(setting_name, show).vformat(self.template, (), self.values)
 
 
 def setting_named(name: str) -> Message:
-    """Return the name of a setting as a value of a message: shown as its reader knows it."""
+    """Return the name of a setting, to be used as a value in a message."""
     return Message(f"{{{name}}}")
 
 
 class _Formatter(string.Formatter):
-    """str.format, for which a field without a value names a setting."""
+    """str.format, except that a field without a value names a setting."""
 
     def __init__(self, setting_name: Callable[[str], str], show: Callable[[object], str]) -> None:
         self._setting_name = setting_name
@@ -54,9 +54,9 @@ class _Formatter(string.Formatter):
 
 
 class UserError(Exception):
-    """Something the user can fix. `exit_status` is what a command then returns.
+    """Something the user can fix. `exit_status` is what a command returns when it is raised.
 
-    `template` and `values` are those of a Message: the text that values hold is never taken for a template.
+    `template` and `values` are those of a Message: braces in a value are only text.
     """
 
     exit_status = 1
@@ -69,28 +69,28 @@ class UserError(Exception):
         return str(self.message)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _made_again, (type(self), self.message.template, self.message.values)
+        return _rebuilt, (type(self), self.message.template, self.message.values)
 
 
-def _made_again(kind: type[UserError], template: str, values: dict[str, object]) -> UserError:
+def _rebuilt(kind: type[UserError], template: str, values: dict[str, object]) -> UserError:
     return kind(template, **values)
 
 
 class BadRequest(UserError):
-    """A setting, folder or handle that cannot be used as given; found before any work is done."""
+    """A setting, folder or handle that cannot be used as given, found before any work is done."""
 
     exit_status = 2
 
 
 class WorkFailed(UserError):
-    """Work that was begun and could not be finished."""
+    """Work that was started and could not be finished."""
 
     exit_status = 1
 
 
 class BadModule(BadRequest):
-    """A pretrained network that is missing, unreachable, damaged or of another kind."""
+    """A pretrained network that is missing, unreachable, damaged or of the wrong kind."""
 
 
 class BadImage(WorkFailed):
-    """A file or other source that is not a usable image. The message goes on after "it"."""
+    """A file or other source that is not a usable image. The message completes "it ...": "is empty"."""

@@ -163,10 +163,10 @@ def unusable() -> dict[str, tuple[bytes, str]]:
         "film.mp4": (b"\0\0\0\x18ftypmp42" + bytes(5000), unknown),
         "film.avi": (b"RIFF\x10\x27\0\0AVI LIST" + bytes(5000), unknown),
         "signature only.jpg": (b"\xff\xd8\xff", "is damaged or cut short"),
-        "float.tiff": (float_tiff, "has floating-point pixels, of which nobody knows what is white"),
+        "float.tiff": (float_tiff, "has floating-point pixels, and nothing says which value is white"),
         **{name: (content[: len(content) // 2], "is cut short") for name, content in cut.items()},
         **{
-            f"bomb {kind}.png": (content, "has more pixels than any photograph; refused")
+            f"bomb {kind}.png": (content, "has too many pixels to be a photo")
             for kind, content in bombs().items()
         },
     }

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from retraining.cli.programs import LABEL_IMAGE, RETRAIN
 from retraining.data import dataset, images
-from retraining.data.dataset import Split, split_of
+from retraining.data.split import Split, split_of
 from retraining.errors import BadRequest
 from retraining.features import bottlenecks
 from retraining.features.cache import BottleneckCache

@@ -1,4 +1,4 @@
-"""The kinds of values that settings take, and the rule that each kind keeps."""
+"""The kinds of values that settings take, and the rule for each kind."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from typing import Any
 
 ALL = -1  # as a batch size: the whole set
 
-# Far above anything that anyone means, and below what fills the memory or runs for ever.
+# Far above anything anyone wants, but below what would fill the memory or run for ever.
 MAX_COUNT = 10**9
 MAX_BATCH_SIZE = 10**6
 MAX_IMAGE_SIZE = 4096
 MAX_VIEWS = 1000
 
-# The exported graph's own names beside the result: its input, the module's scope, the new layer's.
+# Names that the exported graph uses itself: its input, and the scopes of the module and the new layer.
 RESERVED_OP_NAMES = ("Placeholder", "module", "final_layer")
 
 
@@ -26,9 +26,9 @@ RESERVED_OP_NAMES = ("Placeholder", "module", "final_layer")
 class Kind:
     """A kind of value.
 
-    `convert` turns text or a value of Python's into it, and raises ValueError with the rule that is broken.
-    `placeholder` stands for the value in a line of help. A switch is a kind that may be given without a
-    value; a list is one that may be given several.
+    `convert` turns text, or a Python value, into such a value; it raises ValueError with the rule if that is
+    broken. `placeholder` stands for the value in the help. A switch may be given without a value, a list
+    with several.
     """
 
     placeholder: str
@@ -93,7 +93,7 @@ _TRUTHS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no
 
 
 def _switch(value: Any) -> bool:
-    # In the old script `--flag False` switched the flag on.
+    # In TensorFlow's retrain.py, the text "False" switched a flag on.
     if isinstance(value, bool):
         return value
     if isinstance(value, str) and value.lower() in _TRUTHS:
@@ -155,7 +155,7 @@ PATHS = Kind("PATH", _paths, is_list=True)
 
 
 def _op_name(value: Any) -> str:
-    """Accept what TensorFlow accepts as the name of an op, except what the exported graph uses."""
+    """Accept what TensorFlow accepts as the name of an op, except names that the exported graph uses."""
     if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z0-9.][A-Za-z0-9_.\-]*", value):
         raise ValueError("must be letters, digits, '_', '.' or '-', beginning with a letter or digit")
     if value.lower() in {name.lower() for name in RESERVED_OP_NAMES}:  # TensorFlow ignores case here
@@ -167,7 +167,7 @@ OP_NAME = Kind("NAME", _op_name)
 
 
 def one_of(*choices: str, placeholder: str = "NAME") -> Kind:
-    """Return the kind of value that is one of `choices`."""
+    """Return the kind of a value that is one of `choices`."""
 
     def convert(value: Any) -> str:
         if value not in choices:

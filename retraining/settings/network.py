@@ -51,6 +51,6 @@ class NetworkSettings(ReadingSettings):
             raise BadRequest("{image_size} is recorded in the file of {weights}. Leave it out.")
 
     def module(self) -> ModuleSettings:
-        """Return these settings as those of a module that retrain.py takes."""
+        """Return the same network as settings of a module, which retrain.py takes."""
         shared = {field.name: getattr(self, field.name) for field in dataclasses.fields(ReadingSettings)}
         return ModuleSettings(tfhub_module=str(self.graph or self.tfhub_module), **shared)

@@ -12,6 +12,7 @@ import pytest
 import label_image
 import retrain
 from retraining.cli import output_paths
+from retraining.cli.output_paths import OutputPath
 from retraining.cli.programs import RETRAIN
 from retraining.errors import BadRequest
 from retraining.settings.augmentation import AugmentationSettings
@@ -20,7 +21,7 @@ from retraining.settings.label_image import LabelImageSettings
 from retraining.settings.module import ModuleSettings
 from retraining.settings.output import OutputSettings
 from retraining.settings.training import TrainingSettings
-from tests.conftest import checked
+from tests.conftest import refused
 
 NUMBERS = ("", "x", "nan", "-1", "1e999", "0x10", "1,5", " ", "9" * 5000)
 FLOATS = (*NUMBERS, "inf", "-inf", "-0.001")
@@ -169,19 +170,19 @@ CONTRADICTIONS = {
         "--output_labels must be a file, received 'a', the folder of --output_graph."
     ),
     "saved_model_dir=a output_graph=a/graph.pb": (
-        "--output_graph must lie outside --saved_model_dir 'a', received 'a/graph.pb'."
+        "--output_graph must be outside --saved_model_dir 'a', received 'a/graph.pb'."
     ),
     "saved_model_dir=a summaries_dir=a/logs": (
-        "--summaries_dir must lie outside --saved_model_dir 'a', received 'a/logs'."
+        "--summaries_dir must be outside --saved_model_dir 'a', received 'a/logs'."
     ),
     "image_dir=photos summaries_dir=./photos": (
-        "--summaries_dir must not be --image_dir, where its folders would become classes; received 'photos' twice."
+        "--summaries_dir must not be --image_dir, or its folders would become classes; received 'photos' for both."
     ),
     "tfhub_module=net.pb output_graph=net.pb": (
-        "--output_graph must not lie in the module that it is made of, received 'net.pb'."
+        "--output_graph must not be inside the module that it is made from, received 'net.pb'."
     ),
     "testing_percentage=50 validation_percentage=50": (
-        "--testing_percentage and --validation_percentage must leave a share for training, received "
+        "--testing_percentage and --validation_percentage must leave some images for training, received "
         "50 + 50 = 100. Lower one of them."
     ),
     "architecture=inception_v3 tfhub_module=builtin": (
@@ -195,9 +196,7 @@ CONTRADICTIONS = {
 def test_flags_that_contradict_each_other_are_refused(flags: str, folder: Path) -> None:
     del folder
     given = [f"--{flag}" for flag in flags.split()]
-    with pytest.raises(BadRequest) as caught:
-        checked(RETRAIN, ["--image_dir=elsewhere", *given])
-    assert str(caught.value) == CONTRADICTIONS[flags]
+    assert refused(RETRAIN, ["--image_dir=elsewhere", *given]) == CONTRADICTIONS[flags]
 
 
 @pytest.mark.parametrize(
@@ -228,9 +227,7 @@ def test_place_that_may_not_be_written_is_refused(flag: str, below: str, ordinar
             "intermediate_output_graphs_dir",
         )
     ]
-    with pytest.raises(BadRequest) as caught:
-        checked(RETRAIN, ["--image_dir=photos", *out, f"--{flag}={place}"])
-    message = str(caught.value)
+    message = refused(RETRAIN, ["--image_dir=photos", *out, f"--{flag}={place}"])
     assert message.endswith(
         f"cannot be written: no permission to write into '{ordinary_user / 'locked'}'. Name another place."
     )
@@ -244,12 +241,13 @@ def test_file_of_another_user_in_a_shared_folder_is_refused_early(
     shared.mkdir()
     shared.chmod(0o1777)
     (shared / "output_graph.pb").touch()
-    output_paths.check_file("--output_graph", shared / "output_graph.pb")
+    output = OutputPath.of_setting("output_graph", shared / "output_graph.pb")
+    output_paths.check_file(output)
     monkeypatch.setattr(os, "geteuid", lambda: 12345)
     with pytest.raises(BadRequest) as caught:
-        output_paths.check_file("--output_graph", shared / "output_graph.pb")
+        output_paths.check_file(output)
     assert str(caught.value) == (
-        f"--output_graph '{shared / 'output_graph.pb'}' belongs to another user. Name another place."
+        f"output_graph '{shared / 'output_graph.pb'}' belongs to another user. Name another place."
     )
 
 

@@ -1,28 +1,24 @@
 from __future__ import annotations
 
+import dataclasses
 import logging
 import os
 import signal
+from collections.abc import Callable
 
 import pytest
 
-from retraining.cli import console, logs
-from retraining.cli.parser import Program
+from retraining.cli import console, logs, programs
 from retraining.errors import BadRequest, UserError, WorkFailed
 from retraining.progress import progress
 from retraining.settings.samples import SamplePhotosSettings
 
-PROGRAM = Program(
-    name="retrain",
-    description="",
-    example="",
-    settings=SamplePhotosSettings,
-    check=lambda _: None,
-)
+# A program of the name that takes any words, and checks nothing on disk.
+PROGRAM = dataclasses.replace(programs.SAMPLE_PHOTOS, name="retrain")
 
 
-def run(command: object) -> int:
-    return console.run(command, PROGRAM, [])  # type: ignore[arg-type]
+def run(command: Callable[[SamplePhotosSettings], None]) -> int:
+    return console.run(command, PROGRAM, ["photos"])
 
 
 @pytest.mark.parametrize(("error", "status"), [(BadRequest("no."), 2), (WorkFailed("no."), 1)])

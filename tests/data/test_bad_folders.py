@@ -14,7 +14,7 @@ import pytest
 import label_image
 import retrain
 from retraining.data import dataset
-from retraining.data.dataset import Split
+from retraining.data.split import Split, split_of
 from retraining.errors import BadRequest
 from retraining.features import bottlenecks
 from retraining.features.cache import BottleneckCache
@@ -82,8 +82,8 @@ def test_two_thousand_classes_are_scanned_with_few_words(
     messages = [record.getMessage() for record in caplog.records]
     assert len(messages) == 33
     assert messages[10] == "1,990 more classes have fewer than 20 images."
-    assert messages[21] == "1,990 more classes have no validation image."
-    assert messages[32] == "1,990 more classes have no testing image."
+    assert messages[21] == "1,990 more classes have no validation images."
+    assert messages[32] == "1,990 more classes have no testing images."
 
 
 @pytest.mark.soak
@@ -102,7 +102,7 @@ def test_two_thousand_classes_are_trained_and_exported(
 
 
 def split(name: str) -> Split:
-    return dataset.split_of(name, validation_percentage=10, testing_percentage=10)
+    return split_of(name, validation_percentage=10, testing_percentage=10)
 
 
 @pytest.mark.parametrize("count", [1, 2, 19])
@@ -154,7 +154,7 @@ def test_same_image_in_two_classes_in_two_sets_and_twice_in_one_are_told_apart(
         f"warning: conflict: the same image is in several classes: '{photos}/cyan/cyan_001.jpg' and "
         f"'{photos}/yellow/cyan_001.jpg'. Keep it in one.",
         f"warning: leak: the same image is in several sets, testing and training: '{photos}/magenta/{held_out}' "
-        f"and '{training[0]}'. Keep one, or the test flatters.",
+        f"and '{training[0]}'. Keep one, or the test accuracy will be too optimistic.",
         f"warning: 1 images are there more than once in their class: see '{listing}'.",
     ]
     with listing.open(newline="") as file:
@@ -176,9 +176,9 @@ def test_names_that_only_a_computer_tells_apart_are_two_classes_and_named(
     many(tmp_path, "Roses", "roses", "caf\u00e9", "cafe\u0301")
     assert dataset.scan(DataSettings(tmp_path)).labels == ("Roses", "cafe\u0301", "caf\u00e9", "roses")
     assert [record.getMessage() for record in caplog.records] == [
-        "classes 'cafe\u0301' and 'caf\u00e9' differ only in case or in how a letter is stored. If they are one "
+        "classes 'cafe\u0301' and 'caf\u00e9' differ only in upper and lower case or in how a letter is encoded. If they are one "
         "class, put their images into one folder.",
-        "classes 'Roses' and 'roses' differ only in case or in how a letter is stored. If they are one class, put "
+        "classes 'Roses' and 'roses' differ only in upper and lower case or in how a letter is encoded. If they are one class, put "
         "their images into one folder.",
     ]
 
@@ -227,7 +227,7 @@ def test_outputs_and_cache_inside_the_image_folder_are_no_classes_in_later_runs(
         captured = capsys.readouterr()
         assert "Found 90 images in 3 classes (69 training, 9 validation, 12 testing)." in captured.out
         assert captured.err == ""
-    assert f"Folder '{photos / 'results'}' holds what runs write and is no class." in captured.out
+    assert f"Folder '{photos / 'results'}' holds outputs of this program and is not a class." in captured.out
     # Nor is the cache one for a run that keeps its own elsewhere.
     assert dataset.scan(DataSettings(photos), [photos / "logs", *(photos / "results").iterdir()]).labels == (
         "cyan",
@@ -256,9 +256,9 @@ def test_links_that_lead_nowhere_and_images_outside_of_classes_are_warned_of(
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
     assert dataset.scan(DataSettings(tmp_path)).labels == ("roses", "tulips")
     assert [record.getMessage() for record in caplog.records] == [
-        f"'{tmp_path / 'lilies'}' is a link that leads nowhere, so it is no class.",
-        f"'{tmp_path / 'loop'}' is a link that leads nowhere, so it is no class.",
-        f"2 images lie in '{tmp_path}' itself and belong to no class. Move them into a class's folder.",
+        f"'{tmp_path / 'lilies'}' is a broken link, so it is not a class.",
+        f"'{tmp_path / 'loop'}' is a broken link, so it is not a class.",
+        f"2 images are in '{tmp_path}' itself, outside any class folder, and are ignored. Move them into a class folder.",
     ]
 
 

@@ -80,8 +80,8 @@ def odd_files(folder: Path) -> dict[Path, str]:
         folder / "folder.jpg": "is a folder, not a file",
         folder / "pipe.jpg": "is a named pipe, not a file",
         folder / "socket.jpg": "is a socket, not a file",
-        folder / "nowhere.jpg": "is a link that leads nowhere (No such file or directory)",
-        folder / "loop.jpg": "is a link that leads nowhere (Too many levels of symbolic links)",
+        folder / "nowhere.jpg": "is a broken link (No such file or directory)",
+        folder / "loop.jpg": "is a broken link (Too many levels of symbolic links)",
         folder / "device.jpg": "is a device, not a file",
     }
 

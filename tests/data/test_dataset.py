@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from retraining.data import dataset
-from retraining.data.dataset import Split, split_of
+from retraining.data.split import Split, split_of
 from retraining.errors import BadRequest
 from retraining.settings.data import DataSettings
 
@@ -126,7 +126,7 @@ def test_missing_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(BadRequest) as caught:
         dataset.scan(DataSettings(tmp_path / "nowhere"))
     assert str(caught.value) == (
-        "--image_dir must be a folder with one sub-folder of images per class; "
+        "image_dir must be a folder with one sub-folder of images per class; "
         f"'{tmp_path / 'nowhere'}' does not exist."
     )
 
@@ -145,7 +145,7 @@ def test_fewer_than_two_classes_is_an_error_that_shows_the_layout(
     with pytest.raises(BadRequest) as caught:
         dataset.scan(DataSettings(tmp_path))
     assert str(caught.value) == (
-        f"--image_dir needs at least two class folders to tell apart; '{tmp_path}' has {found}. "
+        f"image_dir needs at least two class folders; '{tmp_path}' has {found}. "
         "Put the images of each class into a sub-folder of their own, such as "
         f"'{tmp_path / 'roses'}' and '{tmp_path / 'tulips'}'."
     )
@@ -166,8 +166,8 @@ def test_class_without_training_images_is_an_error_with_its_counts(tmp_path: Pat
     with pytest.raises(BadRequest) as caught:
         dataset.scan(DataSettings(tmp_path))
     assert str(caught.value) == (
-        "class 'tulips' has no training image: 0 training, 0 validation, 1 testing. Add images, or lower "
-        "--validation_percentage and --testing_percentage."
+        "class 'tulips' has no training images: 0 training, 0 validation, 1 testing. Add images, or lower "
+        "validation_percentage and testing_percentage."
     )
 
 
@@ -177,12 +177,12 @@ def test_few_images_and_empty_sets_are_warned_of(tmp_path: Path, caplog: pytest.
     touch(tmp_path / "tulips", *trained)
     dataset.scan(DataSettings(tmp_path))
     assert [record.getMessage() for record in caplog.records] == [
-        "class 'tulips' has only 3 images (3 training, 0 validation, 0 testing). Add more, at least 20, for a "
-        "result to rely on.",
-        "class 'tulips' has no validation image (3 training, 0 validation, 0 testing), so validation says "
-        "nothing of it. Add images, or raise --validation_percentage.",
-        "class 'tulips' has no testing image (3 training, 0 validation, 0 testing), so testing says nothing "
-        "of it. Add images, or raise --testing_percentage.",
+        "class 'tulips' has only 3 images (3 training, 0 validation, 0 testing). Use at least 20 images per "
+        "class; 100 is good.",
+        "class 'tulips' has no validation images (3 training, 0 validation, 0 testing), so validation accuracy "
+        "says nothing about it. Add images, or raise validation_percentage.",
+        "class 'tulips' has no testing images (3 training, 0 validation, 0 testing), so testing accuracy says "
+        "nothing about it. Add images, or raise testing_percentage.",
     ]
 
 

@@ -55,7 +55,7 @@ def test_graph_that_was_cut_is_refused(
     (folder / "graph.pb").write_bytes(content[: int(share * len(content))])
     line = errors(folder, photo, capsys)
     assert line.startswith("2: label_image: error: ")
-    assert "cut short" in line or "is no op of the graph" in line
+    assert "cut short" in line or "is not an op of the graph" in line
 
 
 @pytest.mark.parametrize("content", [b"no graph", b"\xff" * 1000, b"\x89PNG\r\n\x1a\n", b"PK\x03\x04"])
@@ -99,10 +99,10 @@ def test_graph_or_labels_that_are_no_file_are_refused(
         (folder / flag).mkdir()
     elif kind == "pipe":
         os.mkfifo(folder / flag)
-    found = "does not exist" if kind == "missing" else "is no file"
+    found = "does not exist" if kind == "missing" else "is not a file"
     assert errors(folder, photo, capsys) == (
-        f"2: label_image: error: --{flag.split('.')[0]} '{folder / flag}' {found}. retrain.py writes graph and "
-        "labels."
+        f"2: label_image: error: --{flag.split('.')[0]} '{folder / flag}' {found}. retrain.py writes the graph and "
+        "its labels."
     )
 
 
@@ -121,7 +121,7 @@ def test_input_that_takes_no_image_is_refused_with_what_it_takes(
 
     write(folder, build)
     assert errors(folder, photo, capsys, "--input_layer", "odd") == (
-        f"2: label_image: error: input layer 'odd' takes {dtype} {tf.TensorShape(shape)}; images go in as float32 "
+        f"2: label_image: error: input layer 'odd' takes {dtype} {tf.TensorShape(shape)}; images are float32 "
         "[batch, height, width, 3]. Name another with --input_layer: odd, good."
     )
     assert label(folder, "--output_layer", "scores", "--input_layer", "good", "--image", photo) == 0
@@ -151,7 +151,7 @@ def test_layer_that_gives_nothing_is_refused(
 
     write(folder, build)
     assert errors(folder, photo, capsys, "--output_layer", "nothing") == (
-        "2: label_image: error: op 'nothing' of the graph gives nothing. Name another layer."
+        "2: label_image: error: op 'nothing' of the graph has no output. Name another layer."
     )
 
 
@@ -161,8 +161,8 @@ def test_labels_that_do_not_match_the_width_are_refused_with_both_counts(
 ) -> None:
     write(folder, lambda: scores_of(tf.compat.v1.placeholder(tf.float32, [None, 8, 8, 3], "input"), width))
     assert errors(folder, photo, capsys) == (
-        f"2: label_image: error: the graph gives {width} scores and --labels names 2; they must be of the same "
-        "training."
+        f"2: label_image: error: the graph gives {width} scores, but --labels names 2 classes; they must come "
+        "from the same training."
     )
 
 

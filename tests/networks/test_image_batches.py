@@ -10,7 +10,7 @@ import pytest
 
 from retraining.arrays import ImageSize
 from retraining.data import dataset, images
-from retraining.data.dataset import Split
+from retraining.data.split import Split
 from retraining.errors import WorkFailed
 from retraining.networks import image_batches
 from retraining.networks.image_batches import ImageBatch, UsableImages

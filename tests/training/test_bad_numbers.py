@@ -30,8 +30,8 @@ def test_diverging_training_ends_at_its_step_with_the_reason_and_no_graph(
     assert retrain.main(words(colour_photos, tmp_path, *more, module=tf2_module)) == 1
     captured = capsys.readouterr()
     assert re.fullmatch(
-        r"retrain: error: training diverged at step 0: the logits lie [\d.e+naif]+ apart, where those of a layer "
-        r"that learns stay far below 100000\. No graph was written\. Lower --learning_rate, received "
+        r"retrain: error: training diverged at step 0: the logits are [\d.e+naif]+ apart, far above the "
+        r"100000 that a layer that learns never reaches\. No graph was written\. Lower --learning_rate, received "
         rf"{re.escape(f'{float(rate):g}')}\.\n",
         captured.err,
     ), captured.err

@@ -89,7 +89,7 @@ def test_photograph_that_vanishes_during_the_training_is_trained_on_undistorted(
     for batch in views.batches():
         np.testing.assert_array_equal(batch.vectors[0], training.vectors[0])
     assert [record.getMessage() for record in caplog.records] == [
-        f"views of {tmp_path / 'gone.jpg'} can no longer be drawn; the image is used as it is."
+        f"views of {tmp_path / 'gone.jpg'} can no longer be drawn; the whole image is used instead."
     ]
 
 

@@ -72,9 +72,12 @@ def test_a_step_is_tensorflows_gradient_descent() -> None:
     gradients = tape.gradient(loss, [weights, biases])
     assert metrics.measure(layer, batch).cross_entropy == pytest.approx(float(loss), rel=1e-5)
     expected = [weights - 0.5 * gradients[0], biases - 0.5 * gradients[1]]
-    softmax_layer.gradient_step(layer, batch, 0.5)
-    np.testing.assert_allclose(layer.weights, expected[0], rtol=1e-4, atol=1e-6)
-    np.testing.assert_allclose(layer.biases, expected[1], rtol=1e-4, atol=1e-6)
+    before = layer.weights.copy(), layer.biases.copy()
+    stepped = softmax_layer.gradient_step(layer, batch, 0.5).layer
+    np.testing.assert_allclose(stepped.weights, expected[0], rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(stepped.biases, expected[1], rtol=1e-4, atol=1e-6)
+    np.testing.assert_array_equal(layer.weights, before[0])
+    np.testing.assert_array_equal(layer.biases, before[1])
 
 
 def test_probabilities_of_huge_logits_do_not_overflow() -> None:

@@ -102,5 +102,5 @@ def test_graph_in_the_log_leaves_out_the_weights(tmp_path: Path, network: Featur
 
 def test_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(WorkFailed, match=rf"^--summaries_dir '{tmp_path}/file' cannot be written: "):
+    with pytest.raises(WorkFailed, match=rf"^summaries_dir '{tmp_path}/file' cannot be written: "):
         SummaryWriter(tmp_path / "file")
