@@ -217,6 +217,6 @@ def test_new_files_in_a_shared_folder_are_never_opened_through_a_link(
     precious = tmp_path / "precious"
     precious.write_bytes(b"someone's")
     (tmp_path / f".labels.txt.{fixed.hex}").symlink_to(precious)
-    with pytest.raises(WorkFailed, match=r"labels.txt: cannot be written: File exists\.$"):
+    with pytest.raises(WorkFailed, match=r"labels.txt' cannot be written: File exists\.$"):
         atomic_files.write_bytes(tmp_path / "labels.txt", b"a\nb\n")
     assert precious.read_bytes() == b"someone's"

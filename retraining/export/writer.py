@@ -56,7 +56,7 @@ def write_all(graph: FrozenGraph, model: TrainedModel, settings: OutputSettings)
 
 
 def write(format: Format, model: TrainedModel, path: Path, *, labels: Path, final_tensor_name: str) -> None:
-    """Write a model in one format, and its labels; both are only put in place after reading back and checking.
+    """Write a model in one format, and its labels. Neither is put in place before the model is checked.
 
     Raises WorkFailed.
     """

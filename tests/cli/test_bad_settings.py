@@ -151,8 +151,7 @@ def test_value_that_begins_with_a_dash_is_asked_for_in_the_way_that_works(
 ) -> None:
     assert retrain.main(["--image_dir", "-photos"]) == 2
     assert capsys.readouterr().err == (
-        "retrain: error: --image_dir expected one argument; one that begins with '-' is given as "
-        "--image_dir=VALUE.\n"
+        "retrain: error: --image_dir needs a value; give one that begins with '-' as --image_dir=VALUE.\n"
     )
 
 

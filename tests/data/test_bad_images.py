@@ -184,7 +184,7 @@ def test_strict_lists_every_unusable_file_and_ends_the_run(
     listing = tmp_path / "logs" / "skipped_images.csv"
     assert lines[-1] == (
         f"retrain: error: {len(expected)} files cannot be used, listed above and in '{listing}', and --strict is "
-        "given. Mend or remove them, or leave --strict out."
+        "on. Fix or remove them, or turn --strict off."
     )
     assert not (tmp_path / "graph.pb").exists()
 

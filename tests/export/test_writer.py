@@ -131,7 +131,9 @@ def test_saved_model_serves_image_to_prediction(
     )
 
 
-def test_graph_that_disagrees_with_the_classifier_is_not_left_as_if_good(
+@pytest.mark.parametrize("disagreeing", ["graph.pb", "saved_model"])
+def test_export_that_disagrees_with_the_classifier_is_never_left_in_place(
+    disagreeing: str,
     network: FeatureExtractor,
     layer: SoftmaxLayer,
     computed: Computed,
@@ -145,12 +147,16 @@ def test_graph_that_disagrees_with_the_classifier_is_not_left_as_if_good(
         writer.write_all(
             classifier_graph.build(network, wrong, "final_result"),
             model_of(layer, computed.bottlenecks, network),
-            dataclasses.replace(outputs, output_graph=path),
+            dataclasses.replace(
+                outputs,
+                output_graph=path,
+                saved_model_dir=tmp_path / "saved_model" if disagreeing == "saved_model" else None,
+            ),
         )
     message = str(caught.value)
     assert message.startswith("the exported graph disagrees with the classifier by ")
     assert message.endswith(
-        f"; '{path}' was not written. Remove the folder of bottleneck_dir and run again; if it happens again, "
+        f"; '{tmp_path / disagreeing}' was not written. Remove the folder of bottleneck_dir and run again; if it happens again, "
         "it is a bug: please report it."
     )
     assert path.read_bytes() == b"the earlier good one"
