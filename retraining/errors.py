@@ -6,7 +6,7 @@ A message says: subject, rule, value received, remedy, on one line if it fits.
 from __future__ import annotations
 
 import string
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 
@@ -15,7 +15,7 @@ class Message:
 
     A field of the template without a value is the name of a setting. In Python it is shown as it is
     (`image_size`), on the command line as the flag, so it is only filled in when the message is shown. A
-    value may be a message itself.
+    value may be a message itself, or an error.
     """
 
     def __init__(self, template: str, /, **values: object) -> None:
@@ -32,7 +32,12 @@ class Message:
 
 def setting_named(name: str) -> Message:
     """Return the name of a setting, to be used as a value in a message."""
-    return Message(f"{{{name}}}")
+    return settings_named([name])
+
+
+def settings_named(names: Iterable[str], *, separator: str = ", ") -> Message:
+    """Return the names of several settings, to be used as one value in a message."""
+    return Message(separator.join(f"{{{name}}}" for name in names))
 
 
 class _Formatter(string.Formatter):
@@ -48,6 +53,7 @@ class _Formatter(string.Formatter):
         return super().get_value(key, args, kwargs)
 
     def format_field(self, value: Any, format_spec: str) -> str:
+        value = value.message if isinstance(value, UserError) else value
         if isinstance(value, Message):
             return value.text(setting_name=self._setting_name, show=self._show)
         return self._show(format(value, format_spec) if format_spec else value)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from retraining.arrays import ImageSize
-from retraining.errors import BadModule, Message, setting_named
+from retraining.errors import BadModule, setting_named, settings_named
 from retraining.graphs.frozen_graph import (
     INPUT_OPS,
     FrozenGraph,
@@ -123,7 +123,7 @@ def _guess(graph_def: GraphDef, path: Path, settings: ModuleSettings) -> Reading
             "module '{path}' is a frozen graph that is not a well-known one. Say how to use it with "
             "{missing}. {likely}",
             path=path,
-            missing=Message(", ".join(f"{{{name}}}" for name in missing)),
+            missing=settings_named(missing),
             likely=_likely(graph_def),
         )
     return Reading("", "", 0, 1)

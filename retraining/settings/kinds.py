@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import decimal
 import math
+import numbers
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,28 +39,32 @@ class Kind:
     is_list: bool = False
 
 
-def _number_of(value: Any, kind: Callable[[Any], Any], rule: str) -> Any:
-    if isinstance(value, str):
-        try:
-            return kind(value)
-        except ValueError:
-            raise ValueError(rule) from None
-    if isinstance(value, bool) or kind(value) != value:  # NaN fails here too
-        raise ValueError(rule)
-    return kind(value) if kind is int else value
+def _number(type_: type[int] | type[float], rule: str, holds: Callable[[Any], bool]) -> Kind:
+    """Return the kind of numbers for which `holds` is true; `rule` says so in words."""
 
-
-def _number(kind: Callable[[Any], Any], rule: str, holds: Callable[[Any], bool]) -> Kind:
     def convert(value: Any) -> Any:
         try:
-            number = _number_of(value, kind, rule)
-        except (TypeError, OverflowError):
+            number = _as_number(value, type_)
+        except (ValueError, TypeError, ArithmeticError):
             raise ValueError(rule) from None
         if not holds(number):  # false for NaN, whatever it is compared with
             raise ValueError(rule)
         return number
 
     return Kind("N", convert)
+
+
+def _as_number(value: Any, type_: type[int] | type[float]) -> float:
+    """Return text or a number of any type as an int or a float; an int stays an int."""
+    if isinstance(value, str):
+        return type_(value)
+    # numpy's numbers are Real and its bools are not, but Python's bool is an int.
+    if isinstance(value, bool) or not isinstance(value, numbers.Real | decimal.Decimal):
+        raise TypeError
+    number: float = value if isinstance(value, int) else type_(value)  # type: ignore[arg-type]
+    if type_ is int and number != value:
+        raise ValueError
+    return number
 
 
 def _whole(least: int, most: int) -> Kind:
@@ -130,12 +136,13 @@ NAMES = Kind("A,B,...", _names)
 
 
 def _path(value: Any) -> Path:
-    if not isinstance(value, str | os.PathLike) or not os.fspath(value):
+    text = os.fspath(value) if isinstance(value, str | os.PathLike) else None
+    if not isinstance(text, str) or not text:
         raise ValueError("must be a path")
-    try:
-        return Path(value).expanduser()
-    except RuntimeError:  # ~name of a user who does not exist
-        raise ValueError("must be a path whose ~ stands for a user's folder") from None
+    expanded = os.path.expanduser(text)  # noqa: PTH111 - Path's expands ./~x too, which is a file
+    if text.startswith("~") and expanded == text:  # ~name of a user who does not exist
+        raise ValueError("must be a path whose ~ stands for a user's folder")
+    return Path(expanded)
 
 
 def _optional_path(value: Any) -> Path | None:
@@ -143,7 +150,10 @@ def _optional_path(value: Any) -> Path | None:
 
 
 def _paths(value: Any) -> tuple[Path, ...]:
-    return tuple(map(_path, [value] if isinstance(value, str | os.PathLike) else value))
+    paths = [value] if isinstance(value, str | os.PathLike) else value
+    if not isinstance(paths, Iterable):
+        raise ValueError("must be a path")
+    return tuple(map(_path, paths))
 
 
 FILE = Kind("FILE", _path)
@@ -170,8 +180,8 @@ def one_of(*choices: str, placeholder: str = "NAME") -> Kind:
     """Return the kind of a value that is one of `choices`."""
 
     def convert(value: Any) -> str:
-        if value not in choices:
+        if not isinstance(value, str) or value not in choices:
             raise ValueError(f"must be one of {' '.join(choices)}")
-        return str(value)
+        return value
 
     return Kind(placeholder, convert)
