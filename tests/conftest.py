@@ -1,4 +1,4 @@
-"""Data that several tests share: photographs of plain colours, and small modules in both forms."""
+"""Data shared by several tests: photos of plain colours, and small modules in both forms."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ COLOURS = {"cyan": (0, 255, 255), "magenta": (255, 0, 255), "yellow": (255, 255,
 
 @pytest.fixture(autouse=True)
 def ctrl_c() -> Iterator[None]:
-    """Let Ctrl-C interrupt: a shell starts what it runs in the background with it ignored."""
+    """Let Ctrl-C interrupt, which is ignored in processes that a shell runs in the background."""
     previous = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, previous)
@@ -46,13 +46,13 @@ def ctrl_c() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def unraisable_hook(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give each test Python's own hook, whatever a command did to it on its way out."""
+    """Restore Python's own hook after each test, since an interrupted command replaces it."""
     monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
 
 
 @pytest.fixture(autouse=True)
 def package_logger() -> Iterator[None]:
-    """Give each test the package's logger as Python makes it, whatever a command did to it."""
+    """Give each test the package's logger as it is at first, since commands configure it."""
     logger = logging.getLogger("retraining")
     logger.handlers, logger.propagate = [], True
     logger.setLevel(logging.INFO)
@@ -60,7 +60,7 @@ def package_logger() -> Iterator[None]:
 
 
 def write_photo(path: Path, colour: tuple[int, int, int], seed: int) -> None:
-    """Write a photograph of one colour, with noise that makes its bytes unique to `seed`."""
+    """Write a photo of one colour, with noise from `seed` that makes its bytes unique."""
     rng = np.random.default_rng(seed)
     noise = rng.integers(-40, 40, (40, 60, 3))
     pixels = np.clip(np.array(colour) * 0.8 + 25 + noise, 0, 255).astype(np.uint8)
@@ -69,21 +69,21 @@ def write_photo(path: Path, colour: tuple[int, int, int], seed: int) -> None:
 
 
 def checked(program: Program[Any], argv: list[str]) -> Any:
-    """Return the settings of words, as a program has them when its work begins. Raises BadRequest."""
+    """Return the checked settings that a program makes of its arguments. Raises BadRequest."""
     settings = parser.parse(program, argv)
     program.check(settings)
     return settings
 
 
 def refused(program: Program[Any], argv: list[str]) -> str:
-    """Return the message with which words are refused, as the command line shows it."""
+    """Return the message with which arguments are refused, as the command line shows it."""
     with pytest.raises(BadRequest) as caught:
         checked(program, argv)
     return caught.value.message.text(setting_name=program.flag_name)
 
 
 def write_colour_photos(folder: Path, per_class: int = 30) -> Path:
-    """Write a folder of three classes that any network tells apart."""
+    """Write a folder of three classes that any network can tell apart."""
     for number, (name, colour) in enumerate(COLOURS.items()):
         for index in range(per_class):
             write_photo(folder / name / f"{name}_{index:03}.jpg", colour, 1000 * number + index)
@@ -96,7 +96,7 @@ def colour_photos(tmp_path: Path) -> Path:
 
 
 class _ColourGrid(tf.Module):
-    """The mean colours of a 4x4 grid, times a variable."""
+    """A module that gives the mean colours of a 4x4 grid, times a variable."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -119,7 +119,7 @@ def tf2_module(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def tf1_hub_module(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same function in TF1 Hub form, with a branch that only training takes, as many have."""
+    """The same function in TF1 Hub form, with a branch that is only taken in training, as many modules have."""
     folder = tmp_path_factory.mktemp("modules") / "colour_grid_tf1"
     graph = tf.Graph()
     with graph.as_default(), tf.compat.v1.Session(graph=graph) as session:
@@ -156,7 +156,7 @@ def network(tf2_module: Path) -> FeatureExtractor:
 
 @dataclasses.dataclass(frozen=True)
 class Computed:
-    """The photographs of `colour_photos`, with their vectors."""
+    """The photos of `colour_photos`, with their vectors."""
 
     folder: Path
     bottlenecks: Bottlenecks
@@ -171,7 +171,7 @@ def computed(network: FeatureExtractor, tmp_path_factory: pytest.TempPathFactory
 
 @pytest.fixture
 def ordinary_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Be no superuser, whom no permission stops; yield a folder that is then one's own."""
+    """Run the test as an ordinary user, whom permissions stop; yield a folder that belongs to that user."""
     folder = tmp_path_factory.mktemp("ordinary")
     if os.geteuid() != 0:
         yield folder
@@ -189,7 +189,7 @@ def ordinary_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def alexnet_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The file of a thin AlexNet for 67 pixels that `compare` trained for an epoch."""
+    """The weights of a thin AlexNet for 67 pixels that `compare` trained for an epoch."""
     out = tmp_path_factory.mktemp("alexnet")
     photos = write_colour_photos(out / "photos")
     words = ("--models", "alexnet", "--width", "0.05", "--image_size", "67", "--epochs", "1")

@@ -1,4 +1,4 @@
-"""Messages as people see them: settings named as their reader knows them, values never taken for layout."""
+"""Messages: settings are named as their reader knows them, and values are never part of the template."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from retraining.settings.samples import SamplePhotosSettings
 
 KINDS = (BadRequest, BadModule, WorkFailed, BadImage)
 
-# Text that would change a message if it were taken for a template, for a %-format or for layout.
+# Text that would change a message if it were treated as a template, a %-format or layout.
 ODD_VALUES = (
     "{image_size}",
     "{",
@@ -73,14 +73,14 @@ def test_setting_without_a_flag_is_shown_as_in_the_help(capsys: pytest.CaptureFi
     assert command_output(BadRequest("{folder} is full."), capsys) == "sample_photos: error: DIR is full.\n"
 
 
-def test_value_takes_its_format() -> None:
+def test_value_is_shown_in_the_format_of_its_field() -> None:
     assert str(WorkFailed("{share:.1%} of {count:,}", share=0.25, count=1234)) == "25.0% of 1,234"
     assert on_command_line(Message("{rate:g}", rate=1e-5)) == "1e-05"
 
 
 @pytest.mark.parametrize("value", ODD_VALUES)
 @pytest.mark.parametrize("kind", KINDS)
-def test_value_is_never_taken_for_a_template(kind: type[UserError], value: str) -> None:
+def test_value_is_never_treated_as_a_template(kind: type[UserError], value: str) -> None:
     assert str(kind("got '{value}'.", value=value)) == f"got '{value}'."
     assert str(kind("{outer}", outer=Message("got '{value}'.", value=value))) == f"got '{value}'."
     assert str(kind("{path}", path=Path(value))) == str(Path(value))
@@ -94,7 +94,7 @@ def test_command_line_shows_any_value_on_one_line(value: str, capsys: pytest.Cap
     assert "\x1b" not in shown
 
 
-def test_line_ends_of_the_template_are_kept_where_those_of_values_are_escaped(
+def test_line_ends_are_kept_in_the_template_and_escaped_in_values(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     error = BadRequest("first {value}\n  second {inner}", value="a\nb", inner=Message("x\n  {y}", y="\n"))
@@ -126,12 +126,12 @@ def test_error_as_the_value_of_another_is_shown_as_its_message() -> None:
     assert on_command_line(error.message) == "--image 'a.jpg' is smaller than --image_size ({x})."
 
 
-def test_value_of_a_settings_name_is_a_value() -> None:
+def test_value_with_the_name_of_a_setting_is_shown_as_a_value() -> None:
     assert on_command_line(Message("{image} and {seed}", image="photo.jpg")) == "photo.jpg and --seed"
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_error_comes_back_from_pickling_and_copying(kind: type[UserError]) -> None:
+def test_error_is_the_same_after_pickling_and_copying(kind: type[UserError]) -> None:
     error = kind("{image_size} '{value}' {inner}", value="{\n}", inner=Message("of {seed} {n}", n=3))
     for again in (pickle.loads(pickle.dumps(error)), copy.copy(error), copy.deepcopy(error)):
         assert type(again) is kind
@@ -140,7 +140,7 @@ def test_error_comes_back_from_pickling_and_copying(kind: type[UserError]) -> No
         assert again.exit_status == error.exit_status
 
 
-def test_exit_status_is_2_for_what_was_asked_and_1_for_what_failed() -> None:
+def test_exit_status_is_2_for_bad_requests_and_1_for_failed_work() -> None:
     assert [kind.exit_status for kind in KINDS] == [2, 2, 1, 1]
     assert all(issubclass(kind, UserError) for kind in KINDS)
 
@@ -152,6 +152,6 @@ def test_warning_names_settings_as_an_error_does(capsys: pytest.CaptureFixture[s
     assert capsys.readouterr().err == "warning: a\\nb {seed} %s: raise --image_size.\n  Or not.\n"
 
 
-def test_warning_reads_as_in_python_where_no_command_runs(caplog: pytest.LogCaptureFixture) -> None:
+def test_warning_names_settings_as_in_python_outside_commands(caplog: pytest.LogCaptureFixture) -> None:
     logging.getLogger("retraining.some_module").warning(Message("raise {image_size}, 100% of {n}", n=3))
     assert [record.getMessage() for record in caplog.records] == ["raise image_size, 100% of 3"]

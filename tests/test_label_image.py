@@ -22,7 +22,7 @@ from tests.conftest import COLOURS, Computed, checked, write_photo
 
 @pytest.fixture(scope="module")
 def exported(computed: Computed, network: FeatureExtractor, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with graph.pb and labels.txt of a network that knows the three colours."""
+    """A folder with graph.pb and labels.txt of a classifier of the three colours."""
     folder = tmp_path_factory.mktemp("exported")
     layer = trainer.train(computed.bottlenecks, TrainingSettings(how_many_training_steps=300))
     graph = classifier_graph.build(network, layer, "final_result")
@@ -32,7 +32,7 @@ def exported(computed: Computed, network: FeatureExtractor, tmp_path_factory: py
 
 
 def write_pixel_classifier(folder: Path, *, batch: int | None, size: int | None) -> None:
-    """A classifier whose two scores are the mean of its input, as it arrives, and a constant."""
+    """Write a classifier whose two scores are the mean of its input pixels and a constant."""
     graph = tf.Graph()
     with graph.as_default():
         pixels = tf.compat.v1.placeholder(tf.float32, [batch, size, size, 3], "input")
@@ -71,15 +71,15 @@ def test_scores_are_those_of_training(exported: Path, computed: Computed) -> Non
     layer = trainer.train(computed.bottlenecks, TrainingSettings(how_many_training_steps=300))
     path = computed.bottlenecks.testing.paths[0]
     words = ["--graph", exported / "graph.pb", "--labels", exported / "labels.txt", "--image", path]
-    options = checked(LABEL_IMAGE, [str(word) for word in words])
-    (labelled,) = graph_classifier.load(options).classify([path], best=3)
+    settings = checked(LABEL_IMAGE, [str(word) for word in words])
+    (labelled,) = graph_classifier.load(settings).classify([path], best=3)
     expected = layer.probabilities(computed.bottlenecks.testing.vectors[:1])[0]
     scores = {prediction.label: prediction.score for prediction in labelled.predictions}
     for name, probability in zip(computed.bottlenecks.dataset.labels, expected, strict=True):
         assert scores[name] == pytest.approx(float(probability), abs=1e-6)
 
 
-def test_several_images_and_folders_are_headed_by_their_paths(
+def test_several_images_and_folders_are_printed_under_their_paths(
     exported: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     paths = [photo(tmp_path / "folder", colour) for colour in ("cyan", "yellow")]
@@ -166,7 +166,7 @@ def test_graph_with_two_outputs_asks_for_one(tmp_path: Path, capsys: pytest.Capt
     )
 
 
-def test_layer_that_is_not_there_is_refused_with_likely_ones(
+def test_missing_layer_is_refused_with_likely_ones(
     exported: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = photo(tmp_path, "cyan")

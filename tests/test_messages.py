@@ -1,4 +1,4 @@
-"""Every message in the sources, read without running them: what is written in it can be shown."""
+"""Every message in the sources, read without running them: all its fields can be filled in."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from tests.conftest import PROJECT
 
 CALLS = {"BadRequest", "WorkFailed", "BadModule", "BadImage", "Message"}
 
-# What messages name besides settings: a flag that prints a table, a keyword of `export`.
+# Names in messages that are not settings: flags that print a table, and a keyword of `export`.
 OTHER_NAMES = {"list_modules", "list_layers", "format"}
 
-# The one template that is not written in its call: a setting's line of help, which a test below reads.
+# The only template that is not written in its call: a setting's line of help, which a test below checks.
 MEANING = "field.metadata['meaning']"
 
 SOURCES = sorted(
@@ -36,20 +36,20 @@ SOURCES.remove(PROJECT / "retraining" / "errors.py")  # which makes messages of 
 
 
 class Call(NamedTuple):
-    """A message in the sources: where it is made, and of what."""
+    """A message in the sources: its place and the call that makes it."""
 
     place: str
     node: ast.Call
 
     @property
     def template(self) -> str | None:
-        """The text of the template, or None if it is made when the program runs."""
+        """The text of the template, or None if it is only made at run time."""
         template = self.node.args[0]
         return template.value if isinstance(template, ast.Constant) else None  # type: ignore[return-value]
 
     @property
     def values(self) -> list[str | None]:
-        """The names of the values; None for `**values`, which nobody can read here."""
+        """The names of the values; None for `**values`, which cannot be read here."""
         return [keyword.arg for keyword in self.node.keywords]
 
 
@@ -75,7 +75,7 @@ KNOWN = known_names()
 
 
 def fields_in(template: str) -> set[str]:
-    """Return the names of a template's fields; '' and digits, which no message can fill in, included."""
+    """Return the names of a template's fields, including '' and digits, which no message can fill in."""
     return {name for _, name, _, _ in string.Formatter().parse(template) if name is not None}
 
 
@@ -89,10 +89,10 @@ def refusal(call: Call) -> str | None:
     if template is None:
         return None if ast.unparse(call.node.args[0]) == MEANING else "has a template that is not constant"
     if not isinstance(template, str):
-        return "has a template that is no text"
+        return "has a template that is not text"
     unknown = fields_in(template) - set(values) - KNOWN
     if unknown:
-        return f"has no value for {sorted(unknown)}, and no setting is called so"
+        return f"has no value for {sorted(unknown)}, and there is no such setting"
     unused = set(values) - fields_in(template)
     return f"does not show {sorted(map(str, unused))}" if unused else None
 
@@ -116,9 +116,9 @@ def test_each_field_of_a_message_has_a_value_or_names_a_setting(call: Call) -> N
         ("Message('{count:,} of {share:.1%}', count=1, share=2)", None),
         (
             "BadRequest('{imag_size} is wrong.')",
-            "has no value for ['imag_size'], and no setting is called so",
+            "has no value for ['imag_size'], and there is no such setting",
         ),
-        ("BadRequest('{} is wrong.')", "has no value for [''], and no setting is called so"),
+        ("BadRequest('{} is wrong.')", "has no value for [''], and there is no such setting"),
         ("BadRequest('Wrong.', given=1)", "does not show ['given']"),
         ("BadRequest(f'{given} is wrong.')", "has a template that is not constant"),
         ("BadRequest(text)", "has a template that is not constant"),

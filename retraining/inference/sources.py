@@ -32,7 +32,7 @@ def decode(source: ImageSource, size: ImageSize) -> Pixels:
     if isinstance(source, str | os.PathLike):
         return images.decode(images.read(Path(source)), size)
     raise BadImage(
-        "is a {kind}; an image is a path, the bytes of a file, a Pillow image or an array",
+        "has the type {kind}; an image is a path, the bytes of a file, a Pillow image or an array",
         kind=type(source).__name__,
     )
 

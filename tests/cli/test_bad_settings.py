@@ -27,7 +27,7 @@ NUMBERS = ("", "x", "nan", "-1", "1e999", "0x10", "1,5", " ", "9" * 5000)
 FLOATS = (*NUMBERS, "inf", "-inf", "-0.001")
 WHOLE = (*NUMBERS, "1.5", "1e3")
 
-# Of each flag the values that it must refuse; every flag is here, which a test sees to.
+# The values that each flag must refuse; a test checks that no flag is missing here.
 REFUSED = {
     "image_dir": ("",),
     "testing_percentage": (*FLOATS, "100.1"),
@@ -112,7 +112,7 @@ def test_every_flag_is_tried() -> None:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A working folder in which nothing may be left."""
+    """A working folder that must stay empty."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -121,7 +121,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_retrain_refuses_a_wrong_value_in_one_line_before_any_work(
     flag: str, value: str, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    # If the images were looked at first, this folder would be complained of.
+    # If the images were checked first, the message would be about this folder.
     image_dir = [] if flag == "image_dir" else ["--image_dir", "nowhere"]
     assert retrain.main([*image_dir, f"--{flag}={value}"]) == 2
     assert_one_line_names(flag, value, capsys.readouterr().err)
@@ -146,7 +146,7 @@ def assert_one_line_names(flag: str, value: str, errors: str) -> None:
     assert (value[:60] or "''").replace("\n", "\\n") in errors
 
 
-def test_value_that_begins_with_a_dash_is_asked_for_in_the_way_that_works(
+def test_value_that_begins_with_a_dash_is_refused_with_the_form_that_works(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert retrain.main(["--image_dir", "-photos"]) == 2
@@ -212,7 +212,7 @@ def test_flags_that_contradict_each_other_are_refused(flags: str, folder: Path) 
     ],
 )
 @pytest.mark.parametrize("below", ["locked/x", "locked/new/deep/x"])
-def test_place_that_may_not_be_written_is_refused(flag: str, below: str, ordinary_user: Path) -> None:
+def test_output_without_write_permission_is_refused(flag: str, below: str, ordinary_user: Path) -> None:
     (ordinary_user / "locked").mkdir(mode=0o555)
     place = ordinary_user / below
     out = [
@@ -251,7 +251,7 @@ def test_file_of_another_user_in_a_shared_folder_is_refused_early(
 
 
 @pytest.mark.parametrize("word", ["-x", "--", "---", "--=", "--image_dir", "\x1b[31m", "-", "photos"])
-def test_words_that_are_no_flags_are_refused(word: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_words_that_are_not_flags_are_refused(word: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert retrain.main([word]) == 2
     errors = capsys.readouterr().err
     assert errors.count("\n") == 1

@@ -1,4 +1,4 @@
-"""What needs no image and no network is answered at once: no slow package is imported for it."""
+"""Help and mistyped flags are answered at once: no slow package is imported for them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def answered(program: Program[Any], flag: str) -> tuple[int, str, set[str]]:
     command = [sys.executable, "-X", "importtime", *script, flag]
     done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
     imported = set(re.findall(r"^import time:.*\| +(\S+)$", done.stderr, re.MULTILINE))
-    assert program.settings.__module__ in imported  # the imports are really listed
+    assert program.settings.__module__ in imported  # imports really were listed
     printed = [line for line in done.stderr.splitlines() if not line.startswith("import time:")]
     return done.returncode, "\n".join([done.stdout, *printed]), imported
 

@@ -18,7 +18,7 @@ def split(name: str, validation: float = 10, testing: float = 10) -> Split:
 
 
 def percentage(name: str) -> float:
-    """Bisect the published percentage of a name from where its set changes."""
+    """Return a name's percentage in the published formula, found by bisection where its set changes."""
     low, high = 0.0, 100.0
     for _ in range(40):
         middle = (low + high) / 2
@@ -55,7 +55,7 @@ def test_many_names_are_split_by_the_published_formula_to_the_last_bit(percentag
     names = [f"image_{number}.jpg" for number in range(300)]
     hashes = [int(hashlib.sha1(name.encode()).hexdigest(), 16) % 2**27 for name in names]
     published = [hashed * (100.0 / (2**27 - 1)) for hashed in hashes]
-    # A name's own percentage is a bound too: what is equal to it is no longer below.
+    # A name's own percentage is tried as a bound too: a name at the bound is not below it.
     for bound in (percentage, *published[:20]):
         expected = [Split.VALIDATION if value < bound else Split.TRAINING for value in published]
         assert [split(name, bound, 0) for name in names] == expected
@@ -66,13 +66,13 @@ def test_close_variants_share_a_set() -> None:
     assert percentage("leaf_1.jpg") != percentage("leaf_2.jpg")
 
 
-def test_shares_come_out_as_asked() -> None:
+def test_sets_have_the_requested_percentages() -> None:
     sets = [split(f"{index}.jpg", 20, 30) for index in range(5000)]
     assert sets.count(Split.VALIDATION) / 5000 == pytest.approx(0.2, abs=0.02)
     assert sets.count(Split.TESTING) / 5000 == pytest.approx(0.3, abs=0.02)
 
 
-def test_moved_folder_splits_the_same(tmp_path: Path) -> None:
+def test_moved_folder_is_split_in_the_same_way(tmp_path: Path) -> None:
     here = many(tmp_path / "here", "roses", "tulips")
     before = splits(here)
     there = tmp_path / "some" / "where" / "else"
@@ -92,7 +92,7 @@ def test_labels_are_the_folder_names_sorted_and_unchanged(tmp_path: Path) -> Non
     assert dataset.scan(DataSettings(tmp_path)).labels == ("Zebra", "ant & bee", "b-2", "été", "猫")
 
 
-def test_images_at_any_depth_count_and_hidden_ones_do_not(tmp_path: Path) -> None:
+def test_images_at_any_depth_are_found_and_hidden_ones_are_not(tmp_path: Path) -> None:
     many(tmp_path, "roses", "tulips")
     touch(
         tmp_path,
@@ -151,7 +151,7 @@ def test_fewer_than_two_classes_is_an_error_that_shows_the_layout(
     )
 
 
-def test_class_without_images_is_an_error_with_the_remedy(tmp_path: Path) -> None:
+def test_class_without_images_is_an_error_with_a_remedy(tmp_path: Path) -> None:
     many(tmp_path, "roses", "tulips")
     (tmp_path / "daisy").mkdir()
     with pytest.raises(BadRequest) as caught:
@@ -171,7 +171,7 @@ def test_class_without_training_images_is_an_error_with_its_counts(tmp_path: Pat
     )
 
 
-def test_few_images_and_empty_sets_are_warned_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_few_images_and_empty_sets_are_warned_about(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     many(tmp_path, "roses")
     trained = [f"{index}.jpg" for index in range(60) if split(f"{index}.jpg") is Split.TRAINING][:3]
     touch(tmp_path / "tulips", *trained)

@@ -1,4 +1,4 @@
-"""The kinds of values that settings take: each one's rule, and what text and Python values become."""
+"""The kinds of values that settings take: their rules, and the conversion of text and Python values."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 from retraining.settings import kinds
 from retraining.settings.kinds import Kind
 
-# Kinds of numbers, each with its rule, numbers that keep it and numbers that break it.
+# Kinds of numbers, each with its rule, numbers that follow it and numbers that break it.
 NUMBERS: dict[str, tuple[Kind, str, tuple[Any, ...], tuple[Any, ...]]] = {
     "PERCENTAGE": (
         kinds.PERCENTAGE,
@@ -54,7 +54,7 @@ NUMBERS: dict[str, tuple[Kind, str, tuple[Any, ...], tuple[Any, ...]]] = {
     ),
 }
 
-# Kinds of whole numbers, each with the least and the most that it takes.
+# Kinds of whole numbers, each with its smallest and its largest value.
 WHOLE: dict[str, tuple[Kind, int, int]] = {
     "COUNT": (kinds.COUNT, 1, 10**9),
     "AT_LEAST_TWO": (kinds.AT_LEAST_TWO, 2, 10**9),
@@ -82,7 +82,7 @@ def test_every_kind_is_tried_here() -> None:
 
 
 @pytest.mark.parametrize("name", NUMBERS)
-def test_number_is_held_to_its_rule_as_text_and_as_a_python_value(name: str) -> None:
+def test_number_must_follow_its_rule_as_text_and_as_a_python_value(name: str) -> None:
     kind, expected, good, bad = NUMBERS[name]
     for value in good:
         assert kind.convert(value) == kind.convert(repr(value)) == value
@@ -91,7 +91,7 @@ def test_number_is_held_to_its_rule_as_text_and_as_a_python_value(name: str) -> 
 
 
 @pytest.mark.parametrize("name", WHOLE)
-def test_whole_number_is_held_to_its_bounds_as_text_and_as_a_python_value(name: str) -> None:
+def test_whole_number_must_be_in_bounds_as_text_and_as_a_python_value(name: str) -> None:
     kind, least, most = WHOLE[name]
     for value in (least, least + 1, most):
         assert kind.convert(value) == kind.convert(str(value)) == value
@@ -152,12 +152,12 @@ def test_switch_is_off(value: Any) -> None:
 
 
 @pytest.mark.parametrize("value", ["", "maybe", "2", "on", 1, 0, None, [], np.bool_(True)])
-def test_anything_else_is_no_switch(value: Any) -> None:
+def test_anything_else_is_not_a_switch_value(value: Any) -> None:
     assert rule(kinds.SWITCH, value) == "must be True or False"
 
 
 @pytest.mark.parametrize("kind", [kinds.NAME, kinds.NAMES_IN_TEXT, kinds.HANDLE, kinds.LABEL])
-def test_text_is_taken_as_it_is_and_a_path_as_its_text(kind: Kind) -> None:
+def test_text_is_kept_as_it_is_and_a_path_becomes_text(kind: Kind) -> None:
     for text in ("", " a ", "a:0", "https://x/y?z=1", "~/no path", "two\nlines"):
         assert kind.convert(text) == text
     assert kind.convert(Path("modules/net")) == "modules/net"
@@ -166,7 +166,7 @@ def test_text_is_taken_as_it_is_and_a_path_as_its_text(kind: Kind) -> None:
 
 
 @pytest.mark.parametrize("value", ["a,b", " a , b ", ("a", "b"), ["a ", " b"]])
-def test_names_come_as_text_with_commas_or_as_a_list(value: Any) -> None:
+def test_names_are_text_with_commas_or_a_list(value: Any) -> None:
     assert kinds.NAMES.convert(value) == ("a", "b")
 
 
@@ -183,7 +183,7 @@ PATH_KINDS = [kinds.FILE, kinds.FOLDER, kinds.PATH_PREFIX, kinds.OPTIONAL_FILE, 
 
 
 @pytest.mark.parametrize("kind", PATH_KINDS)
-def test_path_is_text_or_a_path_with_the_users_folder_for_a_tilde(
+def test_path_is_text_or_a_path_and_a_tilde_is_the_users_folder(
     kind: Kind, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -198,7 +198,7 @@ def test_path_is_text_or_a_path_with_the_users_folder_for_a_tilde(
         assert rule(kind, bad) == "must be a path"
 
 
-def test_empty_text_is_no_path_unless_the_path_is_optional() -> None:
+def test_empty_text_is_refused_unless_the_path_is_optional() -> None:
     for kind in (kinds.FILE, kinds.FOLDER, kinds.PATH_PREFIX):
         assert rule(kind, "") == "must be a path"
     for kind in (kinds.OPTIONAL_FILE, kinds.OPTIONAL_FOLDER):
@@ -216,7 +216,7 @@ def test_paths_are_one_path_or_several(tmp_path: Path, monkeypatch: pytest.Monke
         assert rule(kinds.PATHS, bad) == "must be a path"
 
 
-def test_op_name_is_one_that_tensorflow_takes_and_the_graph_does_not_use() -> None:
+def test_op_name_is_one_that_tensorflow_accepts_and_the_graph_does_not_use() -> None:
     for name in ("final_result", "a", "0", ".x", "my.result-2", "A_b"):
         assert kinds.OP_NAME.convert(name) == name
     for value in ("", " ", "a b", "a:0", "a/b", "^a", "-a", "_a", "é", "a\n", None, 1, b"a"):
@@ -229,7 +229,7 @@ def test_op_name_is_one_that_tensorflow_takes_and_the_graph_does_not_use() -> No
         )
 
 
-def test_choice_is_one_of_those_given() -> None:
+def test_choice_is_one_of_the_choices() -> None:
     kind = kinds.one_of("float32", "bfloat16", placeholder="FORMAT")
     assert kind.placeholder == "FORMAT"
     assert kind.convert("bfloat16") == "bfloat16"

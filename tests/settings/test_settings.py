@@ -1,4 +1,4 @@
-"""Groups of settings: always valid, however they are made, and refused in the words of who made them."""
+"""Groups of settings: always valid however they are made, or refused with a message for Python or a shell."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ GROUPS = sorted(
     {group for program in PROGRAMS for group in program.groups().values()}, key=lambda group: group.__name__
 )
 
-# What a group needs besides its defaults.
+# Settings without which a group is refused.
 NEEDED: dict[type[Settings], dict[str, Any]] = {
     ComparisonSettings: {"models": "builtin"},
     DataSettings: {"image_dir": "photos"},
@@ -57,7 +57,7 @@ def refusal(make: Callable[[], object]) -> tuple[str, str]:
 
 
 @pytest.mark.parametrize("group", GROUPS)
-def test_defaults_keep_their_own_rules(group: type[Settings]) -> None:
+def test_defaults_follow_their_own_rules(group: type[Settings]) -> None:
     settings = made(group)
     for field in fields(group):
         value = getattr(settings, field.name)
@@ -66,7 +66,7 @@ def test_defaults_keep_their_own_rules(group: type[Settings]) -> None:
 
 
 @pytest.mark.parametrize("group", GROUPS)
-def test_group_comes_back_from_copying_and_pickling_and_cannot_be_changed(group: type[Settings]) -> None:
+def test_group_can_be_copied_and_pickled_but_not_changed(group: type[Settings]) -> None:
     settings = made(group)
     assert copy.deepcopy(settings) == pickle.loads(pickle.dumps(settings)) == settings
     with pytest.raises(dataclasses.FrozenInstanceError):
@@ -74,7 +74,7 @@ def test_group_comes_back_from_copying_and_pickling_and_cannot_be_changed(group:
 
 
 @pytest.mark.parametrize("group", GROUPS)
-def test_each_setting_refuses_what_is_not_of_its_kind(group: type[Settings]) -> None:
+def test_each_setting_refuses_values_of_the_wrong_kind(group: type[Settings]) -> None:
     for field in fields(group):
         in_python, on_command_line = refusal(functools.partial(made, group, **{field.name: object()}))
         assert in_python.startswith(f"{field.name} must be ")
@@ -83,14 +83,14 @@ def test_each_setting_refuses_what_is_not_of_its_kind(group: type[Settings]) -> 
 
 
 @pytest.mark.parametrize("group", GROUPS)
-def test_nothing_is_taken_for_a_default_that_is_not_one(group: type[Settings]) -> None:
+def test_none_is_only_accepted_where_it_is_the_default(group: type[Settings]) -> None:
     for field in fields(group):
         if field.default in (None, REQUIRED):
             continue
         assert refusal(functools.partial(made, group, **{field.name: None}))[0].endswith(", received None.")
 
 
-def test_changed_copy_is_checked_as_a_new_one_is() -> None:
+def test_changed_copy_is_checked_like_a_new_group() -> None:
     training: Any = TrainingSettings(seed=3)
     assert dataclasses.replace(training, learning_rate="0.5") == TrainingSettings(seed=3, learning_rate=0.5)
     assert refusal(lambda: dataclasses.replace(training, learning_rate=-1)) == (
@@ -109,7 +109,7 @@ def test_text_and_python_values_make_the_same_settings() -> None:
     assert made(ComparisonSettings, models="builtin, vgg16") == ComparisonSettings(("builtin", "vgg16"))
 
 
-def test_numbers_of_numpy_become_those_of_python() -> None:
+def test_numpy_numbers_become_python_numbers() -> None:
     settings = made(TrainingSettings, seed=np.int64(7), learning_rate=np.float32(0.5))
     assert (type(settings.seed), type(settings.learning_rate)) == (int, float)
 
@@ -137,7 +137,7 @@ def test_long_text_is_cut_off_in_the_message() -> None:
 
 FRESH = AugmentationSettings(flip_left_right=True, distorted_views=0)
 
-# Settings that are refused, with the message as the command line shows it; in Python the dashes are left out.
+# Refused settings, each with the message on the command line; in Python it has no dashes.
 REFUSALS: dict[str, tuple[Callable[[], object], str]] = {
     "bool for a number": (
         lambda: TrainingSettings(seed=True),
@@ -247,7 +247,7 @@ REFUSALS: dict[str, tuple[Callable[[], object], str]] = {
 
 
 @pytest.mark.parametrize("name", REFUSALS)
-def test_refusal_reads_as_python_in_python_and_as_flags_on_the_command_line(name: str) -> None:
+def test_refusal_names_settings_in_python_and_flags_on_the_command_line(name: str) -> None:
     make, shown = REFUSALS[name]
     in_python, on_command_line = refusal(make)
     assert on_command_line == shown

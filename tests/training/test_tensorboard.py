@@ -55,7 +55,7 @@ def get(address: str) -> Any:
 
 
 def eventually(address: str) -> Any:
-    """Ask until TensorBoard, which reads the logs in the background, has something to say."""
+    """Ask until TensorBoard, which reads the logs in the background, has an answer."""
     deadline = time.monotonic() + 60
     while not (answer := get(address)):
         assert time.monotonic() < deadline, address
