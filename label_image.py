@@ -1,8 +1,8 @@
-"""Classify images with the network that retrain.py exported, or with any other frozen classifier.
+"""Classify images with the graph that retrain.py exported, or with any other frozen classifier.
 
     python label_image.py --graph /tmp/output_graph.pb --labels /tmp/output_labels.txt --image photo.jpg
 
-Prints `label score` lines, best first; with several images, each image's path in front of its lines.
+Prints `label score` lines, best first; with several images, the path of each before its lines.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def label_image(settings: LabelImageSettings) -> None:
     if not files:
         raise BadRequest("{image} names only folders without files. Name an image, or a folder of images.")
 
-    # Only now, since TensorFlow takes seconds to import: a mistake above is answered at once.
+    # Imported here, since TensorFlow takes seconds to load: a mistake above is reported at once.
     from retraining.inference import graph_classifier
 
     classifier = graph_classifier.load(settings)
@@ -46,7 +46,7 @@ def label_image(settings: LabelImageSettings) -> None:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Return the exit status for the command-line words `argv` (default: those of this process)."""
+    """Return the exit status for the arguments `argv` (default: this process's arguments)."""
     return console.run(label_image, programs.LABEL_IMAGE, argv)
 
 

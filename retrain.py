@@ -4,7 +4,7 @@
     python label_image.py --image photo.jpg
     tensorboard --logdir /tmp/retrain_logs
 
-Each image goes once through a pretrained network; its feature vector (the "bottleneck") is kept on disk.
+Each image goes through a pretrained network once; its feature vector (the "bottleneck") is kept on disk.
 A new softmax layer is trained on the vectors, and network and layer are written as one frozen graph.
 """
 
@@ -20,12 +20,13 @@ from retraining.settings.retrain import RetrainSettings
 def retrain(settings: RetrainSettings) -> None:
     """Run the command, stage by stage."""
     logs.configure_logging(settings.output.logging_verbosity)
-    images = dataset.scan(settings.data, settings.outputs())
+    scanned = dataset.scan(settings.data, settings.outputs())
 
-    # Only now, since TensorFlow takes seconds to import: a mistake above is answered at once.
+    # Imported here, since TensorFlow takes seconds to load: a mistake above is reported at once.
     from retraining.cli import log_lines
     from retraining.export import classifier_graph, writer
-    from retraining.features import bottlenecks, extractor, problem_files
+    from retraining.features import bottlenecks, problem_files
+    from retraining.features import extractor as feature_extractor
     from retraining.features.cache import BottleneckCache
     from retraining.features.views import Views
     from retraining.model import RetrainedModel
@@ -33,13 +34,13 @@ def retrain(settings: RetrainSettings) -> None:
     from retraining.training.tensorboard import SummaryWriter
     from retraining.training.trainer import TrainingStep
 
-    log_lines.found(images)
-    network = extractor.load_extractor(settings.module)
-    log_lines.loaded(network)
+    log_lines.found(scanned)
+    extractor = feature_extractor.load_extractor(settings.module)
+    log_lines.loaded(extractor)
 
-    cache = BottleneckCache(settings.module.bottleneck_dir, network)
+    cache = BottleneckCache(settings.module.bottleneck_dir, extractor)
     vectors = bottlenecks.compute(
-        images, network, cache, Views(settings.augmentation, settings.training.seed)
+        scanned, extractor, cache, Views(settings.augmentation, settings.training.seed)
     )
     problem_files.report(vectors, settings.output.summaries_dir, strict=settings.data.strict)
     if vectors.skipped:
@@ -53,18 +54,18 @@ def retrain(settings: RetrainSettings) -> None:
 
         model = RetrainedModel.train(
             vectors,
-            network,
+            extractor,
             settings.training,
             batches=fresh_batches(
-                vectors.training, network, augmentation=settings.augmentation, training=settings.training
+                vectors.training, extractor, augmentation=settings.augmentation, training=settings.training
             ),
-            store=writer.IntermediateGraphs(network, settings.output),
+            store=writer.IntermediateGraphs(extractor, settings.output),
             on_report=report,
         )
         log_lines.evaluated(
             model.evaluation, list_misclassified=settings.output.print_misclassified_test_images
         )
-        graph = classifier_graph.build(network, model.layer, settings.output.final_tensor_name)
+        graph = classifier_graph.build(extractor, model.layer, settings.output.final_tensor_name)
         tensorboard.add_graph(graph.graph_def)
 
     agreed = writer.write_all(graph, model, settings.output)
@@ -72,7 +73,7 @@ def retrain(settings: RetrainSettings) -> None:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Return the exit status for the command-line words `argv` (default: those of this process)."""
+    """Return the exit status for the arguments `argv` (default: this process's arguments)."""
     return console.run(retrain, programs.RETRAIN, argv)
 
 

@@ -39,7 +39,7 @@ class Benchmark:
             name=f"python -m benchmarks {self.name}",
             description=self.description,
             settings=self.settings,
-            words={name: shown for name, shown in arguments.WORDS.items() if name in here},
+            positional={name: shown for name, shown in arguments.WORDS.items() if name in here},
         )
 
     def run_function(self) -> Callable[[Any], None]:

@@ -24,7 +24,7 @@ from benchmarks.arguments import ModulesSettings
 from benchmarks.commands import Paths
 from benchmarks.figures import print_table
 from retraining.data import dataset
-from retraining.data.dataset import Split
+from retraining.data.split import Split
 from retraining.settings.data import DataSettings
 
 COLUMNS = ("module", "size and features", "test accuracy", "the same by label_image.py")

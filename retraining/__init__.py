@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from retraining.api import scan as scan
     from retraining.api import train as train
     from retraining.data.dataset import Dataset as Dataset
-    from retraining.data.dataset import Split as Split
+    from retraining.data.split import Split as Split
     from retraining.errors import BadImage as BadImage
     from retraining.errors import BadModule as BadModule
     from retraining.errors import BadRequest as BadRequest
@@ -44,7 +44,7 @@ _HOMES = {
     "ImageClassifier": "inference.image_classifier",
     "Prediction": "inference.image_classifier",
     "RetrainedModel": "model",
-    "Split": "data.dataset",
+    "Split": "data.split",
     "TrainingStep": "training.trainer",
     "UserError": "errors",
     "WorkFailed": "errors",

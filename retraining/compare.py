@@ -15,7 +15,8 @@ import sys
 from retraining import optional_packages
 from retraining.cli import console, logs, programs
 from retraining.data import dataset
-from retraining.data.dataset import Dataset, Split
+from retraining.data.dataset import Dataset
+from retraining.data.split import Split
 from retraining.errors import BadRequest
 from retraining.settings.compare import CompareSettings
 

@@ -15,7 +15,6 @@ import sys
 from typing import TYPE_CHECKING
 
 from retraining.cli import console, logs, programs
-from retraining.data import images
 from retraining.errors import Message
 from retraining.settings.deep_dream import ALL_LAYERS, DeepDreamSettings
 
@@ -31,6 +30,10 @@ def deep_dream(settings: DeepDreamSettings) -> None:
     """Run the command."""
     logs.configure_logging("INFO")
     dream = settings.dream
+
+    # Imported here, so that help is quick.
+    from retraining.data import images
+
     image = images.given(dream.image) if dream.image else None
 
     # Only now, since TensorFlow takes seconds to import: a mistake above is answered at once.

@@ -1,21 +1,21 @@
-"""One family of user errors. Anything else that is raised is a bug and keeps its traceback.
+"""One family of errors for users to fix. Any other exception is a bug and keeps its traceback.
 
-A message reads: subject, rule, value received, remedy, in one line where it fits.
+A message says: subject, rule, value received, remedy, on one line if it fits.
 """
 
 from __future__ import annotations
 
 import string
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 
 class Message:
     """A sentence for a person: a template, and the values that go into it.
 
-    A field of the template without a value is the name of a setting, such as `{image_size}`. On the command
-    line settings are called something else than in Python, so that name is filled in when the message is
-    shown. A value may be a message itself.
+    A field of the template without a value is the name of a setting. In Python it is shown as it is
+    (`image_size`), on the command line as the flag, so it is only filled in when the message is shown. A
+    value may be a message itself, or an error.
     """
 
     def __init__(self, template: str, /, **values: object) -> None:
@@ -26,17 +26,22 @@ class Message:
         return self.text()
 
     def text(self, *, setting_name: Callable[[str], str] = str, show: Callable[[object], str] = str) -> str:
-        """Return the sentence, settings named by `setting_name`, values passed through `show`."""
+        """Return the sentence, with settings named by `setting_name` and values shown by `show`."""
         return _Formatter(setting_name, show).vformat(self.template, (), self.values)
 
 
 def setting_named(name: str) -> Message:
-    """Return the name of a setting as a value of a message: shown as its reader knows it."""
-    return Message(f"{{{name}}}")
+    """Return the name of a setting, to be used as a value in a message."""
+    return settings_named([name])
+
+
+def settings_named(names: Iterable[str], *, separator: str = ", ") -> Message:
+    """Return the names of several settings, to be used as one value in a message."""
+    return Message(separator.join(f"{{{name}}}" for name in names))
 
 
 class _Formatter(string.Formatter):
-    """str.format, for which a field without a value names a setting."""
+    """str.format, except that a field without a value names a setting."""
 
     def __init__(self, setting_name: Callable[[str], str], show: Callable[[object], str]) -> None:
         self._setting_name = setting_name
@@ -48,15 +53,16 @@ class _Formatter(string.Formatter):
         return super().get_value(key, args, kwargs)
 
     def format_field(self, value: Any, format_spec: str) -> str:
+        value = value.message if isinstance(value, UserError) else value
         if isinstance(value, Message):
             return value.text(setting_name=self._setting_name, show=self._show)
         return self._show(format(value, format_spec) if format_spec else value)
 
 
 class UserError(Exception):
-    """Something the user can fix. `exit_status` is what a command then returns.
+    """Something the user can fix. `exit_status` is what a command returns when it is raised.
 
-    `template` and `values` are those of a Message: the text that values hold is never taken for a template.
+    `template` and `values` are those of a Message: braces in a value are only text.
     """
 
     exit_status = 1
@@ -69,28 +75,28 @@ class UserError(Exception):
         return str(self.message)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _made_again, (type(self), self.message.template, self.message.values)
+        return _rebuilt, (type(self), self.message.template, self.message.values)
 
 
-def _made_again(kind: type[UserError], template: str, values: dict[str, object]) -> UserError:
+def _rebuilt(kind: type[UserError], template: str, values: dict[str, object]) -> UserError:
     return kind(template, **values)
 
 
 class BadRequest(UserError):
-    """A setting, folder or handle that cannot be used as given; found before any work is done."""
+    """A setting, folder or handle that cannot be used as given, found before any work is done."""
 
     exit_status = 2
 
 
 class WorkFailed(UserError):
-    """Work that was begun and could not be finished."""
+    """Work that was started and could not be finished."""
 
     exit_status = 1
 
 
 class BadModule(BadRequest):
-    """A pretrained network that is missing, unreachable, damaged or of another kind."""
+    """A pretrained network that is missing, unreachable, damaged or of the wrong kind."""
 
 
 class BadImage(WorkFailed):
-    """A file or other source that is not a usable image. The message goes on after "it"."""
+    """A file or other source that is not a usable image. The message completes "it ...": "is empty"."""

@@ -12,7 +12,6 @@ import logging
 import sys
 
 from retraining.cli import console, logs, programs
-from retraining.data import images
 from retraining.settings.feature_maps import FeatureMapsSettings
 
 log = logging.getLogger("retraining")
@@ -21,6 +20,10 @@ log = logging.getLogger("retraining")
 def feature_maps(settings: FeatureMapsSettings) -> None:
     """Run the command."""
     logs.configure_logging("INFO")
+
+    # Imported here, so that help is quick.
+    from retraining.data import images
+
     image = images.given(settings.maps.image) if settings.maps.image else None
 
     # Only now, since TensorFlow takes seconds to import: a mistake above is answered at once.

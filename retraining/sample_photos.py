@@ -8,12 +8,14 @@ from __future__ import annotations
 import sys
 
 from retraining.cli import console, programs
-from retraining.data.sample_photos import KINDS, write
 from retraining.settings.samples import SamplePhotosSettings
 
 
 def sample_photos(settings: SamplePhotosSettings) -> None:
     """Run the command."""
+    # Imported here, so that help is quick.
+    from retraining.data.sample_photos import KINDS, write
+
     write(settings.folder, per_class=settings.per_class, seed=settings.seed)
     total = settings.per_class * len(KINDS)
     print(f"{total} photos in {len(KINDS)} folders under {settings.folder}")

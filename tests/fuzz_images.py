@@ -1,7 +1,7 @@
 """Decode mutated image files, one after the other: `python -m tests.fuzz_images COUNT SEED`.
 
-Ends with one line on how many decoded, how many were refused, and the peak memory. Whatever else a
-decoder raises ends it with a traceback that names the number of the file.
+Prints how many were decoded, how many were refused, and the peak memory. Any other exception in a decoder
+ends it with a traceback, and the number of the file.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ def mutated(sources: list[bytes], rng: np.random.Generator) -> bytes:
 
 
 def main(count: int, seed: int) -> None:
-    """Decode `count` files; which, only `seed` decides."""
-    warnings.filterwarnings("ignore", module="PIL")  # as console.configure_logging does
+    """Decode `count` files, which depend only on `seed`."""
+    warnings.filterwarnings("ignore", module="PIL")  # as logs.configure_logging does
     sources = [*image_files.usable().values(), *image_files.usable_grey().values()]
     decoded = 0
     for number in range(count):
@@ -66,7 +66,7 @@ def main(count: int, seed: int) -> None:
 
 
 def peak_memory() -> int:
-    """Return the peak memory of this program in MB; getrusage's begins with that of who started it."""
+    """Return the peak memory of this process in MB; getrusage's would include that of its parent."""
     status = Path("/proc/self/status").read_text()
     kilobytes = next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:"))
     return int(kilobytes) // 1024

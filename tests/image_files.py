@@ -1,4 +1,4 @@
-"""Image files of every kind that people have, drawn: a white picture whose left half is red."""
+"""Image files of every kind, drawn: a white picture whose left half is red."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from retraining.data import images
 RED = (255, 0, 0)
 WIDTH, HEIGHT = 64, 48
 
-# Of Adam7, the interlacing of PNG: first row and column of each pass, and the steps between them.
+# Adam7, the interlacing of PNG: first row and column of each pass, and the steps between them.
 _PASSES = ((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1))
 
 
@@ -31,14 +31,14 @@ def red_left(width: int = WIDTH, height: int = HEIGHT) -> Image.Image:
 
 
 def red_left_over_nothing() -> Image.Image:
-    """Transparent, and black there, where the others are white."""
+    """Return the picture with transparent black where the others are white."""
     image = Image.new("RGBA", (WIDTH, HEIGHT), (0, 0, 0, 0))
     image.paste((*RED, 255), (0, 0, WIDTH // 2, HEIGHT))
     return image
 
 
 def png(pixels: np.ndarray, *, interlaced: bool = False) -> bytes:
-    """Return a PNG of uint8 or uint16 [height, width, 3]: Pillow writes neither of these kinds."""
+    """Return a PNG of uint8 or uint16 [height, width, 3], kinds that Pillow cannot write."""
     height, width, _ = pixels.shape
     bits = 8 * pixels.dtype.itemsize
     parts = [pixels]
@@ -106,7 +106,7 @@ def usable_grey() -> dict[str, bytes]:
 
 
 def turned(orientation: int) -> bytes:
-    """Return the picture as a camera stores it that was held in one of the 8 ways of EXIF."""
+    """Return the picture as a camera stores it that was held in one of EXIF's 8 orientations."""
     stored = {
         2: Image.Transpose.FLIP_LEFT_RIGHT,
         3: Image.Transpose.ROTATE_180,
@@ -149,7 +149,7 @@ def bombs() -> dict[str, bytes]:
 
 
 def unusable() -> dict[str, tuple[bytes, str]]:
-    """Return contents that are no usable image, by a file name, each with the reason for it."""
+    """Return contents that are not usable images, by file name, each with the reason."""
     noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (80, 80, 3), np.uint8))
     cut = {f"cut {kind}.jpg": encoded(noise, kind) for kind in images.FORMATS}
     unknown = f"is not an image of a known format ({', '.join(images.FORMATS)})"
@@ -163,10 +163,10 @@ def unusable() -> dict[str, tuple[bytes, str]]:
         "film.mp4": (b"\0\0\0\x18ftypmp42" + bytes(5000), unknown),
         "film.avi": (b"RIFF\x10\x27\0\0AVI LIST" + bytes(5000), unknown),
         "signature only.jpg": (b"\xff\xd8\xff", "is damaged or cut short"),
-        "float.tiff": (float_tiff, "has floating-point pixels, of which nobody knows what is white"),
+        "float.tiff": (float_tiff, "has floating-point pixels, and nothing says which value is white"),
         **{name: (content[: len(content) // 2], "is cut short") for name, content in cut.items()},
         **{
-            f"bomb {kind}.png": (content, "has more pixels than any photograph; refused")
+            f"bomb {kind}.png": (content, "has too many pixels to be a photo")
             for kind, content in bombs().items()
         },
     }

@@ -1,9 +1,14 @@
-"""retrain.py, but for a signal that it sends itself at a chosen moment of its work.
+"""Run retrain.py with a signal that it sends itself at a chosen moment.
 
     python -m tests.interrupted_retrain SIGNAL CALL FLAGS...
 
+<<<<<<< HEAD
 CALL is a function by its module and name, such as retraining.training.trainer:gradient_step. The signal, such as
 SIGKILL, comes when it returns for the first time: a moment that no clock can promise.
+=======
+CALL is a function by its module and name, such as retraining.training.softmax_layer:gradient_step. The
+signal, such as SIGKILL, is sent when it first returns: a moment that no timer can hit reliably.
+>>>>>>> wt-c
 """
 
 from __future__ import annotations
@@ -21,7 +26,7 @@ import retrain
 
 
 def interrupted(sent: signal.Signals, call: str, flags: list[str]) -> subprocess.CompletedProcess[str]:
-    """Run retrain.py with `flags` in a process of its own, interrupted there."""
+    """Run retrain.py with `flags` in a process of its own, and interrupt it after `call`."""
     command = [sys.executable, "-m", "tests.interrupted_retrain", sent.name, call, *flags]
     return subprocess.run(
         command, cwd=Path(__file__).parent.parent, capture_output=True, text=True, check=False
@@ -29,7 +34,7 @@ def interrupted(sent: signal.Signals, call: str, flags: list[str]) -> subprocess
 
 
 def signal_after(call: str, sent: signal.Signals) -> None:
-    """Replace the function until it has returned once."""
+    """Make a function send the signal when it first returns."""
     module, _, path = call.partition(":")
     *parents, name = path.split(".")
     owner = functools.reduce(getattr, parents, importlib.import_module(module))

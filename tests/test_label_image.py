@@ -22,7 +22,7 @@ from tests.conftest import COLOURS, Computed, checked, write_photo
 
 @pytest.fixture(scope="module")
 def exported(computed: Computed, network: FeatureExtractor, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with graph.pb and labels.txt of a network that knows the three colours."""
+    """A folder with graph.pb and labels.txt of a classifier of the three colours."""
     folder = tmp_path_factory.mktemp("exported")
     layer = trainer.train(computed.bottlenecks, TrainingSettings(how_many_training_steps=300))
     graph = classifier_graph.build(network, layer, "final_result")
@@ -32,7 +32,7 @@ def exported(computed: Computed, network: FeatureExtractor, tmp_path_factory: py
 
 
 def write_pixel_classifier(folder: Path, *, batch: int | None, size: int | None) -> None:
-    """A classifier whose two scores are the mean of its input, as it arrives, and a constant."""
+    """Write a classifier whose two scores are the mean of its input pixels and a constant."""
     graph = tf.Graph()
     with graph.as_default():
         pixels = tf.compat.v1.placeholder(tf.float32, [batch, size, size, 3], "input")
@@ -71,15 +71,15 @@ def test_scores_are_those_of_training(exported: Path, computed: Computed) -> Non
     layer = trainer.train(computed.bottlenecks, TrainingSettings(how_many_training_steps=300))
     path = computed.bottlenecks.testing.paths[0]
     words = ["--graph", exported / "graph.pb", "--labels", exported / "labels.txt", "--image", path]
-    options = checked(LABEL_IMAGE, [str(word) for word in words])
-    (labelled,) = graph_classifier.load(options).classify([path], best=3)
+    settings = checked(LABEL_IMAGE, [str(word) for word in words])
+    (labelled,) = graph_classifier.load(settings).classify([path], best=3)
     expected = layer.probabilities(computed.bottlenecks.testing.vectors[:1])[0]
     scores = {prediction.label: prediction.score for prediction in labelled.predictions}
     for name, probability in zip(computed.bottlenecks.dataset.labels, expected, strict=True):
         assert scores[name] == pytest.approx(float(probability), abs=1e-6)
 
 
-def test_several_images_and_folders_are_headed_by_their_paths(
+def test_several_images_and_folders_are_printed_under_their_paths(
     exported: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     paths = [photo(tmp_path / "folder", colour) for colour in ("cyan", "yellow")]
@@ -145,7 +145,7 @@ def test_explicit_size_that_the_graph_does_not_take_is_refused(
 ) -> None:
     assert label(exported, "--input_height", "299", "--image", photo(tmp_path, "cyan")) == 2
     assert capsys.readouterr().err == (
-        "label_image: error: --input_height 299 is not what the graph takes, 32. Leave the flag out.\n"
+        "label_image: error: --input_height 299 contradicts the graph, which takes 32. Leave it out.\n"
     )
 
 
@@ -153,7 +153,7 @@ def test_graph_of_any_size_asks_for_one(tmp_path: Path, capsys: pytest.CaptureFi
     write_pixel_classifier(tmp_path, batch=None, size=None)
     assert label(tmp_path, "--output_layer", "scores", "--image", photo(tmp_path, "cyan")) == 2
     assert capsys.readouterr().err == (
-        "label_image: error: the graph takes images of any size: say which with --input_height.\n"
+        "label_image: error: the graph takes images of any size: set --input_height.\n"
     )
 
 
@@ -166,15 +166,15 @@ def test_graph_with_two_outputs_asks_for_one(tmp_path: Path, capsys: pytest.Capt
     )
 
 
-def test_layer_that_is_not_there_is_refused_with_likely_ones(
+def test_missing_layer_is_refused_with_likely_ones(
     exported: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = photo(tmp_path, "cyan")
     assert label(exported, "--output_layer", "softmax", "--image", path) == 2
     assert label(exported, "--input_layer", "Mul", "--image", path) == 2
     assert capsys.readouterr().err == (
-        "label_image: error: --output_layer 'softmax' is no op of the graph. Likely ones: final_result.\n"
-        "label_image: error: --input_layer 'Mul' is no op of the graph. Likely ones: Placeholder.\n"
+        "label_image: error: --output_layer 'softmax' is not an op of the graph. Likely ones: final_result.\n"
+        "label_image: error: --input_layer 'Mul' is not an op of the graph. Likely ones: Placeholder.\n"
     )
 
 
@@ -186,14 +186,14 @@ def test_labels_of_another_training_are_refused_with_both_counts(
     words += ["--image", photo(tmp_path, "cyan")]
     assert label_image.main([str(word) for word in words]) == 2
     assert capsys.readouterr().err == (
-        "label_image: error: the graph gives 3 scores and --labels names 2; they must be of the same training.\n"
+        "label_image: error: the graph gives 3 scores, but --labels names 2 classes; they must come from the same training.\n"
     )
 
 
 def test_missing_graph_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert label(tmp_path, "--image", "x.jpg") == 2
     assert capsys.readouterr().err == (
-        f"label_image: error: --graph '{tmp_path / 'graph.pb'}' does not exist. retrain.py writes graph and labels.\n"
+        f"label_image: error: --graph '{tmp_path / 'graph.pb'}' does not exist. retrain.py writes the graph and its labels.\n"
     )
 
 
@@ -202,7 +202,7 @@ def test_folder_without_files_is_refused(
 ) -> None:
     assert label(exported, "--image", tmp_path) == 2
     assert capsys.readouterr().err == (
-        "label_image: error: --image names folders without any file. Name an image, or a folder with some.\n"
+        "label_image: error: --image names only folders without files. Name an image, or a folder of images.\n"
     )
 
 

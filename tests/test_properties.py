@@ -1,4 +1,4 @@
-"""What must hold for any input, tried on many: the split, the cache, the flags, the labels."""
+"""Properties of the split, the cache, the flags and the labels, tried on many inputs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from retraining.cli.programs import LABEL_IMAGE, RETRAIN
 from retraining.data import dataset, images
-from retraining.data.dataset import Split, split_of
+from retraining.data.split import Split, split_of
 from retraining.errors import BadRequest
 from retraining.features import bottlenecks
 from retraining.features.cache import BottleneckCache
@@ -53,7 +53,7 @@ very_many = settings(max_examples=300, derandomize=False)
 
 @many
 @given(names, shares, shares)
-def test_split_depends_on_name_and_shares_alone_and_grows_with_them(
+def test_split_depends_only_on_name_and_percentages_and_grows_with_them(
     name: str, first: tuple[float, float], second: tuple[float, float]
 ) -> None:
     def split(validation: float, testing: float) -> Split:
@@ -90,12 +90,14 @@ def scanned(root: Path, folders: dict[str, list[str]]) -> dict[str, Split]:
 
 @few
 @given(st.floats(1, 50), st.floats(1, 49), st.integers(0, 10**9))
-def test_shares_of_many_names_are_those_asked_for_within_chance(
+def test_sets_of_many_names_have_the_requested_percentages_within_chance(
     validation: float, testing: float, start: int
 ) -> None:
     count = 4000
-    options = {"validation_percentage": validation, "testing_percentage": testing}
-    counts = collections.Counter(split_of(f"IMG_{start + number}.jpg", **options) for number in range(count))
+    percentages = {"validation_percentage": validation, "testing_percentage": testing}
+    counts = collections.Counter(
+        split_of(f"IMG_{start + number}.jpg", **percentages) for number in range(count)
+    )
     for split, percentage in ((Split.VALIDATION, validation), (Split.TESTING, testing)):
         share = percentage / 100
         deviation = math.sqrt(count * share * (1 - share))
@@ -103,7 +105,7 @@ def test_shares_of_many_names_are_those_asked_for_within_chance(
 
 
 class Edits:
-    """A folder of photographs under edits, and a cache that may be killed or damaged between them."""
+    """A folder of photos that is edited, and a cache that may be interrupted or damaged in between."""
 
     def __init__(self, root: Path, network: FeatureExtractor) -> None:
         self.photos, self.cache_dir, self.network = root / "photos", root / "cache", network
@@ -202,7 +204,7 @@ words = st.one_of(
 
 @many
 @given(st.lists(words, max_size=6))
-def test_any_words_are_options_or_one_refusal(argv: list[str]) -> None:
+def test_any_arguments_give_settings_or_one_refusal(argv: list[str]) -> None:
     for program in (RETRAIN, LABEL_IMAGE):
         try:
             checked(program, argv)
@@ -218,7 +220,7 @@ bytes_of_a_name = st.binary(min_size=1, max_size=40).filter(lambda name: not {0,
 
 @many
 @given(st.lists(st.one_of(labels, bytes_of_a_name.map(os.fsdecode)), min_size=1, max_size=8, unique=True))
-def test_any_labels_come_back_from_their_file(written: list[str]) -> None:
+def test_any_labels_are_the_same_after_writing_and_reading(written: list[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "labels.txt"
         path.write_bytes(labels_file.encode(tuple(written)))

@@ -48,7 +48,7 @@ def flag_table(program: Program[Any]) -> str:
     rows = ["| flag | default | meaning |", "|---|---|---|"]
     for field in (field for group in program.groups().values() for field in fields(group)):
         default = f"`{shown_default(field)}`" if shown_default(field) else ""
-        name = program.words.get(field.name) or flag_name(field.name)
+        name = program.positional.get(field.name) or flag_name(field.name)
         rows.append(f"| `{name}` | {default} | {meaning_of(field)} |")
     return "\n".join(rows)
 

@@ -35,7 +35,7 @@ def words(photos: Path, out: Path, *more: str | Path, module: str | Path = "buil
 
 
 def kept(out: Path) -> int:
-    """Return how many vectors are on disk, whole."""
+    """Return the number of vectors in complete files on disk."""
     return sum(int(path.stem[-5:]) for path in (out / "bottlenecks").glob("*/*.tfrecord"))
 
 
@@ -45,7 +45,7 @@ def final_accuracy(output: str) -> float:
     return float(match[1])
 
 
-def test_colours_are_learnt_and_the_export_labels_new_photographs(
+def test_colours_are_learnt_and_the_export_labels_new_photos(
     colour_photos: Path, tf2_module: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert retrain.main(words(colour_photos, tmp_path, module=tf2_module)) == 0
@@ -53,7 +53,7 @@ def test_colours_are_learnt_and_the_export_labels_new_photographs(
     assert captured.err == ""
     assert final_accuracy(captured.out) == 100
     for colour, value in COLOURS.items():
-        write_photo(tmp_path / "new.jpg", value, seed=hash(colour) % 1000)
+        write_photo(tmp_path / "new.jpg", value, seed=9000 + len(colour))
         files = ["--graph", tmp_path / "graph.pb", "--labels", tmp_path / "labels.txt"]
         assert label_image.main([str(word) for word in (*files, "--image", tmp_path / "new.jpg")]) == 0
         assert capsys.readouterr().out.split()[0] == colour
@@ -84,7 +84,7 @@ def quoted(path: Path) -> str:
     return shlex.quote(str(path))
 
 
-def test_lines_that_people_parse(
+def test_lines_that_scripts_parse(
     colour_photos: Path, tf2_module: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     more = ("--print_misclassified_test_images", "--how_many_training_steps", "21", "--learning_rate", "1e-9")
@@ -109,7 +109,7 @@ def test_lines_that_people_parse(
     assert lines[-6:] == [
         f"Graph:  {tmp_path / 'graph.pb'}",
         f"Labels: {tmp_path / 'labels.txt'}",
-        "Classify a photograph:",
+        "Classify an image:",
         f"  python label_image.py --graph {quoted(tmp_path / 'graph.pb')} --labels "
         f"{quoted(tmp_path / 'labels.txt')} --image photo.jpg",
         "Look at the training:",
@@ -150,7 +150,7 @@ def test_broken_files_are_skipped_counted_and_do_not_end_the_run(
     ]
 
 
-def test_class_of_nothing_but_broken_files_is_an_error(
+def test_class_with_only_broken_files_is_an_error(
     colour_photos: Path, tf2_module: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for index in range(25):
@@ -172,7 +172,7 @@ def test_bad_request_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_fewest_images_that_can_be_trained_are_trained(
+def test_smallest_possible_dataset_is_trained(
     tmp_path: Path, tf2_module: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name in ("cyan", "yellow"):

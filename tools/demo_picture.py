@@ -23,7 +23,7 @@ from matplotlib.patches import FancyArrowPatch
 from PIL import Image, ImageOps
 
 import label_image
-from retraining.data.dataset import Split, split_of
+from retraining.data.split import Split, split_of
 
 TRAINING_PHOTOS = 4
 ANSWERS = 3

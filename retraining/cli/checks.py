@@ -1,12 +1,14 @@
-"""What can be checked on disk before any work, program by program: a typo must not cost an hour."""
+"""What each program checks on disk before any work: a typo must not cost an hour."""
 
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 from pathlib import Path
 
 from retraining.cli import output_paths
-from retraining.errors import BadRequest
+from retraining.cli.output_paths import OutputPath
+from retraining.errors import BadRequest, Message, setting_named
 from retraining.modules import catalogue, handles
 from retraining.settings import architectures
 from retraining.settings.compare import CompareSettings
@@ -22,7 +24,7 @@ _WRITTEN_BY_RETRAIN = "retrain.py writes the graph and its labels"
 
 
 def check_retrain(settings: RetrainSettings) -> None:
-    """Raise BadRequest if there is no such module, or the outputs cannot be written where they are to go."""
+    """Raise BadRequest if there is no such module, or an output cannot be written to its place."""
     output, module = settings.output, settings.module
     _check_module(module)
     _check_outputs(output)
@@ -34,46 +36,46 @@ def check_retrain(settings: RetrainSettings) -> None:
         )
     if output_paths.is_within(output.output_graph, Path(module.tfhub_module)):
         raise BadRequest(
-            "{output_graph} must not lie inside the module that it is made from, received '{path}'.",
+            "{output_graph} must not be inside the module that it is made from, received '{path}'.",
             path=output.output_graph,
         )
 
 
 def check_label_image(settings: LabelImageSettings) -> None:
     """Raise BadRequest if the graph or its labels are not there."""
-    for flag, path in (("--graph", settings.graph), ("--labels", settings.labels)):
-        _check_is_file(flag, path, remedy=_WRITTEN_BY_RETRAIN)
+    _check_is_file("graph", settings.graph, remedy=_WRITTEN_BY_RETRAIN)
+    _check_is_file("labels", settings.labels, remedy=_WRITTEN_BY_RETRAIN)
 
 
 def check_compare(settings: CompareSettings) -> None:
-    """Raise BadRequest if a model does not exist, or the outputs cannot be written where they are to go."""
+    """Raise BadRequest if a model does not exist, or an output cannot be written to its place."""
     comparison = settings.comparison
     for handle in comparison.modules:
         _check_is_not_a_mistyped_network(handle)
         _check_module(comparison.module(handle))
-    output_paths.check_folder("--output_dir", comparison.output_dir)
-    output_paths.check_folder("--bottleneck_dir", comparison.bottleneck_dir)
+    _check_folder("output_dir", comparison.output_dir)
+    _check_folder("bottleneck_dir", comparison.bottleneck_dir)
 
 
 def check_feature_maps(settings: FeatureMapsSettings) -> None:
     """Raise BadRequest if there is no such network, or the pictures cannot be written."""
     _check_network(settings.network)
-    output_paths.check_folder("--output_dir", settings.maps.output_dir)
+    _check_folder("output_dir", settings.maps.output_dir)
 
 
 def check_deep_dream(settings: DeepDreamSettings) -> None:
     """Raise BadRequest if the network or its labels do not exist, or the pictures cannot be written."""
     _check_network(settings.network)
     dream = settings.dream
-    output_paths.check_folder("--output_dir", dream.output_dir)
+    _check_folder("output_dir", dream.output_dir)
     if dream.class_label:
-        _check_is_file("--labels", dream.labels, remedy=_WRITTEN_BY_RETRAIN)
+        _check_is_file("labels", dream.labels, remedy=_WRITTEN_BY_RETRAIN)
 
 
 def _check_module(module: ModuleSettings) -> None:
-    output_paths.check_folder("--bottleneck_dir", module.bottleneck_dir)
+    _check_folder("bottleneck_dir", module.bottleneck_dir)
     if module.model_dir is not None:
-        output_paths.check_folder("--model_dir", module.model_dir)
+        _check_folder("model_dir", module.model_dir)
     handles.resolve(module)
 
 
@@ -81,16 +83,24 @@ def _check_network(network: NetworkSettings) -> None:
     if network.tfhub_module:
         handles.resolve(network.module())
     if network.graph is not None:
-        _check_is_file("--graph", network.graph, remedy="retrain.py writes one")
+        _check_is_file("graph", network.graph, remedy="retrain.py writes one")
     if network.weights is not None:
-        _check_is_file("--weights", network.weights, remedy="compare writes weights")
+        _check_is_file("weights", network.weights, remedy="compare writes weights")
 
 
-def _check_is_file(flag: str, path: Path, *, remedy: str) -> None:
+def _check_folder(setting: str, path: Path) -> None:
+    output_paths.check_folder(OutputPath.of_setting(setting, path))
+
+
+def _check_is_file(setting: str, path: Path, *, remedy: str) -> None:
     if not path.is_file():
         found = "is not a file" if path.exists() else "does not exist"
         raise BadRequest(
-            "{flag} '{path}' {found}. {remedy}.", flag=flag, path=path, found=found, remedy=remedy
+            "{setting} '{path}' {found}. {remedy}.",
+            setting=setting_named(setting),
+            path=path,
+            found=found,
+            remedy=remedy,
         )
 
 
@@ -107,39 +117,40 @@ def _check_is_not_a_mistyped_network(handle: str) -> None:
 
 def _check_outputs(output: OutputSettings) -> None:
     index, data = output.checkpoint_files()
-    files = {
-        "--output_graph": output.output_graph,
-        "--output_labels": output.output_labels,
-        "--checkpoint_path": index,
-        "the data of --checkpoint_path": data,
-    }
-    folders = {
-        "--summaries_dir": output.summaries_dir,
-        "--intermediate_output_graphs_dir": output.intermediate_output_graphs_dir,
-    }
+    files = [
+        OutputPath.of_setting("output_graph", output.output_graph),
+        OutputPath.of_setting("output_labels", output.output_labels),
+        OutputPath.of_setting("checkpoint_path", index),
+        OutputPath(Message("the data of {checkpoint_path}"), data),
+    ]
+    folders = [
+        OutputPath.of_setting("summaries_dir", output.summaries_dir),
+        OutputPath.of_setting("intermediate_output_graphs_dir", output.intermediate_output_graphs_dir),
+    ]
+    exported = []
     if output.saved_model_dir is not None:
-        folders["--saved_model_dir"] = output.saved_model_dir
-    for flag, path in files.items():
-        output_paths.check_file(flag, path)
-    for flag, path in folders.items():
-        output_paths.check_folder(flag, path)
-    output_paths.check_apart(files, folders)
+        exported = [OutputPath.of_setting("saved_model_dir", output.saved_model_dir)]
+    for file in files:
+        output_paths.check_file(file)
+    for folder in (*folders, *exported):
+        output_paths.check_folder(folder)
+    output_paths.check_apart(files, [*folders, *exported])
     if output.saved_model_dir is not None:
-        _check_saved_model_dir(output.saved_model_dir, files | folders)
+        _check_saved_model_dir(output.saved_model_dir, [*files, *folders])
 
 
-def _check_saved_model_dir(folder: Path, outputs: dict[str, Path]) -> None:
+def _check_saved_model_dir(folder: Path, others: Sequence[OutputPath]) -> None:
     if folder.is_dir() and any(folder.iterdir()):
         raise BadRequest(
             "{saved_model_dir} must be a new or empty folder, received '{folder}'. Name another, or remove "
             "this one.",
             folder=folder,
         )
-    for flag, path in outputs.items():
-        if flag != "--saved_model_dir" and output_paths.is_within(path, folder):
+    for other in others:
+        if output_paths.is_within(other.path, folder):
             raise BadRequest(
-                "{flag} must lie outside {saved_model_dir} '{folder}', received '{path}'.",
-                flag=flag,
+                "{output} must be outside {saved_model_dir} '{folder}', received '{path}'.",
+                output=other.name,
                 folder=folder,
-                path=path,
+                path=other.path,
             )

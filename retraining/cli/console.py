@@ -1,4 +1,4 @@
-"""A command from its words to its exit status: the one place where errors are caught."""
+"""Running a command, from its arguments to its exit status: the one place where errors are caught."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TERMINATED = 143  # likewise for SIGTERM
 def run(
     command: Callable[[AnySettings], None], program: Program[AnySettings], argv: Sequence[str] | None = None
 ) -> int:
-    """Return the exit status of a program's `command` for `argv` (default: the words of this process)."""
+    """Return the exit status of a program's `command` for `argv` (default: this process's arguments)."""
 
     def work() -> None:
         settings = parse(program, argv)
@@ -33,11 +33,11 @@ def run(
 def finish(work: Callable[[], None], *, name: str, setting_name: Callable[[str], str]) -> int:
     """Do the work and return its exit status, with one line on standard error if it fails.
 
-    `name` stands in front of that line; `setting_name` says what settings are called in it.
+    The line begins with `name`; `setting_name` returns what a setting is called in it.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a terminal that cannot show an emoji
+            stream.reconfigure(errors="backslashreplace")  # for a terminal that cannot show an emoji
     signals = Signals()
     try:
         with signals:
@@ -48,7 +48,7 @@ def finish(work: Callable[[], None], *, name: str, setting_name: Callable[[str],
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except (UserError, KeyboardInterrupt) as error:
-        # A library may have made another error of the interrupt that a signal raised within it.
+        # A library may have turned the interrupt that a signal raised inside it into another error.
         if isinstance(error, KeyboardInterrupt) or signals.received is not None:
             return _interrupted(signals.received, name)
         text = error.message.text(setting_name=setting_name, show=printable)
@@ -62,7 +62,7 @@ def finish(work: Callable[[], None], *, name: str, setting_name: Callable[[str],
 
 
 def _interrupted(received: int | None, name: str) -> int:
-    # Objects of TensorFlow's that the interrupt left half made complain when they go; nobody can fix that.
+    # TensorFlow objects that were interrupted half way complain when they are deleted; nobody can fix that.
     sys.unraisablehook = lambda _: None
     if received == signal.SIGTERM:
         print(f"{name}: terminated; what was computed is kept", file=sys.stderr)

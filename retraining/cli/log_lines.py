@@ -1,4 +1,4 @@
-"""The lines that a run prints. Scripts of ten years parse some of them: their wording is an interface."""
+"""The lines that a run prints. Scripts have parsed some of them for years: their wording is an interface."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from retraining.comparison import table
 from retraining.comparison.comparison import Comparison, Written
 from retraining.comparison.selection import Selection
 from retraining.comparison.table import Row
-from retraining.data.dataset import Dataset, Split
+from retraining.data.dataset import Dataset
+from retraining.data.split import Split
 from retraining.features.bottleneck_sets import Bottlenecks
 from retraining.features.extractor import FeatureExtractor
 from retraining.features.problem_files import SKIPPED_FILE
@@ -24,7 +25,7 @@ log = logging.getLogger(__name__)
 
 
 def found(dataset: Dataset) -> None:
-    """Say what is in the image folder."""
+    """Print how many images and classes were found."""
     counts = dict.fromkeys(Split, 0)
     for image in dataset.images:
         counts[image.split] += 1
@@ -33,7 +34,7 @@ def found(dataset: Dataset) -> None:
 
 
 def loaded(extractor: FeatureExtractor) -> None:
-    """Say what the module makes of an image."""
+    """Print which module was loaded, its image size and its feature size."""
     features = f"{extractor.image_size} pixels to {extractor.feature_size} features"
     computed = "" if extractor.precision == FLOAT32 else f", computed in {extractor.precision}"
     log.info("Module %s: %s%s.", extractor.name, features, computed)
@@ -63,7 +64,7 @@ def evaluated(evaluation: Evaluation | None, *, list_misclassified: bool) -> Non
 
 
 def finished(settings: OutputSettings, bottlenecks: Bottlenecks, *, checked_images: int) -> None:
-    """Say where the results are and what can be done with them."""
+    """Print where the results are and how to use them."""
     if bottlenecks.skipped:
         log.warning(
             "%s files were skipped; the reasons are above and in %s.",
@@ -84,7 +85,7 @@ def finished(settings: OutputSettings, bottlenecks: Bottlenecks, *, checked_imag
 
 
 def epoch_done(title: str, number: int, epoch: Epoch, *, epochs: int) -> None:
-    """Print how a network that is trained from scratch did in an epoch; `number` counts from 0."""
+    """Print the metrics of an epoch of a network trained from scratch; `number` counts from 0."""
     sets = {"validation": epoch.validation, "test": epoch.testing}
     held_out = [
         f", {name} accuracy {metrics.accuracy:.1%}" for name, metrics in sets.items() if metrics is not None
@@ -102,13 +103,13 @@ def epoch_done(title: str, number: int, epoch: Epoch, *, epochs: int) -> None:
 
 
 def compared(row: Row, count: int) -> None:
-    """Print how one of several models did; `count` is the number of test images."""
+    """Print the test accuracy of one of several models; `count` is the number of test images."""
     if not math.isnan(row.test_accuracy):
         log.info("%s: final test accuracy = %.1f%% (N=%d)", row.model, row.test_accuracy * 100, count)
 
 
 def compared_all(result: Comparison, written: Written) -> None:
-    """Print the table of all models, which one to use, and where everything is."""
+    """Print the table of all models, which one to use, and where the results are."""
     log.info("")
     for line in table.markdown(result.rows).splitlines():
         log.info("%s", line)
@@ -122,7 +123,7 @@ def compared_all(result: Comparison, written: Written) -> None:
 
 
 def selected(selection: Selection) -> None:
-    """Print which model to use, and which ones may be as good."""
+    """Print which model to use, and which others may be just as good."""
     log.info("Use %s: %s.", selection.winner.model, _reason(selection.winner))
     for row in selection.close:
         times = row.images_per_second / selection.winner.images_per_second

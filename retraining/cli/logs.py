@@ -24,7 +24,7 @@ _LEVELS = dict(
 
 def configure_logging(verbosity: str) -> None:
     """Send the package's log lines to the terminal. `verbosity` is one of LOG_LEVELS."""
-    # Pillow warns of photographs' oddities (EXIF that is not valid, 100 megapixels) and copes.
+    # Pillow warns about harmless oddities of photos, such as invalid EXIF data or 100 megapixels.
     warnings.filterwarnings("ignore", module="PIL")
     logger = logging.getLogger("retraining")
     logger.setLevel(_LEVELS[verbosity])
@@ -49,9 +49,9 @@ def _write(line: str, stream: TextIO) -> None:
 
 
 class _Formatter(logging.Formatter):
-    """The bare message, which people parse; from WARNING on with the level in front of it.
+    """The bare message, which scripts parse; from WARNING on, with the level in front of it.
 
-    What goes into a message may be the name of any file; its layout is the program's own and stays.
+    Values in a message are escaped, since a file may have any name; the message's own line ends are kept.
     """
 
     def format(self, record: logging.LogRecord) -> str:
@@ -67,7 +67,7 @@ def _shown(values: Any) -> tuple[object, ...]:
 
 
 class _Handler(logging.Handler):
-    """Writes past a progress bar, never through it."""
+    """Writes without breaking a progress bar that is being shown."""
 
     def emit(self, record: logging.LogRecord) -> None:
         stream = sys.stdout if record.levelno < logging.WARNING else sys.stderr

@@ -1,4 +1,4 @@
-"""Settings as flags: what the words of a command line mean."""
+"""The command line as settings: flags and positional arguments, made from the groups of settings."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from retraining.settings.setting import REQUIRED, Settings, fields, kind_of
 
 AnySettings = TypeVar("AnySettings")
 
-# Flags that are not called what the setting is: `class` is a keyword of Python's.
+# Flags with another name than the setting: `class` is a Python keyword.
 _FLAG_NAMES = {"class_label": "--class"}
 
 
@@ -31,9 +31,9 @@ class Listing:
 class Program(Generic[AnySettings]):
     """A program's command line.
 
-    `settings` is a group of settings, or a dataclass whose fields are groups. `words` are the settings that
-    are given without a flag, each with what stands for it in the help. `check` looks at what the settings
-    name on disk, before the program begins, and raises BadRequest.
+    `settings` is a group of settings, or a dataclass whose fields are groups. `positional` are the settings
+    that are given without a flag, each with its name in the help. `check` raises BadRequest if something on
+    disk that the settings name cannot be used; it is called before the program begins.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Program(Generic[AnySettings]):
     settings: type[AnySettings]
     example: str = ""
     check: Callable[[AnySettings], None] = lambda _: None
-    words: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    positional: Mapping[str, str] = dataclasses.field(default_factory=dict)
     listings: Mapping[str, Listing] = dataclasses.field(default_factory=dict)
 
     def groups(self) -> dict[str, type[Settings]]:
@@ -52,7 +52,7 @@ class Program(Generic[AnySettings]):
 
     def flag_name(self, setting: str) -> str:
         """Return what a setting is called on the command line."""
-        return self.words.get(setting) or flag_name(setting)
+        return self.positional.get(setting) or flag_name(setting)
 
 
 def flag_name(setting: str) -> str:
@@ -61,11 +61,11 @@ def flag_name(setting: str) -> str:
 
 
 def parse(program: Program[AnySettings], argv: Sequence[str] | None) -> AnySettings:
-    """Return the settings that command-line words (default: those of this process) stand for.
+    """Return the settings given by the arguments `argv` (default: this process's arguments).
 
-    Raises BadRequest. What the settings name on disk is for `program.check` to look at.
+    Raises BadRequest. What the settings name on disk is checked by `program.check`.
     """
-    given = _words(program, argv)
+    given = _given_values(program, argv)
     groups = {
         name: group(**{field.name: given[field.name] for field in fields(group) if field.name in given})
         for name, group in program.groups().items()
@@ -75,26 +75,26 @@ def parse(program: Program[AnySettings], argv: Sequence[str] | None) -> AnySetti
 
 
 def meaning_of(field: dataclasses.Field[Any]) -> str:
-    """Return a setting's line of help, other settings in it named as flags."""
+    """Return a setting's line of help, with other settings in it named as flags."""
     return Message(field.metadata["meaning"]).text(setting_name=flag_name)
 
 
 def shown_default(field: dataclasses.Field[Any]) -> str:
-    """Return a setting's default as one would type it, or '' if it has none."""
+    """Return a setting's default as a user would type it, or '' if it has none."""
     default = field.default
     if default is REQUIRED or default in (None, "", ()):
         return ""
     return ",".join(map(str, default)) if isinstance(default, tuple) else str(default)
 
 
-def _words(program: Program[Any], argv: Sequence[str] | None) -> dict[str, Any]:
-    """Return the text of every setting that was given."""
+def _given_values(program: Program[Any], argv: Sequence[str] | None) -> dict[str, Any]:
+    """Return the text of every setting that was given, by its name."""
     example = f"Example: {program.example}" if program.example else None
     parser = _Parser(prog=program.name, description=program.description, epilog=example)
     for name, listing in program.listings.items():
         parser.add_argument(flag_name(name), action="store_true", help=listing.meaning)
     for group in program.groups().values():
-        _add_flags(parser, group, program.words)
+        _add_flags(parser, group, program.positional)
     given = parser.parse(argv)
     for name, listing in program.listings.items():
         if given.pop(name):
@@ -103,23 +103,25 @@ def _words(program: Program[Any], argv: Sequence[str] | None) -> dict[str, Any]:
     return given
 
 
-def _add_flags(parser: argparse.ArgumentParser, group: type[Settings], words: Mapping[str, str]) -> None:
+def _add_flags(parser: argparse.ArgumentParser, group: type[Settings], positional: Mapping[str, str]) -> None:
     """Add each setting of a group as a flag, under the group's docstring as the title."""
     section = parser.add_argument_group((group.__doc__ or "").splitlines()[0].rstrip("."))
     for field in fields(group):
         default = shown_default(field)
         meaning = f"{meaning_of(field)} Default: {default}." if default else meaning_of(field)
         meaning = meaning.replace("%", "%%")
-        # Not given is not the same as given as the default: the settings know their own defaults.
+        # SUPPRESS: a setting that was not given is left out, since the settings know their own defaults.
         about: dict[str, Any] = {"help": meaning, "default": argparse.SUPPRESS}
-        if field.name in words:
-            section.add_argument(field.name, metavar=words[field.name], nargs=_word_count(field), **about)
+        if field.name in positional:
+            section.add_argument(
+                field.name, metavar=positional[field.name], nargs=_positional_count(field), **about
+            )
         else:
             section.add_argument(flag_name(field.name), dest=field.name, **about, **_arity(field))
 
 
-def _word_count(field: dataclasses.Field[Any]) -> str | None:
-    """Return how many words a setting without a flag is given as, in argparse's signs."""
+def _positional_count(field: dataclasses.Field[Any]) -> str | None:
+    """Return argparse's `nargs` for a setting without a flag."""
     is_required = field.default is REQUIRED
     if kind_of(field).is_list:
         return "+" if is_required else "*"
@@ -127,7 +129,7 @@ def _word_count(field: dataclasses.Field[Any]) -> str | None:
 
 
 def _arity(field: dataclasses.Field[Any]) -> dict[str, Any]:
-    """Return how many words follow a flag, and what stands for them in the help."""
+    """Return argparse's options for the values that follow a flag."""
     kind = kind_of(field)
     if kind.is_switch:
         return {"metavar": kind.placeholder, "nargs": "?", "const": True}
@@ -144,15 +146,15 @@ class _Parser(argparse.ArgumentParser):
         super().__init__(allow_abbrev=False, **settings)
 
     def parse(self, argv: Sequence[str] | None) -> dict[str, Any]:
-        """Return the words that were given, by the name of their setting. Raises BadRequest."""
-        # Intermixed: words without a flag may come after flags, where argparse's usual way overlooks them.
+        """Return the values that were given, by the name of their setting. Raises BadRequest."""
+        # Intermixed: positional arguments may also come after flags, where argparse would overlook them.
         values, unknown = self.parse_known_intermixed_args(argv)
         if unknown:
             self._refuse(unknown[0])
         return vars(values)
 
     def error(self, message: str) -> NoReturn:
-        """Raise BadRequest with argparse's message in this program's form."""
+        """Raise BadRequest with argparse's message, reworded."""
         message = re.sub(r"^argument (--\w+|[A-Z]+): ", r"\1 ", message)
         lacking = re.fullmatch(r"(--\w+) expected one argument", message)
         if lacking:

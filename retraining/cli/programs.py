@@ -1,4 +1,4 @@
-"""The seven programs: their names, what they do, their settings, and what is checked before they begin."""
+"""The seven programs: their names, what they do, their settings and their checks."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ FEATURE_MAPS = Program(
 )
 DEEP_DREAM = Program(
     name="deep_dream",
-    description="Draw what excites a layer of a network, or what it takes for one of its classes.",
+    description="Draw what most excites a layer of a network, or what looks to it like one of its classes.",
     example="python -m retraining.deep_dream --graph /tmp/output_graph.pb --class tulips",
     settings=DeepDreamSettings,
     check=checks.check_deep_dream,
@@ -61,14 +61,14 @@ SAMPLE_PHOTOS = Program(
     description="Draw photos of five kinds of flower, to try the retrainer on.",
     example="python -m retraining.sample_photos demo/photos --per_class 60",
     settings=SamplePhotosSettings,
-    words={"folder": "DIR"},
+    positional={"folder": "DIR"},
 )
 OXFORD_FLOWERS17 = Program(
     name="oxford_flowers17",
     description="Sort Oxford's 17 flowers, which come in one folder, into a folder per class.",
     example="python -m retraining.oxford_flowers17 17flowers/jpg flowers17",
     settings=OxfordFlowersSettings,
-    words={"source": "SRC", "destination": "DST"},
+    positional={"source": "SRC", "destination": "DST"},
 )
 
 PROGRAMS: tuple[Program[Any], ...] = (

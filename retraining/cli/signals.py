@@ -1,4 +1,4 @@
-"""SIGTERM and Ctrl-C during a command: remembered, and raised as KeyboardInterrupt."""
+"""SIGTERM and Ctrl-C during a command: recorded, and raised as KeyboardInterrupt."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any, NoReturn
 
 
 class Signals:
-    """While it is entered, the last signal is kept in `received` and raised as KeyboardInterrupt."""
+    """A context in which signals are recorded in `received` and raised as KeyboardInterrupt."""
 
     def __init__(self) -> None:
         self.received: int | None = None
         self._previous: dict[int, Any] = {}
 
     def __enter__(self) -> None:
-        # Outside the main thread, signals are somebody else's business.
+        # Python only lets the main thread handle signals.
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGTERM, signal.SIGINT):
                 if signal.getsignal(number) is not signal.SIG_IGN:  # as in a shell's background

@@ -1,4 +1,4 @@
-"""File bytes -> float32 [height, width, 3] in [0, 1]: the one pre-processing of training and use."""
+"""File bytes -> float32 [height, width, 3] in [0, 1]: one pre-processing for training and for use."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from retraining.errors import BadImage, BadRequest
 # Part of the cache's key: raise it with any change that changes a pixel.
 PREPROCESSING = "rgb in [0, 1], orientation applied, alpha over white, antialiased bilinear, version 2"
 
-# What the bytes are decides, never the suffix. MPO, of some cameras, opens as the JPEG it begins with.
+# The bytes decide, never the suffix. MPO, which some cameras write, is read as the JPEG it begins with.
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF")
 
-# The first bytes of a file of JPEG, PNG, GIF and TIFF. Those of BMP (BM) and WebP (RIFF) begin much else.
+# How files of JPEG, PNG, GIF and TIFF begin. BM (BMP) and RIFF (WebP) also begin other kinds of files.
 _SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"II*\0", b"MM\0*")
 _WEB_PAGES = (b"<!doctype html", b"<html")
 
-_ORIENTATION = 0x0112  # EXIF's tag, and those of its values at which height and width change places
-_LYING = (5, 6, 7, 8)
+_ORIENTATION = 0x0112  # EXIF's tag
+_SIDEWAYS = (5, 6, 7, 8)  # its values for which width and height are swapped
 
 MAX_FILE_BYTES = 1 << 30  # more is a video or a disk image, and would fill the memory
 
@@ -33,7 +33,7 @@ MAX_FILE_BYTES = 1 << 30  # more is a video or a disk image, and would fill the 
 def read(path: Path) -> bytes:
     """Return the bytes of a file. Raises BadImage with the reason if it cannot be read.
 
-    Only a plain file is: a pipe or a device would keep the run waiting for ever.
+    Only a regular file is read: a pipe or a device could keep the run waiting for ever.
     """
     try:
         mode = path.stat().st_mode
@@ -43,7 +43,7 @@ def read(path: Path) -> bytes:
             content = file.read(MAX_FILE_BYTES + 1)
     except OSError as error:
         if path.is_symlink():
-            raise BadImage("is a link that leads nowhere ({reason})", reason=error.strerror) from error
+            raise BadImage("is a broken link ({reason})", reason=error.strerror) from error
         raise BadImage("cannot be read ({reason})", reason=error.strerror) from error
     if len(content) > MAX_FILE_BYTES:
         raise BadImage("is larger than {limit} GiB", limit=MAX_FILE_BYTES >> 30)
@@ -60,12 +60,12 @@ _KINDS = {
 
 
 def _open_at_once(path: str, flags: int) -> int:
-    # Should a pipe have taken the file's place since it was looked at, opening it must not wait.
+    # If a pipe has replaced the file since it was checked, opening it must not wait.
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def digest(content: bytes) -> bytes:
-    """Return the SHA-256 of a file's bytes, by which an image is known wherever it is moved."""
+    """Return the SHA-256 of a file's bytes, which identifies an image wherever it is moved."""
     return hashlib.sha256(content).digest()
 
 
@@ -78,32 +78,32 @@ def decode(content: bytes, size: ImageSize) -> Pixels:
 
 
 def upright(content: bytes, least: ImageSize | None = None) -> Image.Image:
-    """Return the image of a file's bytes in 8-bit RGB, in its own size or, of a JPEG, a smaller one.
+    """Return the image of a file's bytes in 8-bit RGB, at full size or, for a JPEG, reduced.
 
-    With `least`, a JPEG is decoded at 1/2, 1/4 or 1/8 where that is no smaller either way: its blocks
-    of 8x8 pixels are frequencies, of which the high ones, that resizing would take away, are then
-    never computed. The camera's orientation (EXIF) is applied, transparency goes over white. Of an
-    animation the first frame is taken. Raises BadImage with the reason.
+    With `least`, a JPEG is decoded at 1/2, 1/4 or 1/8 of its size as long as neither side becomes smaller
+    than `least`: a JPEG stores blocks of 8x8 pixels as frequencies, and the high ones, which resizing would
+    remove anyway, are then never computed. The camera's orientation (EXIF) is applied, transparent pixels
+    become white, and an animation gives its first frame. Raises BadImage with the reason.
     """
     if not content:
         raise BadImage("is empty")
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             if least is not None:
-                lies = image.getexif().get(_ORIENTATION, 1) in _LYING
-                stored = (least.height, least.width) if lies else (least.width, least.height)
-                image.draft(None, stored)  # of any other format, does nothing
+                is_sideways = image.getexif().get(_ORIENTATION, 1) in _SIDEWAYS
+                stored = (least.height, least.width) if is_sideways else (least.width, least.height)
+                image.draft(None, stored)  # does nothing for other formats
             ImageOps.exif_transpose(image, in_place=True)
             return _rgb(image)
     except UnidentifiedImageError as error:
         raise _unidentified(content) from error
     except Image.DecompressionBombError as error:
-        raise BadImage("has more pixels than any photograph; refused") from error
+        raise BadImage("has too many pixels to be a photo") from error
     except _DECODING_ERRORS as error:
         raise _damaged(content, error) from error
 
 
-# The families of errors that Pillow's decoders raise on damaged bytes.
+# What Pillow's decoders raise for damaged bytes.
 _DECODING_ERRORS = (OSError, SyntaxError, ValueError, ArithmeticError, LookupError, TypeError, MemoryError)
 
 
@@ -125,17 +125,19 @@ def _is_cut_short(content: bytes, error: Exception) -> bool:
     """Return whether a file that cannot be decoded ends before its image does."""
     if "runcated" in str(error):
         return True
-    if content.startswith(b"RIFF"):  # WebP begins with its length, less these first eight bytes
+    if content.startswith(b"RIFF"):  # WebP begins with its length, not counting these first eight bytes
         return len(content) < int.from_bytes(content[4:8], "little") + 8
-    # An end marker of JPEG after its last scan began.
+    # JPEG: no end marker after the beginning of the last scan.
     return content.startswith(b"\xff\xd8") and b"\xff\xd9" not in content[content.rfind(b"\xff\xda") :]
 
 
-def of_pillow(image: Image.Image) -> Image.Image:
+def from_pillow(image: Image.Image) -> Image.Image:
     """Return a Pillow image in 8-bit RGB as `upright` does. Raises BadImage."""
+    if 0 in image.size:
+        raise BadImage("has no pixels")
     try:
         return _rgb(ImageOps.exif_transpose(image))
-    except _DECODING_ERRORS as error:  # Pillow decodes a file's image only when it is needed
+    except _DECODING_ERRORS as error:  # Pillow decodes an opened file only when it has to
         raise BadImage("is damaged ({error})", error=error) from error
 
 
@@ -150,10 +152,10 @@ def given(path: Path) -> Image.Image:
 def resized(
     image: Image.Image, size: ImageSize, box: tuple[float, float, float, float] | None = None
 ) -> Pixels:
-    """Return float32 [size.height, size.width, 3] in [0, 1] of an RGB image, or of a `box` of it.
+    """Return an RGB image, or the part of it in `box`, as float32 [size.height, size.width, 3] in [0, 1].
 
-    Bilinear over the whole area of each new pixel; the aspect ratio is not kept. `box` is left,
-    top, right and bottom in pixels.
+    Bilinear with antialiasing; the aspect ratio is not kept. `box` is left, top, right and bottom in
+    pixels.
     """
     small = image.resize((size.width, size.height), Image.Resampling.BILINEAR, box)
     pixels: Pixels = np.divide(np.asarray(small), 255, dtype=np.float32)

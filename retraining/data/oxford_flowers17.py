@@ -1,7 +1,7 @@
 """Oxford's 17 flowers, which come as one folder of numbered images -> a folder for each class.
 
-The data set is that of Nilsback and Zisserman, "A Visual Vocabulary for Flower Classification", CVPR
-2006: https://www.robots.ox.ac.uk/~vgg/data/flowers/17/. It has 80 images of each flower, in order.
+The data set is from Nilsback and Zisserman, "A Visual Vocabulary for Flower Classification", CVPR 2006:
+https://www.robots.ox.ac.uk/~vgg/data/flowers/17/. It has 80 images of each flower, in order.
 """
 
 from __future__ import annotations
@@ -46,10 +46,10 @@ def class_of(number: int) -> str:
 def write(source: Path, destination: Path) -> None:
     """Put the images in `source` into class folders below `destination`.
 
-    They are hard links, which take no space, or copies where the disk allows no links; `source` is
-    left as it is. Raises BadRequest, before anything is written, unless `source` holds the 1,360 images
-    of the data set and `destination` is a new or empty folder outside it; WorkFailed if an image cannot
-    be written.
+    They are hard links, which take no space, or copies where the disk does not support links; `source` is
+    not changed. Raises BadRequest, before anything is written, unless `source` holds the 1,360 images of
+    the data set and `destination` is a new or empty folder outside it; WorkFailed if an image cannot be
+    written.
     """
     paths = _numbered(source)
     _check_destination(source, destination)
@@ -80,8 +80,7 @@ def _numbered(source: Path) -> list[Path]:
     if beyond > 0:
         raise BadRequest(
             "{source} must hold {count} images, {each} of each flower; '{folder}' has {beyond} more. Is it "
-            "the "
-            "data set of 102 flowers?",
+            "the data set of 102 flowers?",
             count=COUNT,
             each=PER_CLASS,
             folder=source,
@@ -108,6 +107,6 @@ def _place(path: Path, target: Path) -> None:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         os.link(path, target)
-    except OSError:  # another disk, or one without links; `replacing` reports any other cause
+    except OSError:  # another disk, or one without links; `replacing` reports other causes
         with atomic_files.replacing(target) as beside:
             shutil.copyfile(path, beside)

@@ -1,4 +1,4 @@
-"""Image files -> results of a network, in batches, with decoding ahead of the forward pass."""
+"""Work done ahead by threads, such as decoding images while the network computes."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ Result = TypeVar("Result")
 
 
 def ahead(items: Iterable[Item], work: Callable[[Item], Result], *, lookahead: int) -> Iterator[Result]:
-    """Yield `work(item)` for each item, in order, worked on by threads up to `lookahead` items ahead.
+    """Yield `work(item)` for each item, in order, computed by threads up to `lookahead` items ahead.
 
-    Threads do, since decoding releases the interpreter's lock. Memory is bounded by `lookahead`
-    results. What `work` raises is raised here.
+    Threads are enough, since decoding releases the interpreter's lock. At most `lookahead` results are in
+    memory. An exception in `work` is raised here.
     """
     waiting = iter(items)
     threads = ThreadPoolExecutor(_processors(), thread_name_prefix="decode")
@@ -34,7 +34,7 @@ def ahead(items: Iterable[Item], work: Callable[[Item], Result], *, lookahead: i
 
 
 def _processors() -> int:
-    """Return how many processors this process may use, which in a container is not all there are."""
+    """Return how many processors this process may use: in a container, perhaps not all of the machine's."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -1,1 +1,1 @@
-"""The files that a trained classifier is written to."""
+"""Writing a trained classifier to files, in several formats."""

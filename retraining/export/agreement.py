@@ -1,4 +1,4 @@
-"""Whether an exported file, read back, gives what the classifier in memory gives."""
+"""Checks that an exported file, read back, gives the same probabilities as the model in memory."""
 
 from __future__ import annotations
 
@@ -19,30 +19,30 @@ from retraining.training.model import TrainedModel
 
 CHECKED_IMAGES = 100
 
-# Largest difference in a probability. Rounding in float32 comes to 1e-6; a graph with another layer, or
-# other pixels, differs by far more.
-AGREEMENT = 1e-3
+# Largest difference in a probability. Rounding in float32 makes about 1e-6; a graph with another layer or
+# other pixels differs by far more.
+TOLERANCE = 1e-3
 
 
 @dataclasses.dataclass(frozen=True)
 class _Batch:
-    """Images whose files still hold what their vectors were computed from: rows of a set, and pixels."""
+    """Images whose files have not changed since their vectors were computed: rows of a set, and pixels."""
 
     rows: list[int]
     pixels: Pixels
 
 
 def check(run: Forward, model: TrainedModel, path: Path) -> int:
-    """Return on how many images `run`, read back from a file that is to be `path`, agrees with a model.
+    """Return the number of images for which `run`, read back from the export to `path`, agrees with `model`.
 
-    They are images of the test set, or if it is empty of another. Raises WorkFailed if one differs.
+    They are images of the test set or, if that is empty, of another set. Raises WorkFailed if one differs.
     """
     chosen = model.bottlenecks.first_held_out()
     agreed = 0
     for batch in _batches(chosen, model.extractor.image_size):
         expected = _expected(model, chosen, batch)
         difference = np.abs(run(batch.pixels) - expected).max(axis=1)
-        if not (difference <= AGREEMENT).all():  # written so that NaN also fails
+        if not (difference <= TOLERANCE).all():  # written so that NaN also fails
             worst = chosen.paths[batch.rows[int(difference.argmax())]]
             raise _disagreement(float(difference.max()), worst, path)
         agreed += len(batch.rows)
@@ -51,7 +51,7 @@ def check(run: Forward, model: TrainedModel, path: Path) -> int:
 
 def _disagreement(difference: float, worst: Path, path: Path) -> WorkFailed:
     return WorkFailed(
-        "the exported graph disagrees with the classifier by {difference:.3g} on {worst}; '{path}' was not "
+        "the exported graph disagrees with the classifier by {difference:.3g} for {worst}; '{path}' was not "
         "written. Remove the folder of {bottleneck_dir} and run again; if it happens again, it is a bug: "
         "please report it.",
         difference=difference,
@@ -63,7 +63,7 @@ def _disagreement(difference: float, worst: Path, path: Path) -> WorkFailed:
 def _expected(model: TrainedModel, chosen: BottleneckSet, batch: _Batch) -> Probabilities:
     if model.extractor.precision == FLOAT32:
         return model.layer.probabilities(chosen.vectors[batch.rows])
-    # Exported files compute in float32: vectors of another precision do not tell what they should give.
+    # Exported files compute in float32, so vectors of another precision cannot be compared with them.
     exact = dataclasses.replace(model.extractor, precision=FLOAT32)
     return model.layer.probabilities(exact.extract(batch.pixels))
 
@@ -82,7 +82,7 @@ def _batches(chosen: BottleneckSet, size: ImageSize) -> Iterator[_Batch]:
 
 
 def _unchanged(chosen: BottleneckSet, row: int, size: ImageSize) -> Pixels | None:
-    """Return the pixels of an image, or None if its file is no longer the one its vector is of."""
+    """Return the pixels of an image, or None if its file has changed since its vector was computed."""
     try:
         content = images.read(chosen.paths[row])
         return images.decode(content, size) if images.digest(content) == chosen.keys[row] else None

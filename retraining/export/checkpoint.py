@@ -12,13 +12,13 @@ from retraining.training.softmax_layer import SoftmaxLayer
 
 
 def write(layer: SoftmaxLayer, prefix: Path) -> None:
-    """Write the files of a checkpoint, whole or not at all. Raises WorkFailed."""
+    """Write the files of a checkpoint, all or none. Raises WorkFailed."""
     with contextlib.ExitStack() as places:
         stage(layer, prefix, places)
 
 
 def stage(layer: SoftmaxLayer, prefix: Path, places: contextlib.ExitStack) -> None:
-    """Write a checkpoint beside its place; it is put there when `places` close without an error."""
+    """Write a checkpoint next to its place; it is moved there when `places` closes without an error."""
     variables = {"weights": tf.Variable(layer.weights), "biases": tf.Variable(layer.biases)}
     beside = places.enter_context(scratch_folder(prefix)) / prefix.name
     try:

@@ -1,4 +1,4 @@
-"""Extractor and new layer -> one graph, from the pixels of an image to class probabilities."""
+"""Extractor and new layer -> one graph, from the pixels of images to class probabilities."""
 
 from __future__ import annotations
 

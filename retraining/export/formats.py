@@ -1,4 +1,4 @@
-"""The formats that a classifier is exported to: a row each, with how it is written and how it is run."""
+"""The formats that a classifier can be exported to, and how to write and read each."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from retraining.storage.atomic_files import replacing, replacing_folder
 
 @dataclasses.dataclass(frozen=True)
 class Format:
-    """A format.
+    """An export format.
 
-    `write` writes a graph to a path; `read` returns the function that what is there computes, run by the
-    engine that users will run it with. Paths of the format end with `suffix`, which a folder has none of.
+    `write` writes a graph to a path. `read` returns what was written there as a function, run in the same
+    way as users will run it. Paths in this format end with `suffix`, which is empty for a folder.
     """
 
     name: str
@@ -33,7 +33,7 @@ class Format:
         return not self.suffix
 
     def replacing(self, path: Path) -> contextlib.AbstractContextManager[Path]:
-        """Yield a temporary place to write to, which on success takes the place of `path`."""
+        """Yield a temporary path to write to; on success, it replaces `path`."""
         return replacing_folder(path) if self.is_folder else replacing(path)
 
 
@@ -52,7 +52,7 @@ FORMATS = {row.name: row for row in (FROZEN_GRAPH, SAVED_MODEL)}
 
 
 def format_of(path: Path, name: str | None) -> Format:
-    """Return the format called `name`, or by default the one that `path` ends like. Raises BadRequest."""
+    """Return the format called `name`, or by default the one with the suffix of `path`. Raises BadRequest."""
     if name is None:
         by_suffix = {row.suffix: row for row in reversed(FORMATS.values())}
         found = by_suffix.get(path.suffix)

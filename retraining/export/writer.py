@@ -1,4 +1,4 @@
-"""The files that a run writes: graph, labels, checkpoint, SavedModel. All or none take their places."""
+"""Writes the files of a run, all or none: graph, labels, checkpoint, SavedModel."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 
 class IntermediateGraphs:
-    """Stores checkpoint and graph every so many training steps."""
+    """Stores the checkpoint and the graph every so many training steps."""
 
     def __init__(self, extractor: FeatureExtractor, settings: OutputSettings) -> None:
         self._extractor = extractor
@@ -42,10 +42,10 @@ class IntermediateGraphs:
 
 
 def write_all(graph: FrozenGraph, model: TrainedModel, settings: OutputSettings) -> int:
-    """Write every output that `settings` name; return on how many images the written graph agreed.
+    """Write every output in `settings`; return the number of images that the graph was checked with.
 
-    All are written beside their places and checked first, and only then put there, so that a full disk
-    leaves an earlier graph with its own labels. Raises WorkFailed.
+    All are first written next to their places and checked, and only then moved there, so that a full disk
+    leaves an earlier graph together with its own labels. Raises WorkFailed.
     """
     with contextlib.ExitStack() as places:
         if settings.saved_model_dir is not None:
@@ -56,7 +56,7 @@ def write_all(graph: FrozenGraph, model: TrainedModel, settings: OutputSettings)
 
 
 def write(format: Format, model: TrainedModel, path: Path, *, labels: Path, final_tensor_name: str) -> None:
-    """Write a model in one format, with its labels, read back and checked before either is put in place.
+    """Write a model in one format, and its labels. Neither is put in place before the model is checked.
 
     Raises WorkFailed.
     """
@@ -69,7 +69,7 @@ def write(format: Format, model: TrainedModel, path: Path, *, labels: Path, fina
 def _stage(
     format: Format, graph: FrozenGraph, model: TrainedModel, path: Path, places: contextlib.ExitStack
 ) -> int:
-    """Write a model beside its place and check it; it is put there when `places` close without an error."""
+    """Write a model next to its place and check it; moved there when `places` closes without an error."""
     beside = places.enter_context(format.replacing(path))
     format.write(graph, beside)
     return agreement.check(format.read(beside, graph), model, path)

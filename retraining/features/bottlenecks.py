@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from retraining.arrays import Pixels, Vectors
 from retraining.data import images, prefetching
-from retraining.data.dataset import Dataset, LabelledImage, Split
+from retraining.data.dataset import Dataset, LabelledImage
+from retraining.data.split import Split
 from retraining.errors import BadImage, WorkFailed
 from retraining.features import extraction
 from retraining.features.bottleneck_sets import Bottlenecks, BottleneckSet, SkippedImage

@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 
 from retraining.arrays import Vectors
-from retraining.data.dataset import CACHE_TAG
+from retraining.data.folder_walk import CACHE_TAG
 from retraining.errors import BadRequest, WorkFailed
 from retraining.features.extractor import FeatureExtractor
 from retraining.graphs.quiet_tensorflow import tf

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from retraining.arrays import ImageSize, Pixels, Vectors
 from retraining.data import augmentation, images
-from retraining.data.dataset import Split
+from retraining.data.split import Split
 from retraining.features.extractor import FeatureExtractor
 from retraining.features.views import Views
 

@@ -7,7 +7,7 @@ import hashlib
 
 from retraining.arrays import ImageSize
 from retraining.data import augmentation
-from retraining.data.dataset import Split
+from retraining.data.split import Split
 from retraining.settings.augmentation import AugmentationSettings
 
 

@@ -1,1 +1,1 @@
-"""Exported classifiers at work."""
+"""Using a trained or exported classifier: images in, labels and scores out."""

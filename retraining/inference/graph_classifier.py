@@ -29,7 +29,7 @@ from retraining.storage.atomic_files import reason
 
 
 def load(settings: GraphSettings) -> ImageClassifier:
-    """Return the classifier of a graph file; what the settings leave open is read from the graph.
+    """Return the classifier in a graph file; settings that were not given are read from the graph.
 
     Raises BadRequest.
     """
@@ -43,18 +43,18 @@ def load(settings: GraphSettings) -> ImageClassifier:
     _check_gives_scores(scores, labels, likely_outputs(graph_def))
     shape = [] if pixels.shape.rank is None else pixels.shape.as_list()
     return ImageClassifier(
-        run=_running(forward_in(graph, pixels.name, scores.name)),
+        run=_reporting_failures(forward_in(graph, pixels.name, scores.name)),
         labels=labels,
         size=_size(shape, settings),
-        # Graphs of the pre-Hub days often take one image at a time.
+        # Graphs from before TensorFlow Hub often take one image at a time.
         batch_size=shape[0] if shape and shape[0] is not None else BATCH_SIZE,
         mean=settings.input_mean,
         std=settings.input_std,
     )
 
 
-def _running(forward: Forward) -> Forward:
-    """Return the same function, with an error in our words if the graph cannot be run."""
+def _reporting_failures(forward: Forward) -> Forward:
+    """Return the same function, raising WorkFailed if the graph cannot be run."""
 
     def run(pixels: Pixels) -> NDArray[np.float32]:
         try:
@@ -79,7 +79,7 @@ def _imported(graph_def: GraphDef, settings: GraphSettings) -> tf.Graph:
 def _tensor(graph: tf.Graph, node: NodeDef) -> tf.Tensor:
     outputs = graph.get_operation_by_name(node.name).outputs
     if not outputs:
-        raise BadRequest("op '{op}' of the graph gives nothing. Name another layer.", op=node.name)
+        raise BadRequest("op '{op}' of the graph has no output. Name another layer.", op=node.name)
     return outputs[0]
 
 
@@ -167,10 +167,10 @@ def _size(shape: list[int | None], settings: GraphSettings) -> ImageSize:
 def _dimension(recorded: int | None, given: int | None, setting: str) -> int:
     named = setting_named(setting)
     if recorded is None and given is None:
-        raise BadRequest("the graph takes images of any size: say which with {setting}.", setting=named)
+        raise BadRequest("the graph takes images of any size: set {setting}.", setting=named)
     if None not in (recorded, given) and recorded != given:
         raise BadRequest(
-            "{setting} {given} is not what the graph takes, {recorded}. Leave it out.",
+            "{setting} {given} contradicts the graph, which takes {recorded}. Leave it out.",
             setting=named,
             given=given,
             recorded=recorded,

@@ -1,4 +1,4 @@
-"""A trained classifier at work: images in, labels with scores out, best first."""
+"""Classifying images: images in, labels with scores out, best first."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Prediction(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Classified:
-    """An image with its predictions, best first; or why there are none: the reason goes on after "it"."""
+    """An image with its predictions, best first; or a `reason` why there are none, such as "is empty"."""
 
     source: ImageSource
     predictions: tuple[Prediction, ...] = ()
@@ -38,8 +38,8 @@ class Classified:
 class ImageClassifier:
     """A function from pixels to scores, with its labels and what it takes.
 
-    `run` turns float32 [n, height, width, 3], n at most `batch_size`, into scores float32 [n, classes]. Its
-    pixels are values of 0 to 255, less `mean`, divided by `std`.
+    `run` turns float32 [n, height, width, 3], n at most `batch_size`, into scores float32 [n, classes]. It
+    is given pixel values of 0 to 255 after `mean` was subtracted and the result divided by `std`.
     """
 
     run: Callable[[Pixels], Probabilities]
@@ -55,8 +55,8 @@ class ImageClassifier:
         """Return the labels of each image with their scores, best first: all of them, or the `best` ones.
 
         An image is a path, the bytes of a file, a Pillow image, or an array: uint8 [height, width, 3] of 0
-        to 255, or floating point of that shape in [0, 1]. One image alone is taken for a list of one.
-        Raises BadImage, with the path or number of the image, for one that cannot be used.
+        to 255, or floating point of that shape in [0, 1]. A single image is treated as a list of one.
+        Raises BadImage, with the path or number of the image, if one cannot be used.
         """
         given = _as_list(images)
         predictions = []
@@ -71,7 +71,7 @@ class ImageClassifier:
         return predictions
 
     def classify(self, images: Sequence[ImageSource], *, best: int | None = None) -> Iterator[Classified]:
-        """Yield the predictions for each image, in order, those that cannot be used included."""
+        """Yield the predictions for each image, in order, including those that cannot be used."""
         prepared = prefetching.ahead(images, self._prepare, lookahead=2 * BATCH_SIZE)
         waiting: list[tuple[ImageSource, Pixels | BadImage]] = []
         for item in zip(images, prepared, strict=True):
@@ -87,7 +87,7 @@ class ImageClassifier:
         except BadImage as error:
             return error
         if self.mean == 0 and self.std == 255:
-            return pixels  # the training's own scale: to the bit what it was trained on
+            return pixels  # already the scale of the training, bit for bit
         return (pixels * np.float32(255) - np.float32(self.mean)) / np.float32(self.std)
 
     def _classify(
@@ -99,15 +99,14 @@ class ImageClassifier:
             if isinstance(pixels, BadImage):
                 yield Classified(source, reason=str(pixels))
                 continue
-            of_image = next(scores)
-            if np.isfinite(of_image).all():
-                yield Classified(source, self._best(of_image, best))
+            image_scores = next(scores)
+            if np.isfinite(image_scores).all():
+                yield Classified(source, self._best(image_scores, best))
             else:
                 yield Classified(source, reason="makes the graph give scores that are not numbers")
 
     def _scores(self, pixels: Pixels) -> NDArray[np.float32]:
-        scores = self.run(pixels)
-        scores = scores.reshape(len(pixels), -1)
+        scores = self.run(pixels).reshape(len(pixels), -1)
         check_width(scores.shape[1], self.labels)
         return scores
 
@@ -121,8 +120,7 @@ def check_width(width: int | None, labels: Sequence[str]) -> None:
     if width != len(labels):
         raise BadRequest(
             "the graph gives {width} scores, but {labels} names {count} classes; they must come from the "
-            "same "
-            "training.",
+            "same training.",
             width=width,
             count=len(labels),
         )

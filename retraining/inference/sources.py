@@ -1,4 +1,4 @@
-"""Images as people hold them - paths, bytes, Pillow images, arrays - to the pixels that a network takes."""
+"""Images in any form - paths, bytes, Pillow images, arrays - as the pixels that a network takes."""
 
 from __future__ import annotations
 
@@ -20,42 +20,43 @@ ImageSource: TypeAlias = str | os.PathLike[str] | bytes | Image.Image | NDArray[
 def decode(source: ImageSource, size: ImageSize) -> Pixels:
     """Return an image as float32 [size.height, size.width, 3] in [0, 1].
 
-    An array is uint8 [height, width, 3] of 0 to 255, or floating point of the same shape in [0, 1]; grey
-    [height, width] and transparent [height, width, 4] arrays of uint8 do as well. Raises BadImage.
+    An array is uint8 [height, width, 3] of 0 to 255, or floating point of the same shape in [0, 1]; uint8
+    arrays may also be grey [height, width] or transparent [height, width, 4]. Raises BadImage.
     """
     if isinstance(source, bytes):
         return images.decode(source, size)
     if isinstance(source, Image.Image):
-        return images.resized(images.of_pillow(source), size)
+        return images.resized(images.from_pillow(source), size)
     if isinstance(source, np.ndarray):
-        return _of_array(source, size)
+        return _decode_array(source, size)
     if isinstance(source, str | os.PathLike):
         return images.decode(images.read(Path(source)), size)
     raise BadImage(
-        "is a {kind}; an image is a path, the bytes of a file, a Pillow image or an array",
+        "has the type {kind}; an image is a path, the bytes of a file, a Pillow image or an array",
         kind=type(source).__name__,
     )
 
 
 def name_of(source: object, number: int) -> str:
-    """Return what messages call an image: its path, or its number among others, from 0."""
+    """Return what messages call an image: its path, or its number in the list, counted from 0."""
     return str(source) if isinstance(source, str | os.PathLike) else f"image {number}"
 
 
-def _of_array(array: NDArray[Any], size: ImageSize) -> Pixels:
+def _decode_array(array: NDArray[Any], size: ImageSize) -> Pixels:
     if np.issubdtype(array.dtype, np.floating):
-        return _of_fractions(array, size)
-    if array.dtype != np.uint8 or array.ndim not in (2, 3) or array.shape[2:] not in ((), (3,), (4,)):
+        return _decode_float_array(array, size)
+    is_image = array.ndim in (2, 3) and array.shape[2:] in ((), (3,), (4,)) and 0 not in array.shape
+    if array.dtype != np.uint8 or not is_image:
         raise BadImage(
             "is an array of {dtype} {shape}; an image is uint8 [height, width, 3] of 0 to 255 or floating "
             "point in [0, 1]",
             dtype=array.dtype,
             shape=list(array.shape),
         )
-    return images.resized(images.of_pillow(Image.fromarray(array)), size)
+    return images.resized(images.from_pillow(Image.fromarray(array)), size)
 
 
-def _of_fractions(array: NDArray[np.floating[Any]], size: ImageSize) -> Pixels:
+def _decode_float_array(array: NDArray[np.floating[Any]], size: ImageSize) -> Pixels:
     if array.ndim != 3 or array.shape[2] != 3 or 0 in array.shape:
         raise BadImage("is an array of {shape}; an image is [height, width, 3]", shape=list(array.shape))
     if not (array.min() >= 0 and array.max() <= 1):  # written so that NaN also fails
@@ -65,5 +66,5 @@ def _of_fractions(array: NDArray[np.floating[Any]], size: ImageSize) -> Pixels:
             high=array.max(),
         )
     if array.shape[:2] == (size.height, size.width):
-        return array.astype(np.float32)  # as it is, not rounded to 8 bits
+        return array.astype(np.float32)  # not rounded to 8 bits
     return images.resized(Image.fromarray(np.round(array * 255).astype(np.uint8)), size)

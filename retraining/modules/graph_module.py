@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from retraining.arrays import ImageSize
-from retraining.errors import BadModule, Message, setting_named
+from retraining.errors import BadModule, setting_named, settings_named
 from retraining.graphs.frozen_graph import (
     INPUT_OPS,
     FrozenGraph,
@@ -127,7 +127,7 @@ def _check_all_given(settings: ModuleSettings, graph_def: GraphDef, path: Path) 
             "module '{path}' is a frozen graph that is not a well-known one. To use it, set {missing}. "
             "{likely}",
             path=path,
-            missing=Message(", ".join(f"{{{name}}}" for name in missing)),
+            missing=settings_named(missing),
             likely=_likely_tensors(graph_def),
         )
 

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from retraining.arrays import ImageSize, Pixels
 from retraining.data import augmentation, dataset, images, prefetching
-from retraining.data.dataset import Dataset, LabelledImage, Split
+from retraining.data.dataset import Dataset, LabelledImage
+from retraining.data.split import Split
 from retraining.errors import BadImage, WorkFailed
 from retraining.features import problem_files
 from retraining.features.bottleneck_sets import SkippedImage

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from retraining.arrays import ImageSize
-from retraining.data.dataset import Split
+from retraining.data.split import Split
 from retraining.errors import BadRequest
 from retraining.networks import checkpoint, construction, image_batches
 from retraining.networks.checkpoint import Description, StoredNetwork

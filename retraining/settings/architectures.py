@@ -10,9 +10,10 @@ from retraining.suggestions import did_you_mean, nearest
 
 @dataclasses.dataclass(frozen=True)
 class Architecture:
-    """Image sizes, in pixels of height and width, and the paper that the network is of.
+    """A network that can be trained from scratch, and the paper that describes it.
 
-    `image_size` is the paper's; below `smallest_size` a layer would be left without an input.
+    `image_size` is the height and width in pixels in the paper; below `smallest_size` a layer would be left
+    without an input.
     """
 
     title: str
@@ -45,7 +46,7 @@ def of(name: str) -> Architecture:
 
 
 def image_size_of(name: str, given: int | None) -> int:
-    """Return the image size to build `name` at: `given`, or the paper's. Raises BadRequest if too small."""
+    """Return the image size for `name`: `given`, or the paper's. Raises BadRequest if it is too small."""
     architecture = of(name)
     if given is None:
         return architecture.image_size

@@ -1,4 +1,4 @@
-"""Settings of the random views ("distortions") that training images are turned into."""
+"""Settings of the random views ("distortions") of training images."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ class AugmentationSettings(Settings):
         return self.flip_left_right or any((self.random_crop, self.random_scale, self.random_brightness))
 
     def are_fresh(self) -> bool:
-        """Return whether new views are drawn at every step, as the older script did, and never kept."""
+        """Return whether new views are drawn at every step, and never stored."""
         return self.are_on() and self.distorted_views == 0
 
     def key(self) -> str:
-        """Return what a view depends on besides its image and its number; part of the cache's keys."""
+        """Return all that a view depends on besides its image and its number: part of the cache's keys."""
         scales = (
             f"crop {self.random_crop:g} scale {self.random_scale:g} brightness {self.random_brightness:g}"
         )

@@ -13,7 +13,7 @@ from retraining.settings.module import ModuleSettings
 from retraining.settings.setting import Settings, setting
 from retraining.settings.training import TrainingSettings
 
-# The optimizers of networks that are trained from scratch, each with a rate that it learns well with.
+# The optimizers for networks that are trained from scratch, each with a learning rate that works well.
 LEARNING_RATES = {"adagrad": 0.01, "adam": 0.001, "rmsprop": 0.001, "sgd": 0.01}
 
 
@@ -63,7 +63,7 @@ class ComparisonSettings(Settings):
     )
 
     def check(self) -> None:
-        """Raise BadRequest if no model is named, one is named twice, or a network cannot be built so."""
+        """Raise BadRequest if no model is named, a name is given twice, or a network cannot be built."""
         if not self.models:
             raise BadRequest("{models} is required: the models to compare, separated by commas.")
         for name in ("models", "optimizer"):
@@ -89,7 +89,7 @@ class ComparisonSettings(Settings):
         return tuple(model for model in self.models if model not in architectures.NAMES)
 
     def module(self, handle: str) -> ModuleSettings:
-        """Return the settings of the module that one of `modules` names."""
+        """Return the settings of the module that `handle`, one of `modules`, names."""
         return ModuleSettings(tfhub_module=handle, bottleneck_dir=self.bottleneck_dir)
 
 
@@ -110,13 +110,12 @@ class CompareSettings:
     augmentation: AugmentationSettings
 
     def __post_init__(self) -> None:
-        """Raise BadRequest if a module is to be trained on views that are never kept."""
+        """Raise BadRequest if a module is to be trained on views that are never stored."""
         modules = self.comparison.modules
         if modules and self.augmentation.are_fresh():
             raise BadRequest(
-                "{distorted_views} must be at least 1 for modules, whose feature vectors are kept, received "
-                "0 "
-                "with '{module}'.",
+                "{distorted_views} must be at least 1 for modules, whose feature vectors are stored, "
+                "received 0 with '{module}'.",
                 module=modules[0],
             )
 

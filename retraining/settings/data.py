@@ -1,4 +1,4 @@
-"""Settings of the images, and of how they are split."""
+"""Settings of the images and of their split."""
 
 from __future__ import annotations
 
@@ -38,5 +38,5 @@ class DataSettings(Settings):
 
     @property
     def held_out_percentage(self) -> float:
-        """The percentage of images that are not trained on."""
+        """The percentage of images that are not used for training."""
         return self.testing_percentage + self.validation_percentage

@@ -47,7 +47,7 @@ class DreamSettings(Settings):
     output_dir: Path = setting(Path("/tmp/deep_dream"), "Folder for the pictures.", kinds.FOLDER)
 
     def check(self) -> None:
-        """Raise BadRequest if the settings ask for a class and for a layer, or a channel of no layer."""
+        """Raise BadRequest if both a class and a layer are given, or a channel without a layer."""
         if self.class_label and (self.layers or self.channel is not None):
             raise BadRequest(
                 "{class_label} raises a logit, {layers} and {channel} raise an activation. Give one or the "
@@ -65,6 +65,6 @@ class DeepDreamSettings:
     dream: DreamSettings
 
     def __post_init__(self) -> None:
-        """Raise BadRequest if a class is asked for of a network whose classes are not known."""
+        """Raise BadRequest if a class is given for a network whose classes are not known."""
         if self.dream.class_label and self.network.graph is None:
             raise BadRequest("{class_label} needs a {graph} with its {labels}, as retrain.py writes them.")

@@ -1,24 +1,26 @@
-"""The kinds of values that settings take, and the rule that each kind keeps."""
+"""The kinds of values that settings take, and the rule for each kind."""
 
 from __future__ import annotations
 
 import dataclasses
+import decimal
 import math
+import numbers
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 ALL = -1  # as a batch size: the whole set
 
-# Far above anything that anyone means, and below what fills the memory or runs for ever.
+# Far above anything anyone wants, but below what would fill the memory or run for ever.
 MAX_COUNT = 10**9
 MAX_BATCH_SIZE = 10**6
 MAX_IMAGE_SIZE = 4096
 MAX_VIEWS = 1000
 
-# The exported graph's own names beside the result: its input, the module's scope, the new layer's.
+# Names that the exported graph uses itself: its input, and the scopes of the module and the new layer.
 RESERVED_OP_NAMES = ("Placeholder", "module", "final_layer")
 
 
@@ -26,9 +28,9 @@ RESERVED_OP_NAMES = ("Placeholder", "module", "final_layer")
 class Kind:
     """A kind of value.
 
-    `convert` turns text or a value of Python's into it, and raises ValueError with the rule that is broken.
-    `placeholder` stands for the value in a line of help. A switch is a kind that may be given without a
-    value; a list is one that may be given several.
+    `convert` turns text, or a Python value, into such a value; it raises ValueError with the rule if that is
+    broken. `placeholder` stands for the value in the help. A switch may be given without a value, a list
+    with several.
     """
 
     placeholder: str
@@ -37,28 +39,32 @@ class Kind:
     is_list: bool = False
 
 
-def _number_of(value: Any, kind: Callable[[Any], Any], rule: str) -> Any:
-    if isinstance(value, str):
-        try:
-            return kind(value)
-        except ValueError:
-            raise ValueError(rule) from None
-    if isinstance(value, bool) or kind(value) != value:  # NaN fails here too
-        raise ValueError(rule)
-    return kind(value) if kind is int else value
+def _number(type_: type[int] | type[float], rule: str, holds: Callable[[Any], bool]) -> Kind:
+    """Return the kind of numbers for which `holds` is true; `rule` says so in words."""
 
-
-def _number(kind: Callable[[Any], Any], rule: str, holds: Callable[[Any], bool]) -> Kind:
     def convert(value: Any) -> Any:
         try:
-            number = _number_of(value, kind, rule)
-        except (TypeError, OverflowError):
+            number = _as_number(value, type_)
+        except (ValueError, TypeError, ArithmeticError):
             raise ValueError(rule) from None
         if not holds(number):  # false for NaN, whatever it is compared with
             raise ValueError(rule)
         return number
 
     return Kind("N", convert)
+
+
+def _as_number(value: Any, type_: type[int] | type[float]) -> float:
+    """Return text or a number of any type as an int or a float; an int stays an int."""
+    if isinstance(value, str):
+        return type_(value)
+    # numpy's numbers are Real and its bools are not, but Python's bool is an int.
+    if isinstance(value, bool) or not isinstance(value, numbers.Real | decimal.Decimal):
+        raise TypeError
+    number: float = value if isinstance(value, int) else type_(value)  # type: ignore[arg-type]
+    if type_ is int and number != value:
+        raise ValueError
+    return number
 
 
 def _whole(least: int, most: int) -> Kind:
@@ -93,7 +99,7 @@ _TRUTHS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no
 
 
 def _switch(value: Any) -> bool:
-    # In the old script `--flag False` switched the flag on.
+    # In TensorFlow's retrain.py, the text "False" switched a flag on.
     if isinstance(value, bool):
         return value
     if isinstance(value, str) and value.lower() in _TRUTHS:
@@ -130,12 +136,13 @@ NAMES = Kind("A,B,...", _names)
 
 
 def _path(value: Any) -> Path:
-    if not isinstance(value, str | os.PathLike) or not os.fspath(value):
+    text = os.fspath(value) if isinstance(value, str | os.PathLike) else None
+    if not isinstance(text, str) or not text:
         raise ValueError("must be a path")
-    try:
-        return Path(value).expanduser()
-    except RuntimeError:  # ~name of a user who does not exist
-        raise ValueError("must be a path whose ~ stands for a user's folder") from None
+    expanded = os.path.expanduser(text)  # noqa: PTH111 - Path's expands ./~x too, which is a file
+    if text.startswith("~") and expanded == text:  # ~name of a user who does not exist
+        raise ValueError("must be a path whose ~ stands for a user's folder")
+    return Path(expanded)
 
 
 def _optional_path(value: Any) -> Path | None:
@@ -143,7 +150,10 @@ def _optional_path(value: Any) -> Path | None:
 
 
 def _paths(value: Any) -> tuple[Path, ...]:
-    return tuple(map(_path, [value] if isinstance(value, str | os.PathLike) else value))
+    paths = [value] if isinstance(value, str | os.PathLike) else value
+    if not isinstance(paths, Iterable):
+        raise ValueError("must be a path")
+    return tuple(map(_path, paths))
 
 
 FILE = Kind("FILE", _path)
@@ -155,7 +165,7 @@ PATHS = Kind("PATH", _paths, is_list=True)
 
 
 def _op_name(value: Any) -> str:
-    """Accept what TensorFlow accepts as the name of an op, except what the exported graph uses."""
+    """Accept what TensorFlow accepts as the name of an op, except names that the exported graph uses."""
     if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z0-9.][A-Za-z0-9_.\-]*", value):
         raise ValueError("must be letters, digits, '_', '.' or '-', beginning with a letter or digit")
     if value.lower() in {name.lower() for name in RESERVED_OP_NAMES}:  # TensorFlow ignores case here
@@ -167,11 +177,11 @@ OP_NAME = Kind("NAME", _op_name)
 
 
 def one_of(*choices: str, placeholder: str = "NAME") -> Kind:
-    """Return the kind of value that is one of `choices`."""
+    """Return the kind of a value that is one of `choices`."""
 
     def convert(value: Any) -> str:
-        if value not in choices:
+        if not isinstance(value, str) or value not in choices:
             raise ValueError(f"must be one of {' '.join(choices)}")
-        return str(value)
+        return value
 
     return Kind(placeholder, convert)

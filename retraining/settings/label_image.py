@@ -13,7 +13,7 @@ from retraining.settings.setting import Settings, setting
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class GraphSettings(Settings):
-    """How an exported graph is used. None means "as the graph says"."""
+    """How an exported graph is used."""
 
     graph: Path = setting(OutputSettings.output_graph, "A frozen graph, as retrain.py writes it.", kinds.FILE)
     labels: Path = setting(OutputSettings.output_labels, "Its labels, one per line, in order.", kinds.FILE)

@@ -21,7 +21,7 @@ PRECISIONS = (FLOAT32, BFLOAT16)
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ReadingSettings(Settings):
-    """How a network is read: what its file does not say itself."""
+    """How a network is read: what its file does not say."""
 
     image_size: int | None = setting(
         None,
@@ -46,7 +46,7 @@ class ReadingSettings(Settings):
     )
 
     def of_frozen_graphs(self) -> list[str]:
-        """Return the names of the settings that were given and apply to frozen graphs only."""
+        """Return the names of those given settings that only apply to frozen graphs."""
         names = ("input_tensor_name", "bottleneck_tensor_name", "input_mean", "input_std")
         return [name for name in names if getattr(self, name) is not None]
 
@@ -85,7 +85,7 @@ class ModuleSettings(ReadingSettings):
     )
 
     def check(self) -> None:
-        """Raise BadRequest if no network is named, or two are."""
+        """Raise BadRequest if no network is named, or two of them."""
         if not self.tfhub_module:
             raise BadRequest("{tfhub_module} must name a module, received ''.")
         if self.architecture and self.tfhub_module != DEFAULT_MODULE:

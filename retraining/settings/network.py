@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from retraining.errors import BadRequest, Message, setting_named
+from retraining.errors import BadRequest, setting_named, settings_named
 from retraining.settings import architectures, kinds
 from retraining.settings.module import ModuleSettings, ReadingSettings
 from retraining.settings.setting import setting
@@ -33,7 +33,7 @@ class NetworkSettings(ReadingSettings):
             raise BadRequest(
                 "name the network with one of {graph}, {tfhub_module} and {network}, received {received}. "
                 "Give one, such as {tfhub_module} builtin.",
-                received=Message(" and ".join(f"{{{name}}}" for name in given) or "none"),
+                received=settings_named(given, separator=" and ") if given else "none",
             )
         if self.network:
             self._check_network()
@@ -51,6 +51,6 @@ class NetworkSettings(ReadingSettings):
             raise BadRequest("{image_size} is recorded in the file of {weights}. Leave it out.")
 
     def module(self) -> ModuleSettings:
-        """Return these settings as those of a module that retrain.py takes."""
+        """Return the same network as settings of a module, which retrain.py takes."""
         shared = {field.name: getattr(self, field.name) for field in dataclasses.fields(ReadingSettings)}
         return ModuleSettings(tfhub_module=str(self.graph or self.tfhub_module), **shared)

@@ -45,7 +45,7 @@ class OutputSettings(Settings):
     )
 
     def checkpoint_files(self) -> tuple[Path, Path]:
-        """Return the index and the data file that TensorFlow makes of `checkpoint_path`."""
+        """Return the index file and the data file that TensorFlow writes for `checkpoint_path`."""
         prefix = self.checkpoint_path
         return (
             prefix.with_name(f"{prefix.name}.index"),

@@ -1,4 +1,4 @@
-"""What a setting is: a field of a dataclass, with its default, its meaning and the kind of value it takes."""
+"""What a setting is: a dataclass field with a default, a meaning and the kind of value that it takes."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from retraining.settings.kinds import Kind
 
 Group = TypeVar("Group", bound="Settings")
 
-REQUIRED = dataclasses.MISSING  # as a default: there is none
+REQUIRED = dataclasses.MISSING  # in place of a default: the setting must be given
 
-_SHOWN_CHARACTERS = 60  # of a value that is refused
+_SHOWN_CHARACTERS = 60  # a refused value is cut off after so many
 
 
 def setting(default: Any, meaning: str, kind: Kind) -> Any:
     """Return a dataclass field for a setting with this default; `meaning` is its line of help.
 
-    A default of None stands for "not given": whoever uses the setting decides what that means. Another
-    setting is named in the meaning as in a Message: `{image_size}`.
+    A default of None means "not given": the code that uses the setting decides what that means. The meaning
+    names another setting as a Message does: `{image_size}`.
     """
     return dataclasses.field(default=default, metadata={"meaning": meaning, "kind": kind})
 
 
 class Settings:
-    """A group of settings: a frozen dataclass whose values are checked when it is made.
+    """A group of settings: a frozen dataclass whose values are checked when it is created.
 
-    Raises BadRequest for a value that breaks the rule of its kind, and for values that contradict each other.
+    Raises BadRequest for a value that breaks the rule of its kind, or for values that contradict each other.
     """
 
     def __post_init__(self) -> None:
@@ -42,7 +42,7 @@ class Settings:
 
 
 def fields(group: type[Settings]) -> list[dataclasses.Field[Any]]:
-    """Return the settings of a group, its own before those that it shares with other groups."""
+    """Return the settings of a group: first its own, then those that it shares with other groups."""
     return sorted(dataclasses.fields(group), key=lambda field: field.kw_only is True)  # type: ignore[arg-type]
 
 
@@ -53,7 +53,7 @@ def kind_of(field: dataclasses.Field[Any]) -> Kind:
 
 
 def _checked(field: dataclasses.Field[Any], value: Any) -> Any:
-    """Return a value, text from the command line too, as its kind has it. Raises BadRequest."""
+    """Return a value, or the text of one, converted to the kind of its setting. Raises BadRequest."""
     try:
         return kind_of(field).convert(value)
     except ValueError as error:

@@ -1,1 +1,1 @@
-"""The new softmax layer: its training, its measurement, its curves."""
+"""The new softmax layer: training it, measuring it, and its learning curve."""

@@ -1,4 +1,4 @@
-"""How well the trained layer does on the images held out for the test."""
+"""How well a trained layer does on the test images."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from retraining.training.softmax_layer import SoftmaxLayer
 
 @dataclasses.dataclass(frozen=True)
 class Misclassified:
-    """A test image, the label that it has and the label that was predicted."""
+    """A misclassified test image, with its own label and the predicted one."""
 
     path: Path
     label: str
@@ -27,8 +27,8 @@ class Misclassified:
 class Evaluation:
     """Accuracy in [0, 1] over `count` test images, and the images that were misclassified.
 
-    `confusion` is int64 [classes, classes]: how many images of the row's class were predicted to be of the
-    column's, in the order of the labels.
+    `confusion` is int64 [classes, classes]: row i, column j counts the images of class i that were predicted
+    to be class j, in the order of the labels.
     """
 
     accuracy: float
@@ -42,7 +42,7 @@ def evaluate(layer: SoftmaxLayer, bottlenecks: Bottlenecks, settings: TrainingSe
     testing, labels = bottlenecks.testing, bottlenecks.dataset.labels
     if len(testing) == 0:
         return None
-    # A seed of its own: the test must not depend on how much the training drew.
+    # A seed of its own: the test must not depend on how many draws the training made.
     rows = Sampler(testing, np.random.default_rng([settings.seed, 1])).draw(settings.test_batch_size)
     predicted = layer.log_probabilities(testing.vectors[rows]).argmax(axis=1)
     misclassified = tuple(

@@ -1,4 +1,4 @@
-"""Batches of random views that are drawn anew at every training step, as the older script drew them."""
+"""Batches of new random views for every training step, as TensorFlow's retrain.py drew them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 
 class _Draw(NamedTuple):
-    """A view to draw: of the image in a row of the training set, for a place in a step's batch."""
+    """A view to draw: the row of its image in the training set, and its place in the batch of a step."""
 
     row: int
     step: int
@@ -41,9 +41,9 @@ def fresh_batches(
     augmentation: AugmentationSettings,
     training: TrainingSettings,
 ) -> Iterator[Batch] | None:
-    """Return the batches of a training on views of `images` drawn anew at every step, under a progress bar.
+    """Return the batches of a training on new views of `images` at every step, under a progress bar.
 
-    None if the settings do not ask for it: the training then draws from vectors that are there already.
+    Returns None if the settings do not ask for new views: the training then uses the vectors in `images`.
     """
     if not augmentation.are_fresh():
         return None
@@ -51,7 +51,7 @@ def fresh_batches(
 
 
 class FreshBatches:
-    """Draws views of training images, in threads ahead of the network that turns them into vectors."""
+    """Views of training images as feature vectors; the views are drawn by threads ahead of the extractor."""
 
     def __init__(
         self,
@@ -73,17 +73,17 @@ class FreshBatches:
     def batches(self) -> Iterator[Batch]:
         """Yield the batch of each training step, under a progress bar."""
         count = len(self._images) if self._count == ALL else self._count
-        # Two readers of one sequence; the second is never further behind than the first looks ahead.
+        # Two readers of one sequence; the second is never further behind than the lookahead of the first.
         drawn, waiting = itertools.tee(self._draws())
         vectors = self._vectors(drawn)
 
-        def of_steps() -> Iterator[Batch]:
+        def step_batches() -> Iterator[Batch]:
             for _ in range(self._steps):
                 rows = [draw.row for draw in itertools.islice(waiting, count)]
                 batch = np.stack(list(itertools.islice(vectors, count)))
                 yield Batch(batch, self._images.labels[rows])
 
-        return progress(of_steps(), total=self._steps, task="Training", unit="step")
+        return progress(step_batches(), total=self._steps, task="Training", unit="step")
 
     def _draws(self) -> Iterator[_Draw]:
         sampler = Sampler(self._images, np.random.default_rng([self._seed, 2]))
@@ -105,18 +105,18 @@ class FreshBatches:
             image = image_files.upright(image_files.read(self._images.paths[draw.row]), self._least)
         except BadImage:
             return draw.row, None
-        # Seeded by its place, a view does not depend on threads nor on what was drawn before.
+        # Seeded by its place, so that a view does not depend on the threads or on earlier draws.
         rng = np.random.default_rng([self._seed, draw.step, draw.place])
         return draw.row, draw_view(image, self._extractor.image_size, self._augmentation, rng)
 
     def _usable(self, row: int, vector: Vectors | None) -> Vectors:
-        """Return the view's vector, or that of the image itself if the view has none that is finite."""
+        """Return the vector of a view, or that of the whole image if the view has no finite vector."""
         if vector is not None and np.isfinite(vector).all():
             return vector
         if row not in self._gone:
             self._gone.add(row)
             log.warning(
-                "views of %s can no longer be drawn; the image is used as it is.",
+                "views of %s can no longer be drawn; the whole image is used instead.",
                 self._images.paths[row],
             )
         undistorted: Vectors = self._images.vectors[row]

@@ -1,4 +1,4 @@
-"""How a model did after each epoch of its training: what is drawn, tabled and chosen by."""
+"""The learning curve of a model: its metrics after each epoch of training."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import numpy as np
 
 from retraining.training.metrics import Metrics
 
-LAST_EPOCHS = 10  # that are averaged, as the articles do
+LAST_EPOCHS = 10  # the final accuracy is their mean, as in the articles
 
 
 @dataclasses.dataclass(frozen=True)
 class Epoch:
     """The metrics of one epoch, and the seconds that its training took.
 
-    `training` are those on the batches as they were trained on, `validation` and `testing` those on
-    the whole sets afterwards, or None if a set is empty.
+    `training` is measured on the batches while they are trained on, `validation` and `testing` on the whole
+    sets afterwards; they are None if the set is empty.
     """
 
     training: Metrics
@@ -34,7 +34,7 @@ class LearningCurve:
 
     @property
     def seconds(self) -> float:
-        """The time of the training, without that of the tests between the epochs."""
+        """The time of the training, without the measurements between the epochs."""
         return sum(epoch.seconds for epoch in self.epochs)
 
     def values(self, of: Callable[[Epoch], Metrics | None]) -> list[float]:

@@ -1,4 +1,4 @@
-"""How well a layer does on a batch of images."""
+"""The metrics of a layer on a batch of images."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a retraining makes: an extractor, a new layer, and the labels that the layer tells apart."""
+"""A trained model: an extractor, the new layer, and the labels."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class TrainedModel:
-    """A trained image classifier: from images to feature vectors, and from those to class probabilities.
+    """A trained image classifier: the extractor computes feature vectors, the layer class probabilities.
 
     `bottlenecks` are the feature vectors of the images that it was trained and tested on; `evaluation` is
-    None if no class has a test image.
+    None if there are no test images.
     """
 
     extractor: FeatureExtractor
@@ -48,7 +48,7 @@ class TrainedModel:
         store: Store | None = None,
         on_report: Callable[[TrainingStep], None] | None = None,
     ) -> Self:
-        """Return the model of a new layer, trained as `trainer.train` says and tested. Raises WorkFailed."""
+        """Return a model with a new layer, trained by `trainer.train` and then tested. Raises WorkFailed."""
         layer = trainer.train(bottlenecks, settings, batches=batches, store=store, on_report=on_report)
         return cls.of_layer(layer, bottlenecks, extractor, settings)
 
@@ -60,6 +60,6 @@ class TrainedModel:
         extractor: FeatureExtractor,
         settings: TrainingSettings,
     ) -> Self:
-        """Return the model of a layer that is trained already, tested on the test images."""
+        """Return the model with a layer that is already trained, tested on the test images."""
         evaluation = evaluate(layer, bottlenecks, settings)
         return cls(extractor, layer, bottlenecks.dataset.labels, bottlenecks, evaluation)

@@ -13,7 +13,7 @@ from retraining.settings.kinds import ALL
 
 
 class Sampler:
-    """Draws images of a set: a class first (uniformly, of those that have images), then one of its images."""
+    """Draws images of a set: first a class, all with equal chance, then one of its images."""
 
     def __init__(self, images: BottleneckSet, rng: np.random.Generator) -> None:
         self.images = images
@@ -33,11 +33,11 @@ class Sampler:
         return rows
 
     def batch(self, count: int) -> Batch:
-        """Return the vectors and labels of a draw."""
+        """Return a draw as a batch: vectors and labels."""
         rows = self.draw(count)
         return Batch(self.images.vectors[rows], self.images.labels[rows])
 
     def batches(self, *, steps: int, count: int) -> Iterator[Batch]:
-        """Yield a draw for each step of a training."""
+        """Yield a batch for each step of a training."""
         for _ in range(steps):
             yield self.batch(count)

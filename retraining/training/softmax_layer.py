@@ -1,4 +1,4 @@
-"""The new softmax layer, and the step of gradient descent that improves it."""
+"""The new softmax layer, and a step of gradient descent."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from retraining.arrays import Batch, Probabilities, Vectors
 
-INITIAL_STDDEV = 0.001  # the published script's
+INITIAL_STDDEV = 0.001  # as in TensorFlow's retrain.py
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,14 +34,14 @@ class SoftmaxLayer:
 
 @dataclasses.dataclass(frozen=True)
 class GradientStep:
-    """The layer after a step, and how far apart the logits of an image lay before it, at most."""
+    """The layer after a step, and how far apart the logits of an image were before it, at most."""
 
     layer: SoftmaxLayer
     logit_distance: float
 
 
 def initial_layer(feature_size: int, classes: int, rng: np.random.Generator) -> SoftmaxLayer:
-    """Return a layer with small random weights and no biases, as in the published script."""
+    """Return a layer with small random weights and zero biases, as in TensorFlow's retrain.py."""
     weights = rng.normal(scale=INITIAL_STDDEV, size=(feature_size, classes))
     limit = 2 * INITIAL_STDDEV  # no weight beyond two standard deviations
     return SoftmaxLayer(
@@ -50,13 +50,13 @@ def initial_layer(feature_size: int, classes: int, rng: np.random.Generator) -> 
 
 
 def gradient_step(layer: SoftmaxLayer, batch: Batch, learning_rate: float) -> GradientStep:
-    """Return a new layer, one step down the gradient of the mean cross entropy of a batch."""
+    """Return a new layer, after one step down the gradient of the mean cross entropy of a batch."""
     count = len(batch.labels)
     log_probabilities = layer.log_probabilities(batch.vectors)
     gradient = np.exp(log_probabilities)
     gradient[np.arange(count), batch.labels] -= 1
     gradient *= np.float32(learning_rate / count)
-    # The step's own arrays become the new layer's: nothing is copied, and nothing changes under anyone.
+    # The arrays of the step become those of the new layer: nothing is copied, and the old layer stays as is.
     weights, biases = batch.vectors.T @ gradient, gradient.sum(axis=0)
     np.subtract(layer.weights, weights, out=weights)
     np.subtract(layer.biases, biases, out=biases)
@@ -64,5 +64,5 @@ def gradient_step(layer: SoftmaxLayer, batch: Batch, learning_rate: float) -> Gr
 
 
 def logit_distance(log_probabilities: NDArray[np.float32]) -> float:
-    """Return about how far an image's highest logit lies above its lowest, at most, in a batch."""
+    """Return about how far the highest logit of an image is above its lowest, at most, in a batch."""
     return -float(log_probabilities.min())

@@ -1,4 +1,4 @@
-"""TensorBoard: the runs `train` and `validation` below one folder."""
+"""Logs for TensorBoard: the runs `train` and `validation` in one folder."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ HISTOGRAM_BUCKETS = 30
 
 
 class SummaryWriter:
-    """Writes reports, and at the end the graph. Earlier runs' files stay; TensorBoard shows the latest.
+    """Writes reports, and the graph. Files of earlier runs stay; TensorBoard shows the latest run.
 
-    Every method raises WorkFailed when the disk refuses.
+    Every method raises WorkFailed if the disk cannot be written.
     """
 
     def __init__(self, folder: Path, first_step: int = 0) -> None:
-        """Begin at `first_step`: what an earlier run wrote from there on is no longer shown."""
+        """Start at `first_step`: what an earlier run wrote for that step or later is no longer shown."""
         self._training = _EventFile(folder / "train", first_step)
         self._validation = _EventFile(folder / "validation", first_step)
 
@@ -65,20 +65,20 @@ class SummaryWriter:
 
 
 class _EventFile:
-    """One file of TensorBoard's: TFRecords of Event messages, the first of which names the version.
+    """One of TensorBoard's files: TFRecords of Event messages. The first names the version.
 
-    Written here, since TensorFlow's own writer passes over a full disk without a word.
+    Not written by TensorFlow's own writer, since that ignores a full disk.
     """
 
     def __init__(self, folder: Path, first_step: int) -> None:
         self._path = _new_path(folder)
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            # O_EXCL: nobody can put a link under this name first.
+            # O_EXCL: fails if another user has put a link there.
             os.close(os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
             self._records = tf.io.TFRecordWriter(str(self._path))
         except (OSError, tf.errors.OpError) as error:
-            raise self._unwritten(error) from error
+            raise self._write_failed(error) from error
         self.add(Event(file_version="brain.Event:2"))
         # Tells TensorBoard that steps begin anew, so that it drops an earlier run's curves.
         self.add(Event(session_log=SessionLog(status=SessionLog.START), step=first_step))
@@ -89,29 +89,29 @@ class _EventFile:
             self._records.write(event.SerializeToString())
             self._records.flush()
         except tf.errors.OpError as error:
-            raise self._unwritten(error) from error
+            raise self._write_failed(error) from error
 
     def close(self) -> None:
         try:
             self._records.close()
         except tf.errors.OpError as error:
-            raise self._unwritten(error) from error
+            raise self._write_failed(error) from error
 
-    def _unwritten(self, error: Exception) -> WorkFailed:
+    def _write_failed(self, error: Exception) -> WorkFailed:
         return WorkFailed(
-            "{summaries_dir} '{parents}' cannot be written: {reason}.",
-            parents=self._path.parents[1],
+            "{summaries_dir} '{folder}' cannot be written: {reason}.",
+            folder=self._path.parents[1],
             reason=reason(error),
         )
 
 
 def _new_path(folder: Path) -> Path:
-    """Return a name after those of all earlier runs, in whose order TensorBoard reads the files."""
+    """Return a name that sorts after those of all earlier runs: TensorBoard reads the files in that order."""
     seconds = int(time.time())
     for path in folder.glob("events.out.tfevents.*"):
         begun = path.name.split(".")[3]
         if begun.isdecimal():
-            seconds = max(seconds, int(begun) + 1)  # after a clock that was set back, too
+            seconds = max(seconds, int(begun) + 1)  # even if the clock was set back
     return (
         folder / f"events.out.tfevents.{seconds:010d}.{platform.node()}.{os.getpid()}.{uuid.uuid4().hex[:8]}"
     )
@@ -129,5 +129,5 @@ def _distribution(name: str, values: NDArray[np.float32]) -> Summary:
 
 
 def _scalars(values: dict[str, float]) -> Summary:
-    # The simple form: a tensor for each number takes three times as long, over thousands of them.
+    # simple_value: a tensor for each number would take three times as long, and there are thousands.
     return Summary(value=[Summary.Value(tag=tag, simple_value=value) for tag, value in values.items()])

@@ -16,8 +16,8 @@ from retraining.training.metrics import Metrics, measure
 from retraining.training.sampler import Sampler
 from retraining.training.softmax_layer import SoftmaxLayer, gradient_step, initial_layer, logit_distance
 
-# Logits that are further apart than this keep, in float32, no digit below a hundredth; no layer that learns
-# comes near. A learning rate that is far too high throws them there in one step, right or wrong.
+# In float32, logits that are further apart than this have lost every digit below a hundredth. A layer that
+# learns never comes near; a learning rate that is far too high gets there in one step.
 MAX_LOGIT_DISTANCE = 1e5
 
 
@@ -52,8 +52,8 @@ def train(
     """Return the layer after `settings.how_many_training_steps` steps.
 
     `batches` has one batch for each step; by default they are drawn from the training set. `on_report` is
-    called every `settings.eval_step_interval` steps and after the last one. Raises WorkFailed at the step
-    at which the training is seen to diverge; a layer that has diverged is neither stored nor reported.
+    called every `settings.eval_step_interval` steps and after the last one. Raises WorkFailed with the step
+    at which the training diverges; a layer that has diverged is neither stored nor reported.
     """
     # One random stream for each purpose: more reports must not change the training.
     initial, training, held_out = np.random.default_rng(settings.seed).spawn(3)
@@ -63,10 +63,10 @@ def train(
         batches = Sampler(bottlenecks.training, training).batches(
             steps=settings.how_many_training_steps, count=settings.train_batch_size
         )
-    with np.errstate(over="ignore", invalid="ignore"):  # _check_converges says it in our words
+    with np.errstate(over="ignore", invalid="ignore"):  # _check_converges reports it
         for step, batch in enumerate(batches):
             taken = gradient_step(layer, batch, settings.learning_rate)
-            # What is seen before this step was done by the step before.
+            # The logits are from before this step, so the step before caused them.
             _check_converges(taken.logit_distance, max(step - 1, 0), settings)
             layer = taken.layer
             is_reported, is_stored = _is_reported(step, settings), store is not None and store.is_due(step)
@@ -85,7 +85,7 @@ def _is_reported(step: int, settings: TrainingSettings) -> bool:
 
 
 def _validate(validation: Sampler, layer: SoftmaxLayer, count: int) -> Metrics | None:
-    """Return the metrics on a draw of validation images, or None if there are none."""
+    """Return the metrics on a draw of validation images, or None if the set is empty."""
     return measure(layer, validation.batch(count)) if len(validation.images) else None
 
 

@@ -1,4 +1,4 @@
-"""The benchmarks run on a machine that has nothing but the project."""
+"""The benchmarks run with nothing but the project installed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LIMIT = "limit, 1 / (1 / forward + 1 / decode)"
 
 
 def printed_rows(*words: str | Path) -> list[list[str]]:
-    """Return the cells of the table that a benchmark prints, its header left out."""
+    """Return the cells of the table that a benchmark prints, without its header."""
     command = [sys.executable, "-m", "benchmarks", *map(str, words)]
     finished = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True, timeout=600)
     lines = [line for line in finished.stdout.splitlines() if line.startswith("| ")]
@@ -50,7 +50,7 @@ def test_every_choice_is_measured_with_ours_first(colour_photos: Path, tf2_modul
 
 
 @pytest.mark.soak
-def test_stage_is_held_against_its_limit(colour_photos: Path, tf2_module: Path) -> None:
+def test_stage_is_compared_with_its_limit(colour_photos: Path, tf2_module: Path) -> None:
     rows = dict(row[:2] for row in printed_rows("stage", colour_photos, tf2_module, "--repeat", "1"))
     stage, limit = (float(rows[what].split()[0].replace(",", "")) for what in ("bottleneck stage", LIMIT))
     share = float(rows["bottleneck stage, share of the limit"].split()[0])

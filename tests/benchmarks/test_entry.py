@@ -33,7 +33,7 @@ def test_each_benchmark_is_on_the_page() -> None:
 
 
 @pytest.mark.parametrize("benchmark", BENCHMARKS, ids=NAMES)
-def test_each_benchmark_takes_the_settings_it_is_declared_with(benchmark: Benchmark) -> None:
+def test_each_benchmark_takes_its_declared_settings(benchmark: Benchmark) -> None:
     assert typing.get_type_hints(benchmark.run_function())["settings"] is benchmark.settings
 
 
@@ -73,13 +73,13 @@ def test_mistake_is_refused(words: list[str], message: str, capfd: pytest.Captur
 @pytest.mark.parametrize(
     "words", [["{}", "builtin", "vit", "--repeat=2"], ["--repeat", "2", "{}", "builtin", "vit"]]
 )
-def test_words_become_settings_in_any_order(words: list[str], tmp_path: Path) -> None:
+def test_arguments_become_settings_in_any_order(words: list[str], tmp_path: Path) -> None:
     given = [word.format(tmp_path) for word in words]
     settings = parse(named("precision").program(), given)
     assert settings == arguments.PrecisionSettings(tmp_path, ("builtin", "vit"), 2)
 
 
-def test_without_words_settings_have_their_defaults() -> None:
+def test_settings_without_arguments_have_their_defaults() -> None:
     settings = parse(named("bench").program(), [])
     assert settings == arguments.BenchSettings()
     assert (settings.folder, settings.repeat, settings.skip_memory) == (None, 3, False)

@@ -12,6 +12,7 @@ import pytest
 import label_image
 import retrain
 from retraining.cli import output_paths
+from retraining.cli.output_paths import OutputPath
 from retraining.cli.programs import RETRAIN
 from retraining.errors import BadRequest
 from retraining.settings.augmentation import AugmentationSettings
@@ -20,13 +21,13 @@ from retraining.settings.label_image import LabelImageSettings
 from retraining.settings.module import ModuleSettings
 from retraining.settings.output import OutputSettings
 from retraining.settings.training import TrainingSettings
-from tests.conftest import checked
+from tests.conftest import refused
 
 NUMBERS = ("", "x", "nan", "-1", "1e999", "0x10", "1,5", " ", "9" * 5000)
 FLOATS = (*NUMBERS, "inf", "-inf", "-0.001")
 WHOLE = (*NUMBERS, "1.5", "1e3")
 
-# Of each flag the values that it must refuse; every flag is here, which a test sees to.
+# The values that each flag must refuse; a test checks that no flag is missing here.
 REFUSED = {
     "image_dir": ("",),
     "testing_percentage": (*FLOATS, "100.1"),
@@ -111,7 +112,7 @@ def test_every_flag_is_tried() -> None:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A working folder in which nothing may be left."""
+    """A working folder that must stay empty."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -120,7 +121,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_retrain_refuses_a_wrong_value_in_one_line_before_any_work(
     flag: str, value: str, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    # If the images were looked at first, this folder would be complained of.
+    # If the images were checked first, the message would be about this folder.
     image_dir = [] if flag == "image_dir" else ["--image_dir", "nowhere"]
     assert retrain.main([*image_dir, f"--{flag}={value}"]) == 2
     assert_one_line_names(flag, value, capsys.readouterr().err)
@@ -145,13 +146,12 @@ def assert_one_line_names(flag: str, value: str, errors: str) -> None:
     assert (value[:60] or "''").replace("\n", "\\n") in errors
 
 
-def test_value_that_begins_with_a_dash_is_asked_for_in_the_way_that_works(
+def test_value_that_begins_with_a_dash_is_refused_with_the_form_that_works(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert retrain.main(["--image_dir", "-photos"]) == 2
     assert capsys.readouterr().err == (
-        "retrain: error: --image_dir expected one argument; one that begins with '-' is given as "
-        "--image_dir=VALUE.\n"
+        "retrain: error: --image_dir needs a value; give one that begins with '-' as --image_dir=VALUE.\n"
     )
 
 
@@ -169,19 +169,19 @@ CONTRADICTIONS = {
         "--output_labels must be a file, received 'a', the folder of --output_graph."
     ),
     "saved_model_dir=a output_graph=a/graph.pb": (
-        "--output_graph must lie outside --saved_model_dir 'a', received 'a/graph.pb'."
+        "--output_graph must be outside --saved_model_dir 'a', received 'a/graph.pb'."
     ),
     "saved_model_dir=a summaries_dir=a/logs": (
-        "--summaries_dir must lie outside --saved_model_dir 'a', received 'a/logs'."
+        "--summaries_dir must be outside --saved_model_dir 'a', received 'a/logs'."
     ),
     "image_dir=photos summaries_dir=./photos": (
-        "--summaries_dir must not be --image_dir, where its folders would become classes; received 'photos' twice."
+        "--summaries_dir must not be --image_dir, or its folders would become classes; received 'photos' for both."
     ),
     "tfhub_module=net.pb output_graph=net.pb": (
-        "--output_graph must not lie in the module that it is made of, received 'net.pb'."
+        "--output_graph must not be inside the module that it is made from, received 'net.pb'."
     ),
     "testing_percentage=50 validation_percentage=50": (
-        "--testing_percentage and --validation_percentage must leave a share for training, received "
+        "--testing_percentage and --validation_percentage must leave some images for training, received "
         "50 + 50 = 100. Lower one of them."
     ),
     "architecture=inception_v3 tfhub_module=builtin": (
@@ -195,9 +195,7 @@ CONTRADICTIONS = {
 def test_flags_that_contradict_each_other_are_refused(flags: str, folder: Path) -> None:
     del folder
     given = [f"--{flag}" for flag in flags.split()]
-    with pytest.raises(BadRequest) as caught:
-        checked(RETRAIN, ["--image_dir=elsewhere", *given])
-    assert str(caught.value) == CONTRADICTIONS[flags]
+    assert refused(RETRAIN, ["--image_dir=elsewhere", *given]) == CONTRADICTIONS[flags]
 
 
 @pytest.mark.parametrize(
@@ -214,7 +212,7 @@ def test_flags_that_contradict_each_other_are_refused(flags: str, folder: Path) 
     ],
 )
 @pytest.mark.parametrize("below", ["locked/x", "locked/new/deep/x"])
-def test_place_that_may_not_be_written_is_refused(flag: str, below: str, ordinary_user: Path) -> None:
+def test_output_without_write_permission_is_refused(flag: str, below: str, ordinary_user: Path) -> None:
     (ordinary_user / "locked").mkdir(mode=0o555)
     place = ordinary_user / below
     out = [
@@ -228,9 +226,7 @@ def test_place_that_may_not_be_written_is_refused(flag: str, below: str, ordinar
             "intermediate_output_graphs_dir",
         )
     ]
-    with pytest.raises(BadRequest) as caught:
-        checked(RETRAIN, ["--image_dir=photos", *out, f"--{flag}={place}"])
-    message = str(caught.value)
+    message = refused(RETRAIN, ["--image_dir=photos", *out, f"--{flag}={place}"])
     assert message.endswith(
         f"cannot be written: no permission to write into '{ordinary_user / 'locked'}'. Name another place."
     )
@@ -244,17 +240,18 @@ def test_file_of_another_user_in_a_shared_folder_is_refused_early(
     shared.mkdir()
     shared.chmod(0o1777)
     (shared / "output_graph.pb").touch()
-    output_paths.check_file("--output_graph", shared / "output_graph.pb")
+    output = OutputPath.of_setting("output_graph", shared / "output_graph.pb")
+    output_paths.check_file(output)
     monkeypatch.setattr(os, "geteuid", lambda: 12345)
     with pytest.raises(BadRequest) as caught:
-        output_paths.check_file("--output_graph", shared / "output_graph.pb")
+        output_paths.check_file(output)
     assert str(caught.value) == (
-        f"--output_graph '{shared / 'output_graph.pb'}' belongs to another user. Name another place."
+        f"output_graph '{shared / 'output_graph.pb'}' belongs to another user. Name another place."
     )
 
 
 @pytest.mark.parametrize("word", ["-x", "--", "---", "--=", "--image_dir", "\x1b[31m", "-", "photos"])
-def test_words_that_are_no_flags_are_refused(word: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_words_that_are_not_flags_are_refused(word: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert retrain.main([word]) == 2
     errors = capsys.readouterr().err
     assert errors.count("\n") == 1

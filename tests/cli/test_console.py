@@ -1,32 +1,28 @@
 from __future__ import annotations
 
+import dataclasses
 import logging
 import os
 import signal
+from collections.abc import Callable
 
 import pytest
 
-from retraining.cli import console, logs
-from retraining.cli.parser import Program
+from retraining.cli import console, logs, programs
 from retraining.errors import BadRequest, UserError, WorkFailed
 from retraining.progress import progress
 from retraining.settings.samples import SamplePhotosSettings
 
-PROGRAM = Program(
-    name="retrain",
-    description="",
-    example="",
-    settings=SamplePhotosSettings,
-    check=lambda _: None,
-)
+# A program under this name that checks nothing on disk.
+PROGRAM = dataclasses.replace(programs.SAMPLE_PHOTOS, name="retrain")
 
 
-def run(command: object) -> int:
-    return console.run(command, PROGRAM, [])  # type: ignore[arg-type]
+def run(command: Callable[[SamplePhotosSettings], None]) -> int:
+    return console.run(command, PROGRAM, ["photos"])
 
 
 @pytest.mark.parametrize(("error", "status"), [(BadRequest("no."), 2), (WorkFailed("no."), 1)])
-def test_user_errors_are_one_line_and_a_status(
+def test_user_errors_give_one_line_and_an_exit_status(
     error: UserError, status: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def command(_: object) -> None:
@@ -73,21 +69,21 @@ def test_results_go_to_standard_output_and_warnings_to_standard_error(
     assert captured.err == "warning: few images\n"
 
 
-def test_verbosity_silences_what_is_below_it(capsys: pytest.CaptureFixture[str]) -> None:
+def test_messages_below_the_verbosity_are_not_printed(capsys: pytest.CaptureFixture[str]) -> None:
     logs.configure_logging("ERROR")
     logging.getLogger("retraining").warning("few images")
     captured = capsys.readouterr()
     assert (captured.out, captured.err) == ("", "")
 
 
-def test_progress_is_quiet_where_nobody_watches(capsys: pytest.CaptureFixture[str]) -> None:
+def test_progress_is_not_shown_without_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     items = progress(range(3), total=3, task="Bottlenecks", unit="image")
     assert list(items) == [0, 1, 2]
     assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize("disguise", [TypeError, BadRequest])
-def test_signal_that_a_library_turns_into_another_error_still_ends_the_command_tidily(
+def test_signal_turned_into_another_error_by_a_library_still_ends_the_command_tidily(
     disguise: type[Exception], capsys: pytest.CaptureFixture[str]
 ) -> None:
     def command(_: object) -> None:

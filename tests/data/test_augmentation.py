@@ -12,18 +12,18 @@ SIZE = ImageSize(20, 30)
 
 
 def ramp() -> Image.Image:
-    """An image that is brighter to the right (red) and to the bottom (green)."""
+    """Return an image that gets brighter to the right (red) and to the bottom (green)."""
     rows, columns = np.mgrid[0:200, 0:300]
     channels = [columns * 200 // 300, rows * 200 // 200, np.full_like(rows, 100)]
     return Image.fromarray(np.stack(channels, axis=2).astype(np.uint8))
 
 
 def draw(seed: int = 0, **settings: float) -> Pixels:
-    options = AugmentationSettings(**settings)  # type: ignore[arg-type]
-    return augmentation.draw(ramp(), SIZE, options, np.random.default_rng(seed))
+    augmented = AugmentationSettings(**settings)  # type: ignore[arg-type]
+    return augmentation.draw(ramp(), SIZE, augmented, np.random.default_rng(seed))
 
 
-def test_without_distortions_a_view_is_the_image() -> None:
+def test_view_without_augmentation_is_the_image() -> None:
     np.testing.assert_allclose(draw(), images.resized(ramp(), SIZE), atol=1e-6)
 
 
@@ -35,7 +35,7 @@ def test_half_of_the_views_are_mirrored() -> None:
     np.testing.assert_allclose(flipped, plain[:, ::-1], atol=1e-6)
 
 
-def test_crop_takes_a_part_of_the_size_asked_for_at_random_places() -> None:
+def test_crop_has_the_requested_size_and_a_random_place() -> None:
     spans = []
     for seed in range(200):
         view = draw(seed, random_crop=25)

@@ -1,4 +1,4 @@
-"""Folders of every name, size and shape that people have."""
+"""Folders with all kinds of names, sizes and contents."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 import label_image
 import retrain
 from retraining.data import dataset
-from retraining.data.dataset import Split
+from retraining.data.split import Split, split_of
 from retraining.errors import BadRequest
 from retraining.features import bottlenecks
 from retraining.features.cache import BottleneckCache
@@ -25,7 +25,7 @@ from tests.conftest import COLOURS, PROJECT, write_colour_photos, write_photo
 from tests.data.test_dataset import many, touch
 from tests.test_retrain import words
 
-# Label and how a terminal is shown it.
+# Labels, and how each is shown on a terminal.
 NAMES = {
     "rosé": "rosé",
     "薔薇": "薔薇",
@@ -54,7 +54,7 @@ NAMES = {
 
 
 @pytest.mark.parametrize("name", NAMES, ids=[f"name {number}" for number in range(len(NAMES))])
-def test_class_of_any_name_is_trained_exported_and_shown(
+def test_class_with_any_name_is_trained_exported_and_shown(
     name: str, tf2_module: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     photos = tmp_path / "photos"
@@ -70,7 +70,7 @@ def test_class_of_any_name_is_trained_exported_and_shown(
     assert capsys.readouterr().out.rpartition(" ")[0] == NAMES[name]
 
 
-def test_two_thousand_classes_are_scanned_with_few_words(
+def test_two_thousand_classes_are_scanned_with_few_warnings(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     trained = [f"{index}.jpg" for index in range(40) if split(f"{index}.jpg") is Split.TRAINING][:3]
@@ -82,8 +82,8 @@ def test_two_thousand_classes_are_scanned_with_few_words(
     messages = [record.getMessage() for record in caplog.records]
     assert len(messages) == 33
     assert messages[10] == "1,990 more classes have fewer than 20 images."
-    assert messages[21] == "1,990 more classes have no validation image."
-    assert messages[32] == "1,990 more classes have no testing image."
+    assert messages[21] == "1,990 more classes have no validation images."
+    assert messages[32] == "1,990 more classes have no testing images."
 
 
 @pytest.mark.soak
@@ -102,11 +102,11 @@ def test_two_thousand_classes_are_trained_and_exported(
 
 
 def split(name: str) -> Split:
-    return dataset.split_of(name, validation_percentage=10, testing_percentage=10)
+    return split_of(name, validation_percentage=10, testing_percentage=10)
 
 
 @pytest.mark.parametrize("count", [1, 2, 19])
-def test_class_of_few_images_is_trained_if_one_falls_to_training(
+def test_class_with_few_images_is_trained_if_one_is_in_the_training_set(
     count: int, tf2_module: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     photos = write_colour_photos(tmp_path / "photos")
@@ -127,7 +127,7 @@ def test_class_a_thousand_times_larger_does_not_drown_the_other(
         write_photo(photos / "large" / f"source_{index}.jpg", COLOURS["cyan"], index)
         write_photo(photos / "small" / f"{index}.jpg", COLOURS["yellow"], 100 + index)
     sources = [path.read_bytes() for path in (photos / "large").iterdir()]
-    for index in range(4995):  # told apart by what follows the image's end
+    for index in range(4995):  # the bytes after the end of the image differ
         content = sources[index % 5] + index.to_bytes(4, "big")
         (photos / "large" / f"{index}.jpg").write_bytes(content)
     assert retrain.main(words(photos, tmp_path, module=tf2_module)) == 0
@@ -138,7 +138,7 @@ def test_class_a_thousand_times_larger_does_not_drown_the_other(
     assert capsys.readouterr().out.startswith("small ")
 
 
-def test_same_image_in_two_classes_in_two_sets_and_twice_in_one_are_told_apart(
+def test_conflicts_leaks_and_copies_of_images_are_told_apart(
     tf2_module: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     photos = write_colour_photos(tmp_path / "photos")
@@ -154,8 +154,13 @@ def test_same_image_in_two_classes_in_two_sets_and_twice_in_one_are_told_apart(
         f"warning: conflict: the same image is in several classes: '{photos}/cyan/cyan_001.jpg' and "
         f"'{photos}/yellow/cyan_001.jpg'. Keep it in one.",
         f"warning: leak: the same image is in several sets, testing and training: '{photos}/magenta/{held_out}' "
+<<<<<<< HEAD
         f"and '{training[0]}'. Keep one, or the test flatters.",
         f"warning: 1 image appears more than once in the same class: see '{listing}'.",
+=======
+        f"and '{training[0]}'. Keep one, or the test accuracy will be too optimistic.",
+        f"warning: 1 images are there more than once in their class: see '{listing}'.",
+>>>>>>> wt-c
     ]
     with listing.open(newline="") as file:
         rows = list(csv.DictReader(file))
@@ -170,20 +175,20 @@ def test_same_image_in_two_classes_in_two_sets_and_twice_in_one_are_told_apart(
     assert {row["class"] for row in rows[:2]} == {"cyan", "yellow"}
 
 
-def test_names_that_only_a_computer_tells_apart_are_two_classes_and_named(
+def test_names_that_only_a_computer_tells_apart_are_two_classes_with_a_warning(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     many(tmp_path, "Roses", "roses", "caf\u00e9", "cafe\u0301")
     assert dataset.scan(DataSettings(tmp_path)).labels == ("Roses", "cafe\u0301", "caf\u00e9", "roses")
     assert [record.getMessage() for record in caplog.records] == [
-        "classes 'cafe\u0301' and 'caf\u00e9' differ only in case or in how a letter is stored. If they are one "
+        "classes 'cafe\u0301' and 'caf\u00e9' differ only in upper and lower case or in how a letter is encoded. If they are one "
         "class, put their images into one folder.",
-        "classes 'Roses' and 'roses' differ only in case or in how a letter is stored. If they are one class, put "
+        "classes 'Roses' and 'roses' differ only in upper and lower case or in how a letter is encoded. If they are one class, put "
         "their images into one folder.",
     ]
 
 
-def test_read_only_image_folder_is_all_that_is_needed(ordinary_user: Path, network: FeatureExtractor) -> None:
+def test_image_folder_may_be_read_only(ordinary_user: Path, network: FeatureExtractor) -> None:
     photos = write_colour_photos(ordinary_user / "photos")
     folders = [photos, *photos.iterdir()]
     for folder in folders:
@@ -198,7 +203,7 @@ def test_read_only_image_folder_is_all_that_is_needed(ordinary_user: Path, netwo
 
 
 @pytest.mark.parametrize("spelling", ["trailing slash", "relative", "through a link", "with dots"])
-def test_image_dir_may_be_spelt_in_any_way(
+def test_image_dir_may_be_written_in_any_way(
     spelling: str, tf2_module: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     photos = write_colour_photos(tmp_path / "photos")
@@ -215,7 +220,7 @@ def test_image_dir_may_be_spelt_in_any_way(
     assert (tmp_path / "plain" / "graph.pb").read_bytes() == (tmp_path / "spelt" / "graph.pb").read_bytes()
 
 
-def test_outputs_and_cache_inside_the_image_folder_are_no_classes_in_later_runs(
+def test_outputs_and_cache_inside_the_image_folder_are_not_classes_in_later_runs(
     tf2_module: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     photos = write_colour_photos(tmp_path / "photos")
@@ -227,8 +232,8 @@ def test_outputs_and_cache_inside_the_image_folder_are_no_classes_in_later_runs(
         captured = capsys.readouterr()
         assert "Found 90 images in 3 classes (69 training, 9 validation, 12 testing)." in captured.out
         assert captured.err == ""
-    assert f"Folder '{photos / 'results'}' holds what runs write and is no class." in captured.out
-    # Nor is the cache one for a run that keeps its own elsewhere.
+    assert f"Folder '{photos / 'results'}' holds outputs of this program and is not a class." in captured.out
+    # The cache is not a class either for a run whose own cache is elsewhere.
     assert dataset.scan(DataSettings(photos), [photos / "logs", *(photos / "results").iterdir()]).labels == (
         "cyan",
         "magenta",
@@ -236,7 +241,7 @@ def test_outputs_and_cache_inside_the_image_folder_are_no_classes_in_later_runs(
     )
 
 
-def test_graph_that_is_written_into_a_class_is_none_of_its_images(
+def test_graph_written_into_a_class_folder_is_not_one_of_its_images(
     tf2_module: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     photos = write_colour_photos(tmp_path / "photos")
@@ -247,7 +252,7 @@ def test_graph_that_is_written_into_a_class_is_none_of_its_images(
         assert capsys.readouterr().err == ""
 
 
-def test_links_that_lead_nowhere_and_images_outside_of_classes_are_warned_of(
+def test_broken_links_and_images_outside_class_folders_are_warned_about(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     many(tmp_path, "roses", "tulips")
@@ -256,9 +261,9 @@ def test_links_that_lead_nowhere_and_images_outside_of_classes_are_warned_of(
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
     assert dataset.scan(DataSettings(tmp_path)).labels == ("roses", "tulips")
     assert [record.getMessage() for record in caplog.records] == [
-        f"'{tmp_path / 'lilies'}' is a link that leads nowhere, so it is no class.",
-        f"'{tmp_path / 'loop'}' is a link that leads nowhere, so it is no class.",
-        f"2 images lie in '{tmp_path}' itself and belong to no class. Move them into a class's folder.",
+        f"'{tmp_path / 'lilies'}' is a broken link, so it is not a class.",
+        f"'{tmp_path / 'loop'}' is a broken link, so it is not a class.",
+        f"2 images are in '{tmp_path}' itself, outside any class folder, and are ignored. Move them into a class folder.",
     ]
 
 
@@ -270,7 +275,7 @@ def test_class_folder_that_cannot_be_read_is_named(ordinary_user: Path) -> None:
     assert str(caught.value) == f"folder '{ordinary_user / 'tulips'}' cannot be read: Permission denied."
 
 
-def test_terminal_that_shows_only_ascii_is_no_reason_to_stop(tf2_module: Path, tmp_path: Path) -> None:
+def test_terminal_that_only_shows_ascii_does_not_stop_a_run(tf2_module: Path, tmp_path: Path) -> None:
     photos = write_colour_photos(tmp_path / "photos")
     (photos / "cyan").rename(photos / "🌹")
     (photos / "🌹" / "página.jpg").write_bytes(b"")

@@ -1,4 +1,4 @@
-"""Whatever lies in a class folder: used, or skipped, counted and listed once with its reason."""
+"""Files of all kinds in a class folder: used, or skipped and listed once with the reason."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ def test_every_kind_of_grey_image_is_seen_as_a_person_sees_it(kind: str) -> None
 
 
 @pytest.mark.parametrize("name", ["a.jpg", "a.JPG", "a.png", "a.PnG", "a", "a.txt", "a.tar.gz"])
-def test_suffix_decides_nothing(name: str, tmp_path: Path) -> None:
+def test_suffix_is_ignored(name: str, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(image_files.usable()["WebP"])
     assert_shows(images.decode(images.read(tmp_path / name), SIZE), RED)
 
 
 @pytest.mark.parametrize("name", image_files.unusable())
-def test_what_is_no_usable_image_is_refused_with_its_reason(name: str) -> None:
+def test_unusable_image_is_refused_with_the_reason(name: str) -> None:
     content, reason = image_files.unusable()[name]
     with pytest.raises(BadImage) as caught:
         images.decode(content, SIZE)
@@ -60,7 +60,7 @@ def test_what_is_no_usable_image_is_refused_with_its_reason(name: str) -> None:
 
 @pytest.mark.parametrize("kind", images.FORMATS)
 @pytest.mark.parametrize("share", [0.05, 0.3, 0.8, 0.97])
-def test_cut_file_is_refused_wherever_it_is_cut(kind: str, share: float) -> None:
+def test_file_that_was_cut_short_is_refused_wherever_it_was_cut(kind: str, share: float) -> None:
     noise = Image.fromarray(np.random.default_rng(1).integers(0, 256, (90, 90, 3), np.uint8))
     content = image_files.encoded(noise, kind)
     with pytest.raises(BadImage, match="cut short"):
@@ -68,7 +68,7 @@ def test_cut_file_is_refused_wherever_it_is_cut(kind: str, share: float) -> None
 
 
 def odd_files(folder: Path) -> dict[Path, str]:
-    """Put things that are no plain files into a folder; return each with its reason."""
+    """Put things that are not regular files into a folder; return each with the reason to refuse it."""
     (folder / "folder.jpg").mkdir()
     os.mkfifo(folder / "pipe.jpg")
     with socket.socket(socket.AF_UNIX) as server:
@@ -80,13 +80,13 @@ def odd_files(folder: Path) -> dict[Path, str]:
         folder / "folder.jpg": "is a folder, not a file",
         folder / "pipe.jpg": "is a named pipe, not a file",
         folder / "socket.jpg": "is a socket, not a file",
-        folder / "nowhere.jpg": "is a link that leads nowhere (No such file or directory)",
-        folder / "loop.jpg": "is a link that leads nowhere (Too many levels of symbolic links)",
+        folder / "nowhere.jpg": "is a broken link (No such file or directory)",
+        folder / "loop.jpg": "is a broken link (Too many levels of symbolic links)",
         folder / "device.jpg": "is a device, not a file",
     }
 
 
-def test_what_is_no_file_is_refused_with_its_reason_and_keeps_nobody_waiting(
+def test_anything_but_a_regular_file_is_refused_at_once_with_the_reason(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)  # the path of a socket has a limit
@@ -97,7 +97,7 @@ def test_what_is_no_file_is_refused_with_its_reason_and_keeps_nobody_waiting(
         assert str(caught.value) == reason
 
 
-def test_pipe_that_takes_a_files_place_while_it_is_opened_keeps_nobody_waiting(
+def test_pipe_that_replaces_a_file_just_before_it_is_opened_does_not_block(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plain, pipe = tmp_path / "plain.jpg", tmp_path / "pipe.jpg"
@@ -108,7 +108,7 @@ def test_pipe_that_takes_a_files_place_while_it_is_opened_keeps_nobody_waiting(
     assert images.read(pipe) == b""
 
 
-def test_file_of_a_video_s_size_is_refused_without_being_read_whole(tmp_path: Path) -> None:
+def test_file_as_large_as_a_video_is_refused_without_reading_all_of_it(tmp_path: Path) -> None:
     path = tmp_path / "video.jpg"
     with path.open("wb") as file:
         file.truncate(images.MAX_FILE_BYTES + 1)  # holes take no space
@@ -131,7 +131,7 @@ def test_folder_without_read_permission_is_listed_among_the_files_of_its_class(o
     assert [image.path for image in dataset.scan(DataSettings(ordinary_user)).images][1] == locked
 
 
-def test_run_uses_what_it_can_and_lists_every_other_file_once(
+def test_run_uses_all_usable_files_and_lists_every_other_file_once(
     colour_photos: Path,
     tf2_module: Path,
     tmp_path: Path,
@@ -184,12 +184,12 @@ def test_strict_lists_every_unusable_file_and_ends_the_run(
     listing = tmp_path / "logs" / "skipped_images.csv"
     assert lines[-1] == (
         f"retrain: error: {len(expected)} files cannot be used, listed above and in '{listing}', and --strict is "
-        "given. Mend or remove them, or leave --strict out."
+        "on. Fix or remove them, or turn --strict off."
     )
     assert not (tmp_path / "graph.pb").exists()
 
 
-def test_listing_of_an_earlier_run_is_not_left_as_if_of_this_one(
+def test_list_of_skipped_files_from_an_earlier_run_is_replaced(
     colour_photos: Path, tf2_module: Path, tmp_path: Path
 ) -> None:
     (colour_photos / "cyan" / "page.jpg").write_bytes(b"<html>")
@@ -200,7 +200,7 @@ def test_listing_of_an_earlier_run_is_not_left_as_if_of_this_one(
 
 
 @pytest.mark.parametrize("change", ["vanish", "empty", "another image"])
-def test_file_that_changes_while_the_run_goes_on_neither_ends_it_nor_spoils_its_cache(
+def test_file_that_changes_during_a_run_neither_ends_it_nor_spoils_the_cache(
     change: str, colour_photos: Path, network: FeatureExtractor, tmp_path: Path
 ) -> None:
     scanned = dataset.scan(DataSettings(colour_photos))

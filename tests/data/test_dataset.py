@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from retraining.data import dataset
-from retraining.data.dataset import Split, split_of
+from retraining.data.split import Split, split_of
 from retraining.errors import BadRequest
 from retraining.settings.data import DataSettings
 
@@ -18,7 +18,7 @@ def split(name: str, validation: float = 10, testing: float = 10) -> Split:
 
 
 def percentage(name: str) -> float:
-    """Bisect the published percentage of a name from where its set changes."""
+    """Return a name's percentage in the published formula, found by bisection where its set changes."""
     low, high = 0.0, 100.0
     for _ in range(40):
         middle = (low + high) / 2
@@ -55,7 +55,7 @@ def test_many_names_are_split_by_the_published_formula_to_the_last_bit(percentag
     names = [f"image_{number}.jpg" for number in range(300)]
     hashes = [int(hashlib.sha1(name.encode()).hexdigest(), 16) % 2**27 for name in names]
     published = [hashed * (100.0 / (2**27 - 1)) for hashed in hashes]
-    # A name's own percentage is a bound too: what is equal to it is no longer below.
+    # A name's own percentage is tried as a bound too: a name at the bound is not below it.
     for bound in (percentage, *published[:20]):
         expected = [Split.VALIDATION if value < bound else Split.TRAINING for value in published]
         assert [split(name, bound, 0) for name in names] == expected
@@ -66,13 +66,13 @@ def test_close_variants_share_a_set() -> None:
     assert percentage("leaf_1.jpg") != percentage("leaf_2.jpg")
 
 
-def test_shares_come_out_as_asked() -> None:
+def test_sets_have_the_requested_percentages() -> None:
     sets = [split(f"{index}.jpg", 20, 30) for index in range(5000)]
     assert sets.count(Split.VALIDATION) / 5000 == pytest.approx(0.2, abs=0.02)
     assert sets.count(Split.TESTING) / 5000 == pytest.approx(0.3, abs=0.02)
 
 
-def test_moved_folder_splits_the_same(tmp_path: Path) -> None:
+def test_moved_folder_is_split_in_the_same_way(tmp_path: Path) -> None:
     here = many(tmp_path / "here", "roses", "tulips")
     before = splits(here)
     there = tmp_path / "some" / "where" / "else"
@@ -92,7 +92,7 @@ def test_labels_are_the_folder_names_sorted_and_unchanged(tmp_path: Path) -> Non
     assert dataset.scan(DataSettings(tmp_path)).labels == ("Zebra", "ant & bee", "b-2", "été", "猫")
 
 
-def test_images_at_any_depth_count_and_hidden_ones_do_not(tmp_path: Path) -> None:
+def test_images_at_any_depth_are_found_and_hidden_ones_are_not(tmp_path: Path) -> None:
     many(tmp_path, "roses", "tulips")
     touch(
         tmp_path,
@@ -126,7 +126,7 @@ def test_missing_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(BadRequest) as caught:
         dataset.scan(DataSettings(tmp_path / "nowhere"))
     assert str(caught.value) == (
-        "--image_dir must be a folder with one sub-folder of images per class; "
+        "image_dir must be a folder with one sub-folder of images per class; "
         f"'{tmp_path / 'nowhere'}' does not exist."
     )
 
@@ -145,13 +145,13 @@ def test_fewer_than_two_classes_is_an_error_that_shows_the_layout(
     with pytest.raises(BadRequest) as caught:
         dataset.scan(DataSettings(tmp_path))
     assert str(caught.value) == (
-        f"--image_dir needs at least two class folders to tell apart; '{tmp_path}' has {found}. "
+        f"image_dir needs at least two class folders; '{tmp_path}' has {found}. "
         "Put the images of each class into a sub-folder of their own, such as "
         f"'{tmp_path / 'roses'}' and '{tmp_path / 'tulips'}'."
     )
 
 
-def test_class_without_images_is_an_error_with_the_remedy(tmp_path: Path) -> None:
+def test_class_without_images_is_an_error_with_a_remedy(tmp_path: Path) -> None:
     many(tmp_path, "roses", "tulips")
     (tmp_path / "daisy").mkdir()
     with pytest.raises(BadRequest) as caught:
@@ -166,23 +166,23 @@ def test_class_without_training_images_is_an_error_with_its_counts(tmp_path: Pat
     with pytest.raises(BadRequest) as caught:
         dataset.scan(DataSettings(tmp_path))
     assert str(caught.value) == (
-        "class 'tulips' has no training image: 0 training, 0 validation, 1 testing. Add images, or lower "
-        "--validation_percentage and --testing_percentage."
+        "class 'tulips' has no training images: 0 training, 0 validation, 1 testing. Add images, or lower "
+        "validation_percentage and testing_percentage."
     )
 
 
-def test_few_images_and_empty_sets_are_warned_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_few_images_and_empty_sets_are_warned_about(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     many(tmp_path, "roses")
     trained = [f"{index}.jpg" for index in range(60) if split(f"{index}.jpg") is Split.TRAINING][:3]
     touch(tmp_path / "tulips", *trained)
     dataset.scan(DataSettings(tmp_path))
     assert [record.getMessage() for record in caplog.records] == [
-        "class 'tulips' has only 3 images (3 training, 0 validation, 0 testing). Add more, at least 20, for a "
-        "result to rely on.",
-        "class 'tulips' has no validation image (3 training, 0 validation, 0 testing), so validation says "
-        "nothing of it. Add images, or raise --validation_percentage.",
-        "class 'tulips' has no testing image (3 training, 0 validation, 0 testing), so testing says nothing "
-        "of it. Add images, or raise --testing_percentage.",
+        "class 'tulips' has only 3 images (3 training, 0 validation, 0 testing). Use at least 20 images per "
+        "class; 100 is good.",
+        "class 'tulips' has no validation images (3 training, 0 validation, 0 testing), so validation accuracy "
+        "says nothing about it. Add images, or raise validation_percentage.",
+        "class 'tulips' has no testing images (3 training, 0 validation, 0 testing), so testing accuracy says "
+        "nothing about it. Add images, or raise testing_percentage.",
     ]
 
 

@@ -14,7 +14,7 @@ from tests.image_files import encoded, red_left
 SIZE = ImageSize(4, 6)
 
 
-def test_pixels_are_float32_from_0_to_1_in_the_size_asked_for() -> None:
+def test_pixels_are_float32_from_0_to_1_at_the_requested_size() -> None:
     pixels = images.decode(encoded(red_left(), "PNG"), SIZE)
     assert pixels.dtype == np.float32
     assert pixels.shape == (4, 6, 3)
@@ -32,12 +32,12 @@ def test_every_mode_comes_out_as_rgb(mode: str) -> None:
     np.testing.assert_allclose(images.decode(encoded(image, kind), SIZE), 1, atol=0.02)
 
 
-def test_16_bit_grey_keeps_its_middle() -> None:
+def test_middle_16_bit_grey_stays_middle_grey() -> None:
     image = Image.fromarray(np.full((40, 60), 32768, np.uint16))
     np.testing.assert_allclose(images.decode(encoded(image, "PNG"), SIZE), 0.5, atol=0.01)
 
 
-def test_transparency_goes_over_white() -> None:
+def test_transparent_pixels_become_white() -> None:
     image = Image.new("RGBA", (60, 40), (0, 0, 0, 0))
     np.testing.assert_array_equal(images.decode(encoded(image, "PNG"), SIZE), np.ones((4, 6, 3)))
 

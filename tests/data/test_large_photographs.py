@@ -1,4 +1,4 @@
-"""JPEGs of many megapixels: decoded at a fraction of their size, to nearly the same vectors."""
+"""JPEGs of many megapixels: decoded at reduced size, with nearly the same feature vectors."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ LEAST = ImageSize(128, 128)
         ((100, 50), (100, 50)),
     ],
 )
-def test_jpeg_is_decoded_at_the_smallest_fraction_that_is_no_smaller_than_needed(
+def test_jpeg_is_decoded_at_the_smallest_size_that_is_large_enough(
     size: tuple[int, int], decoded: tuple[int, int]
 ) -> None:
     assert images.upright(encoded(red_left(*size), "JPEG"), LEAST).size == decoded
 
 
 @pytest.mark.parametrize("kind", ["PNG", "WEBP", "TIFF", "BMP"])
-def test_other_formats_are_decoded_whole(kind: str) -> None:
+def test_other_formats_are_decoded_at_full_size(kind: str) -> None:
     assert images.upright(encoded(red_left(1200, 1100), kind), LEAST).size == (1200, 1100)
 
 
 @pytest.mark.parametrize("orientation", [1, 3, 6, 8])
-def test_fraction_is_that_of_the_photograph_as_it_stands(orientation: int) -> None:
+def test_reduced_size_is_that_of_the_upright_image(orientation: int) -> None:
     exif = Image.Exif()
     exif[0x0112] = orientation
     content = encoded(red_left(1000, 400), "JPEG", exif=exif)
@@ -53,7 +53,7 @@ def test_fraction_is_that_of_the_photograph_as_it_stands(orientation: int) -> No
 
 @pytest.mark.parametrize("mode", ["L", "CMYK"])
 @pytest.mark.parametrize("progressive", [False, True])
-def test_every_kind_of_jpeg_looks_the_same_at_a_fraction(mode: str, progressive: bool) -> None:
+def test_every_kind_of_jpeg_looks_the_same_at_reduced_size(mode: str, progressive: bool) -> None:
     content = encoded(red_left(1600, 1600).convert(mode), "JPEG", progressive=progressive)
     small = images.decode(content, ImageSize(16, 16))
     with Image.open(io.BytesIO(content)) as image:
@@ -61,21 +61,27 @@ def test_every_kind_of_jpeg_looks_the_same_at_a_fraction(mode: str, progressive:
     np.testing.assert_allclose(small, whole, atol=0.03)
 
 
-def test_views_are_drawn_of_no_fewer_pixels_than_they_have() -> None:
-    options = AugmentationSettings(random_crop=20, random_scale=50)
-    assert augmentation.least_size(ImageSize(100, 200), options) == ImageSize(180, 360)
+def test_views_are_drawn_from_at_least_as_many_pixels_as_they_have() -> None:
+    settings = AugmentationSettings(random_crop=20, random_scale=50)
+    assert augmentation.least_size(ImageSize(100, 200), settings) == ImageSize(180, 360)
 
 
-def photograph(seed: int) -> bytes:
-    """Draw a photograph and enlarge it to 12 megapixels."""
+def large_photo(seed: int) -> bytes:
+    """Draw a photo and enlarge it to 12 megapixels."""
     kind = sample_photos.KINDS[seed % len(sample_photos.KINDS)]
     drawn = sample_photos.draw(kind, np.random.default_rng(seed))
     return encoded(drawn.resize((4000, 3000), Image.Resampling.BICUBIC), "JPEG", quality=92)
 
 
+<<<<<<< HEAD
 def test_vectors_of_12_megapixel_photographs_stay_close_to_those_of_full_decoding() -> None:
     network = extractor.load_extractor(ModuleSettings("builtin"))
     contents = [photograph(seed) for seed in range(5)]
+=======
+def test_vectors_of_12_megapixel_photos_are_close_to_those_of_full_decoding() -> None:
+    network = extractor.load(ModuleSettings("builtin"))
+    contents = [large_photo(seed) for seed in range(5)]
+>>>>>>> wt-c
     small = network.extract(np.stack([images.decode(content, network.image_size) for content in contents]))
     full = network.extract(np.stack([decode_whole(content, network.image_size) for content in contents]))
     cosines = (small * full).sum(axis=1) / np.linalg.norm(small, axis=1) / np.linalg.norm(full, axis=1)

@@ -21,10 +21,10 @@ def test_work_stays_within_the_lookahead() -> None:
     items = iter(range(100))
     results = prefetching.ahead(items, lambda item: item, lookahead=8)
     next(results)
-    assert next(items) == 9  # eight ahead, and one more since one was done
+    assert next(items) == 9  # eight ahead, and one more since one is finished
 
 
-def test_what_work_raises_is_raised_to_the_caller() -> None:
+def test_exception_in_the_work_reaches_the_caller() -> None:
     def fail(item: int) -> int:
         raise ValueError(f"item {item}")
 

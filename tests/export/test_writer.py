@@ -71,7 +71,7 @@ def test_graph_runs_in_a_plain_session_by_its_published_names(
     np.testing.assert_allclose(scores.sum(axis=1), 1, rtol=1e-5)
 
 
-def test_graph_holds_no_functions_and_little_beside_module_and_layer(
+def test_graph_has_no_functions_and_little_besides_module_and_layer(
     graph: FrozenGraph, layer: SoftmaxLayer, network: FeatureExtractor
 ) -> None:
     assert len(graph.graph_def.library.function) == 0
@@ -131,7 +131,9 @@ def test_saved_model_serves_image_to_prediction(
     )
 
 
-def test_graph_that_disagrees_with_the_classifier_is_not_left_as_if_good(
+@pytest.mark.parametrize("disagreeing", ["graph.pb", "saved_model"])
+def test_export_that_disagrees_with_the_classifier_is_never_left_in_place(
+    disagreeing: str,
     network: FeatureExtractor,
     layer: SoftmaxLayer,
     computed: Computed,
@@ -145,12 +147,16 @@ def test_graph_that_disagrees_with_the_classifier_is_not_left_as_if_good(
         writer.write_all(
             classifier_graph.build(network, wrong, "final_result"),
             model_of(layer, computed.bottlenecks, network),
-            dataclasses.replace(outputs, output_graph=path),
+            dataclasses.replace(
+                outputs,
+                output_graph=path,
+                saved_model_dir=tmp_path / "saved_model" if disagreeing == "saved_model" else None,
+            ),
         )
     message = str(caught.value)
     assert message.startswith("the exported graph disagrees with the classifier by ")
     assert message.endswith(
-        f"; '{path}' was not written. Remove the folder of bottleneck_dir and run again; if it happens again, "
+        f"; '{tmp_path / disagreeing}' was not written. Remove the folder of bottleneck_dir and run again; if it happens again, "
         "it is a bug: please report it."
     )
     assert path.read_bytes() == b"the earlier good one"
@@ -158,7 +164,7 @@ def test_graph_that_disagrees_with_the_classifier_is_not_left_as_if_good(
     assert list((tmp_path / "out").iterdir()) == []
 
 
-def test_image_edited_since_is_left_out_of_the_check(
+def test_image_edited_since_its_vector_was_computed_is_not_checked(
     graph: FrozenGraph,
     layer: SoftmaxLayer,
     computed: Computed,
@@ -184,19 +190,19 @@ def test_intermediate_graphs_and_checkpoint_are_stored_at_their_steps(
     assert outputs.checkpoint_path.with_name("checkpoint.index").exists()
 
 
-def test_labels_survive_the_way_to_the_file_and_back(tmp_path: Path) -> None:
+def test_labels_are_the_same_after_writing_and_reading(tmp_path: Path) -> None:
     labels = ("Zebra", " spaces ", "été", "猫", "\udce9 not utf-8", "carriage\rreturn")
     (tmp_path / "labels.txt").write_bytes(labels_file.encode(labels))
     assert labels_file.read(tmp_path / "labels.txt") == labels
 
 
-def test_labels_with_the_line_ends_of_windows_are_read(tmp_path: Path) -> None:
+def test_labels_with_windows_line_ends_are_read(tmp_path: Path) -> None:
     (tmp_path / "labels.txt").write_bytes(b"daisy\r\nroses\r\n")
     assert labels_file.read(tmp_path / "labels.txt") == ("daisy", "roses")
 
 
 @pytest.mark.parametrize("content", [b"\xff\xff no graph", b""])
-def test_file_that_is_no_graph_is_refused(content: bytes, tmp_path: Path) -> None:
+def test_file_that_is_not_a_graph_is_refused(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "graph.pb"
     path.write_bytes(content)
     with pytest.raises(BadRequest) as caught:

@@ -1,4 +1,4 @@
-"""label_image.py with graphs, labels and layers that do not fit: one line, no traceback."""
+"""label_image.py with bad graphs, labels and layers: one line, no traceback."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def errors(folder: Path, photo: Path, capsys: pytest.CaptureFixture[str], *words: str) -> str:
-    """Return the one line that label_image.py ends with, its status before it."""
+    """Return the exit status of label_image.py and the one line that it prints."""
     status = label(folder, "--output_layer", "scores", "--image", photo, *words)
     (line,) = capsys.readouterr().err.splitlines()
     return f"{status}: {line}"
@@ -55,11 +55,11 @@ def test_graph_that_was_cut_is_refused(
     (folder / "graph.pb").write_bytes(content[: int(share * len(content))])
     line = errors(folder, photo, capsys)
     assert line.startswith("2: label_image: error: ")
-    assert "cut short" in line or "is no op of the graph" in line
+    assert "cut short" in line or "is not an op of the graph" in line
 
 
 @pytest.mark.parametrize("content", [b"no graph", b"\xff" * 1000, b"\x89PNG\r\n\x1a\n", b"PK\x03\x04"])
-def test_file_that_is_no_graph_is_refused(
+def test_file_that_is_not_a_graph_is_refused(
     content: bytes, folder: Path, photo: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (folder / "graph.pb").write_bytes(content)
@@ -91,7 +91,7 @@ def test_graph_with_an_op_that_tensorflow_does_not_know_is_refused(
 
 @pytest.mark.parametrize("kind", ["folder", "pipe", "missing"])
 @pytest.mark.parametrize("flag", ["graph.pb", "labels.txt"])
-def test_graph_or_labels_that_are_no_file_are_refused(
+def test_graph_or_labels_that_are_not_a_file_are_refused(
     flag: str, kind: str, folder: Path, photo: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (folder / flag).unlink()
@@ -99,10 +99,10 @@ def test_graph_or_labels_that_are_no_file_are_refused(
         (folder / flag).mkdir()
     elif kind == "pipe":
         os.mkfifo(folder / flag)
-    found = "does not exist" if kind == "missing" else "is no file"
+    found = "does not exist" if kind == "missing" else "is not a file"
     assert errors(folder, photo, capsys) == (
-        f"2: label_image: error: --{flag.split('.')[0]} '{folder / flag}' {found}. retrain.py writes graph and "
-        "labels."
+        f"2: label_image: error: --{flag.split('.')[0]} '{folder / flag}' {found}. retrain.py writes the graph and "
+        "its labels."
     )
 
 
@@ -110,7 +110,7 @@ def test_graph_or_labels_that_are_no_file_are_refused(
     ("dtype", "shape"),
     [("uint8", [None, 8, 8, 3]), ("float32", [None, 8, 8, 1]), ("float32", [None, 192]), ("string", [])],
 )
-def test_input_that_takes_no_image_is_refused_with_what_it_takes(
+def test_input_that_does_not_take_images_is_refused_with_what_it_takes(
     dtype: str, shape: list[int | None], folder: Path, photo: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def build() -> None:
@@ -121,13 +121,13 @@ def test_input_that_takes_no_image_is_refused_with_what_it_takes(
 
     write(folder, build)
     assert errors(folder, photo, capsys, "--input_layer", "odd") == (
-        f"2: label_image: error: input layer 'odd' takes {dtype} {tf.TensorShape(shape)}; images go in as float32 "
+        f"2: label_image: error: input layer 'odd' takes {dtype} {tf.TensorShape(shape)}; images are float32 "
         "[batch, height, width, 3]. Name another with --input_layer: odd, good."
     )
     assert label(folder, "--output_layer", "scores", "--input_layer", "good", "--image", photo) == 0
 
 
-def test_output_that_is_no_number_is_refused(
+def test_output_that_is_not_numeric_is_refused(
     folder: Path, photo: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def build() -> None:
@@ -141,7 +141,7 @@ def test_output_that_is_no_number_is_refused(
     )
 
 
-def test_layer_that_gives_nothing_is_refused(
+def test_layer_without_an_output_is_refused(
     folder: Path, photo: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def build() -> None:
@@ -151,7 +151,7 @@ def test_layer_that_gives_nothing_is_refused(
 
     write(folder, build)
     assert errors(folder, photo, capsys, "--output_layer", "nothing") == (
-        "2: label_image: error: op 'nothing' of the graph gives nothing. Name another layer."
+        "2: label_image: error: op 'nothing' of the graph has no output. Name another layer."
     )
 
 
@@ -161,8 +161,8 @@ def test_labels_that_do_not_match_the_width_are_refused_with_both_counts(
 ) -> None:
     write(folder, lambda: scores_of(tf.compat.v1.placeholder(tf.float32, [None, 8, 8, 3], "input"), width))
     assert errors(folder, photo, capsys) == (
-        f"2: label_image: error: the graph gives {width} scores and --labels names 2; they must be of the same "
-        "training."
+        f"2: label_image: error: the graph gives {width} scores, but --labels names 2 classes; they must come "
+        "from the same training."
     )
 
 
@@ -187,7 +187,7 @@ def test_graph_that_fails_when_it_runs_says_why(
     )
 
 
-def test_scores_that_are_no_numbers_are_said_and_not_sorted(
+def test_scores_that_are_not_numbers_are_reported_and_not_printed(
     folder: Path, photo: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def build() -> None:
@@ -204,7 +204,7 @@ def test_scores_that_are_no_numbers_are_said_and_not_sorted(
     ]
 
 
-def test_images_of_every_odd_kind_are_named_and_the_others_labelled(
+def test_unusable_files_are_named_and_the_other_images_are_labelled(
     folder: Path,
     photo: Path,
     tmp_path: Path,

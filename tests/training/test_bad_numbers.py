@@ -1,4 +1,4 @@
-"""Trainings that diverge and modules that give no numbers: noticed, named, and nothing left as if good."""
+"""Trainings that diverge and modules that give NaN: noticed, named, and no bad output left behind."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def test_diverging_training_ends_at_its_step_with_the_reason_and_no_graph(
     assert retrain.main(words(colour_photos, tmp_path, *more, module=tf2_module)) == 1
     captured = capsys.readouterr()
     assert re.fullmatch(
-        r"retrain: error: training diverged at step 0: the logits lie [\d.e+naif]+ apart, where those of a layer "
-        r"that learns stay far below 100000\. No graph was written\. Lower --learning_rate, received "
+        r"retrain: error: training diverged at step 0: the logits are [\d.e+naif]+ apart, far above the "
+        r"100000 that a layer that learns never reaches\. No graph was written\. Lower --learning_rate, received "
         rf"{re.escape(f'{float(rate):g}')}\.\n",
         captured.err,
     ), captured.err
@@ -42,17 +42,17 @@ def test_diverging_training_ends_at_its_step_with_the_reason_and_no_graph(
 
 
 @pytest.mark.parametrize("rate", [0.001, 0.01, 0.1, 1.0])
-def test_training_that_learns_is_not_taken_for_diverging(rate: float, computed: Computed) -> None:
+def test_training_that_learns_is_not_reported_as_diverging(rate: float, computed: Computed) -> None:
     reports: list[TrainingStep] = []
-    options = TrainingSettings(how_many_training_steps=500, learning_rate=rate)
-    trainer.train(computed.bottlenecks, options, on_report=reports.append)
+    settings = TrainingSettings(how_many_training_steps=500, learning_rate=rate)
+    trainer.train(computed.bottlenecks, settings, on_report=reports.append)
     assert reports[-1].training.accuracy > 0.9
 
 
 def test_divergence_is_noticed_at_the_last_step_too(computed: Computed) -> None:
-    options = TrainingSettings(how_many_training_steps=1, learning_rate=1e6)
+    settings = TrainingSettings(how_many_training_steps=1, learning_rate=1e6)
     with pytest.raises(WorkFailed, match=r"^training diverged at step 0: "):
-        trainer.train(computed.bottlenecks, options)
+        trainer.train(computed.bottlenecks, settings)
 
 
 @pytest.fixture(scope="module")
@@ -77,20 +77,21 @@ Save = Callable[[str, Callable[[tf.Tensor], tf.Tensor]], Path]
 
 
 @pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
-def test_module_that_never_gives_numbers_is_named_with_the_image(
+def test_module_that_gives_no_finite_vectors_is_named_with_the_image(
     value: str, colour_photos: Path, tmp_path: Path, save: Save, capsys: pytest.CaptureFixture[str]
 ) -> None:
     module = save("broken", lambda pixels: tf.reduce_mean(pixels, [1, 2]) * float(value))
     assert retrain.main(words(colour_photos, tmp_path, module=module)) == 1
     assert capsys.readouterr().err == (
         "retrain: error: module broken gives values that are not numbers (NaN or infinite), first for "
-        f"'{colour_photos}/cyan/cyan_000.jpg'. It is damaged, or takes other pixels than 0 to 1: name another.\n"
+        f"'{colour_photos}/cyan/cyan_000.jpg'. It is damaged, or expects pixels in another range than 0 to 1. Use another "
+        "module.\n"
     )
     assert not (tmp_path / "graph.pb").exists()
 
 
 def standardized(pixels: tf.Tensor) -> tf.Tensor:
-    """Divide by the standard deviation, which an image of one colour does not have."""
+    """Divide by the standard deviation, which is 0 for an image of one colour."""
     mean, variance = tf.nn.moments(pixels, [1, 2], keepdims=True)
     return tf.reduce_mean((pixels - mean) / tf.sqrt(variance) + pixels, [1, 2])
 
@@ -102,7 +103,7 @@ def photos_and_a_plain_one(folder: Path) -> tuple[Path, Path]:
     return photos, plain
 
 
-def test_image_of_which_a_module_makes_no_numbers_is_skipped_and_never_cached(
+def test_image_without_a_finite_vector_is_skipped_and_never_cached(
     tmp_path: Path, save: Save, capsys: pytest.CaptureFixture[str]
 ) -> None:
     photos, plain = photos_and_a_plain_one(tmp_path / "photos")
@@ -118,7 +119,7 @@ def test_image_of_which_a_module_makes_no_numbers_is_skipped_and_never_cached(
     assert retrain.main(words(photos, tmp_path, "--strict", module=module)) == 0
 
 
-def test_huge_features_diverge_in_our_words_and_not_in_numpys(
+def test_huge_features_end_in_a_divergence_error_without_numpy_warnings(
     colour_photos: Path, tmp_path: Path, save: Save, capsys: pytest.CaptureFixture[str]
 ) -> None:
     module = save("huge", lambda pixels: tf.reduce_mean(pixels, [1, 2]) * 1e30)
@@ -127,7 +128,7 @@ def test_huge_features_diverge_in_our_words_and_not_in_numpys(
     assert line.startswith("retrain: error: training diverged at step ")
 
 
-def test_probabilities_stay_numbers_for_any_logits() -> None:
+def test_probabilities_are_finite_for_any_logits() -> None:
     layer = softmax_layer.SoftmaxLayer(np.array([[1e38, -1e38, 0]], np.float32), np.zeros(3, np.float32))
     probabilities = layer.probabilities(np.array([[1.0], [-1.0], [0.0]], np.float32))
     np.testing.assert_allclose(
@@ -135,7 +136,7 @@ def test_probabilities_stay_numbers_for_any_logits() -> None:
     )
 
 
-def test_comparison_names_the_image_of_which_a_module_makes_no_numbers(
+def test_comparison_names_the_image_without_a_finite_vector(
     tmp_path: Path, save: Save, capsys: pytest.CaptureFixture[str]
 ) -> None:
     photos, plain = photos_and_a_plain_one(tmp_path / "photos")

@@ -30,7 +30,7 @@ def test_accuracy_is_the_share_of_test_images_that_are_right() -> None:
     )
 
 
-def test_test_batch_size_draws_as_many() -> None:
+def test_test_batch_size_is_the_number_of_images_drawn() -> None:
     bottlenecks = sets([0, 1, 2], [], [0, 1, 2] * 5)
     result = evaluation.evaluate(FIRST_THREE, bottlenecks, TrainingSettings(test_batch_size=40))
     assert result is not None

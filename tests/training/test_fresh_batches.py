@@ -29,24 +29,20 @@ def batches(
     return list(views.batches())
 
 
-def test_each_step_has_its_batch_of_views_that_no_other_step_has(
-    computed: Computed, network: FeatureExtractor
-) -> None:
+def test_each_step_has_a_batch_of_new_views(computed: Computed, network: FeatureExtractor) -> None:
     drawn = batches(computed, network)
     assert [batch.vectors.shape for batch in drawn] == [(25, 48)] * 7
     assert len({row.tobytes() for batch in drawn for row in batch.vectors}) == 7 * 25
     assert all(set(batch.labels) == {0, 1, 2} for batch in drawn)
 
 
-def test_views_are_those_of_the_images_they_are_labelled_with(
-    computed: Computed, network: FeatureExtractor
-) -> None:
+def test_views_have_the_labels_of_their_images(computed: Computed, network: FeatureExtractor) -> None:
     layer = trainer.train(computed.bottlenecks, TrainingSettings(how_many_training_steps=500))
     for batch in batches(computed, network):
         assert (layer.log_probabilities(batch.vectors).argmax(axis=1) == batch.labels).all()
 
 
-def test_same_seed_draws_the_same_views_and_another_others(
+def test_same_seed_draws_the_same_views_and_another_seed_draws_others(
     computed: Computed, network: FeatureExtractor
 ) -> None:
     first, again = batches(computed, network), batches(computed, network)
@@ -56,7 +52,7 @@ def test_same_seed_draws_the_same_views_and_another_others(
     assert not np.array_equal(first[0].vectors, changed[0].vectors)
 
 
-def test_batches_of_the_network_go_over_the_ends_of_steps(
+def test_extractor_batches_are_full_across_steps(
     computed: Computed, network: FeatureExtractor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls = []
@@ -71,7 +67,7 @@ def test_batches_of_the_network_go_over_the_ends_of_steps(
     assert calls == [32] * 5 + [15]
 
 
-def test_whole_training_set_is_drawn_for_a_batch_size_of_all(
+def test_batch_size_of_minus_one_draws_the_whole_training_set(
     computed: Computed, network: FeatureExtractor
 ) -> None:
     everything = dataclasses.replace(TRAINING, train_batch_size=-1, how_many_training_steps=2)
@@ -79,7 +75,7 @@ def test_whole_training_set_is_drawn_for_a_batch_size_of_all(
     assert [len(batch.labels) for batch in batches(computed, network, everything)] == [count, count]
 
 
-def test_photograph_that_vanishes_during_the_training_is_trained_on_undistorted(
+def test_image_that_vanishes_during_training_is_used_without_augmentation(
     network: FeatureExtractor, computed: Computed, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     training = computed.bottlenecks.training
@@ -89,11 +85,13 @@ def test_photograph_that_vanishes_during_the_training_is_trained_on_undistorted(
     for batch in views.batches():
         np.testing.assert_array_equal(batch.vectors[0], training.vectors[0])
     assert [record.getMessage() for record in caplog.records] == [
-        f"views of {tmp_path / 'gone.jpg'} can no longer be drawn; the image is used as it is."
+        f"views of {tmp_path / 'gone.jpg'} can no longer be drawn; the whole image is used instead."
     ]
 
 
-def test_views_are_drawn_as_the_kept_ones_are(computed: Computed, network: FeatureExtractor) -> None:
+def test_views_are_drawn_in_the_same_way_as_cached_ones(
+    computed: Computed, network: FeatureExtractor
+) -> None:
     one = dataclasses.replace(TRAINING, train_batch_size=-1, how_many_training_steps=1)
     (batch,) = batches(computed, network, one)
     path = computed.bottlenecks.training.paths[5]
@@ -102,7 +100,7 @@ def test_views_are_drawn_as_the_kept_ones_are(computed: Computed, network: Featu
     np.testing.assert_array_equal(batch.vectors[5], network.extract(view[np.newaxis])[0])
 
 
-def test_run_with_fresh_views_learns_and_caches_only_undistorted_vectors(
+def test_run_with_fresh_views_learns_and_caches_only_vectors_of_whole_images(
     colour_photos: Path,
     tf2_module: Path,
     tmp_path: Path,

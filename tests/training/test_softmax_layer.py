@@ -18,7 +18,7 @@ from retraining.training.trainer import TrainingStep
 
 
 def image_set(labels: list[int], features: int = 4, seed: int = 0) -> BottleneckSet:
-    """Vectors whose first components give the class away."""
+    """Return vectors that reveal the class in their first components."""
     rng = np.random.default_rng(seed)
     vectors = rng.normal(scale=0.1, size=(len(labels), features)).astype(np.float32)
     vectors[np.arange(len(labels)), labels] += 2
@@ -40,12 +40,12 @@ def sets(training: list[int], validation: list[int], testing: list[int]) -> Bott
 LEARNABLE = sets([0, 1, 2] * 20, [0, 1, 2] * 5, [0, 1, 2] * 5)
 
 
-def options(**changes: float) -> TrainingSettings:
+def settings(**changes: float) -> TrainingSettings:
     return dataclasses.replace(TrainingSettings(how_many_training_steps=300, learning_rate=0.1), **changes)  # type: ignore[arg-type]
 
 
-def test_what_can_be_learnt_is_learnt() -> None:
-    layer = trainer.train(LEARNABLE, options())
+def test_learnable_labels_are_learnt() -> None:
+    layer = trainer.train(LEARNABLE, settings())
     testing = LEARNABLE.testing
     assert metrics.measure(layer, Batch(testing.vectors, testing.labels)).accuracy == 1
     assert layer.weights.dtype == layer.biases.dtype == np.float32
@@ -56,7 +56,7 @@ def test_random_labels_are_not_learnt() -> None:
     shuffled = dataclasses.replace(
         LEARNABLE, training=dataclasses.replace(LEARNABLE.training, labels=rng.integers(0, 3, 60))
     )
-    layer = trainer.train(shuffled, options())
+    layer = trainer.train(shuffled, settings())
     testing = LEARNABLE.testing
     assert metrics.measure(layer, Batch(testing.vectors, testing.labels)).accuracy < 0.8
 
@@ -72,9 +72,12 @@ def test_a_step_is_tensorflows_gradient_descent() -> None:
     gradients = tape.gradient(loss, [weights, biases])
     assert metrics.measure(layer, batch).cross_entropy == pytest.approx(float(loss), rel=1e-5)
     expected = [weights - 0.5 * gradients[0], biases - 0.5 * gradients[1]]
-    softmax_layer.gradient_step(layer, batch, 0.5)
-    np.testing.assert_allclose(layer.weights, expected[0], rtol=1e-4, atol=1e-6)
-    np.testing.assert_allclose(layer.biases, expected[1], rtol=1e-4, atol=1e-6)
+    before = layer.weights.copy(), layer.biases.copy()
+    stepped = softmax_layer.gradient_step(layer, batch, 0.5).layer
+    np.testing.assert_allclose(stepped.weights, expected[0], rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(stepped.biases, expected[1], rtol=1e-4, atol=1e-6)
+    np.testing.assert_array_equal(layer.weights, before[0])
+    np.testing.assert_array_equal(layer.biases, before[1])
 
 
 def test_probabilities_of_huge_logits_do_not_overflow() -> None:
@@ -100,17 +103,19 @@ def test_classes_without_images_in_a_set_are_not_drawn() -> None:
 def test_minus_one_takes_every_image_once() -> None:
     assert sorted(Sampler(LEARNABLE.training, np.random.default_rng(0)).draw(-1)) == list(range(60))
     reports: list[TrainingStep] = []
-    trainer.train(LEARNABLE, options(train_batch_size=-1, validation_batch_size=-1), on_report=reports.append)
+    trainer.train(
+        LEARNABLE, settings(train_batch_size=-1, validation_batch_size=-1), on_report=reports.append
+    )
     assert reports[0].training.count == 60
     assert reports[0].validation is not None
     assert reports[0].validation.count == 15
 
 
-def test_reports_come_every_interval_and_after_the_last_step() -> None:
+def test_reports_come_at_every_interval_and_after_the_last_step() -> None:
     steps: list[int] = []
     trainer.train(
         LEARNABLE,
-        options(how_many_training_steps=25, eval_step_interval=10),
+        settings(how_many_training_steps=25, eval_step_interval=10),
         on_report=lambda report: steps.append(report.step),
     )
     assert steps == [0, 10, 20, 24]
@@ -118,13 +123,13 @@ def test_reports_come_every_interval_and_after_the_last_step() -> None:
 
 def test_set_without_validation_images_has_no_validation() -> None:
     reports: list[TrainingStep] = []
-    trainer.train(sets([0, 1, 2], [], []), options(), on_report=reports.append)
+    trainer.train(sets([0, 1, 2], [], []), settings(), on_report=reports.append)
     assert {report.validation for report in reports} == {None}
 
 
-def test_same_seed_gives_the_same_layer_whatever_is_reported() -> None:
-    silent = trainer.train(LEARNABLE, options())
-    reported = trainer.train(LEARNABLE, options(eval_step_interval=1), on_report=list[TrainingStep]().append)
+def test_same_seed_gives_the_same_layer_however_often_it_is_reported() -> None:
+    silent = trainer.train(LEARNABLE, settings())
+    reported = trainer.train(LEARNABLE, settings(eval_step_interval=1), on_report=list[TrainingStep]().append)
     np.testing.assert_array_equal(silent.weights, reported.weights)
-    another = trainer.train(LEARNABLE, options(seed=1))
+    another = trainer.train(LEARNABLE, settings(seed=1))
     assert not np.array_equal(silent.weights, another.weights)

@@ -55,7 +55,7 @@ def get(address: str) -> Any:
 
 
 def eventually(address: str) -> Any:
-    """Ask until TensorBoard, which reads the logs in the background, has something to say."""
+    """Ask until TensorBoard, which reads the logs in the background, has an answer."""
     deadline = time.monotonic() + 60
     while not (answer := get(address)):
         assert time.monotonic() < deadline, address
@@ -102,5 +102,5 @@ def test_graph_in_the_log_leaves_out_the_weights(tmp_path: Path, network: Featur
 
 def test_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(WorkFailed, match=rf"^--summaries_dir '{tmp_path}/file' cannot be written: "):
+    with pytest.raises(WorkFailed, match=rf"^summaries_dir '{tmp_path}/file' cannot be written: "):
         SummaryWriter(tmp_path / "file")

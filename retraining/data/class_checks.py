@@ -1,0 +1,116 @@
+"""Whether classes can be trained, and warnings about those that have few images or look alike."""
+
+from __future__ import annotations
+
+import logging
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TypeAlias
+
+from retraining.data.split import Split
+from retraining.errors import BadRequest, Message, setting_named
+
+ADVISED_IMAGES_PER_CLASS = 20  # fewer, and a class's test accuracy is little more than chance
+
+# At most this many classes are named in the same warning: a thousand lines would hide the rest.
+NAMED_CLASSES = 10
+
+Counts: TypeAlias = Mapping[Split, int]
+
+log = logging.getLogger(__name__)
+
+
+def check_class_count(image_dir: Path, labels: Sequence[str]) -> None:
+    """Raise BadRequest if there are fewer than two classes to tell apart."""
+    if len(labels) >= 2:
+        return
+    found = f"only '{labels[0]}'" if labels else "none"
+    raise BadRequest(
+        "{image_dir} needs at least two class folders; '{folder}' has {found}. Put the images of each class "
+        "into a sub-folder of their own, such as '{roses}' and '{tulips}'.",
+        folder=image_dir,
+        found=found,
+        roses=image_dir / "roses",
+        tulips=image_dir / "tulips",
+    )
+
+
+def check_class_sizes(counts: Mapping[str, Counts]) -> None:
+    """Warn about classes with few images or an empty set; raise BadRequest if one cannot be trained.
+
+    `counts` are the numbers of images in each set, by class.
+    """
+    for label in counts:
+        _check_can_be_trained(label, counts[label])
+    _warn_about_small_classes(counts)
+    for split in (Split.VALIDATION, Split.TESTING):
+        _warn_about_classes_without(split, counts)
+
+
+def warn_about_similar_names(labels: Iterable[str]) -> None:
+    """Warn about names that only a computer tells apart: Roses and roses, or two encodings of an accent."""
+    seen: dict[str, str] = {}
+    for label in labels:
+        folded = unicodedata.normalize("NFC", label).casefold()
+        if folded in seen:
+            log.warning(
+                "classes '%s' and '%s' differ only in upper and lower case or in how a letter is encoded. If "
+                "they are one class, put their images into one folder.",
+                seen[folded],
+                label,
+            )
+        seen[folded] = label
+
+
+def _check_can_be_trained(label: str, counts: Counts) -> None:
+    if sum(counts.values()) == 0:
+        raise BadRequest(
+            "class '{label}' has no images. Add images to its folder, or remove the folder.", label=label
+        )
+    if counts[Split.TRAINING] == 0:
+        raise BadRequest(
+            "class '{label}' has no training images: {counts}. Add images, or lower {validation_percentage} "
+            "and {testing_percentage}.",
+            label=label,
+            counts=_shown(counts),
+        )
+
+
+def _warn_about_small_classes(counts: Mapping[str, Counts]) -> None:
+    small = [label for label in counts if sum(counts[label].values()) < ADVISED_IMAGES_PER_CLASS]
+    for label in small[:NAMED_CLASSES]:
+        log.warning(
+            "class '%s' has only %d images (%s). Use at least %d images per class; 100 is good.",
+            label,
+            sum(counts[label].values()),
+            _shown(counts[label]),
+            ADVISED_IMAGES_PER_CLASS,
+        )
+    if len(small) > NAMED_CLASSES:
+        log.warning(
+            "%s more classes have fewer than %d images.",
+            f"{len(small) - NAMED_CLASSES:,}",
+            ADVISED_IMAGES_PER_CLASS,
+        )
+
+
+def _warn_about_classes_without(split: Split, counts: Mapping[str, Counts]) -> None:
+    without = [label for label in counts if counts[label][split] == 0]
+    for label in without[:NAMED_CLASSES]:
+        log.warning(
+            Message(
+                "class '{label}' has no {split} images ({counts}), so {split} accuracy says nothing about "
+                "it. Add images, or raise {percentage}.",
+                label=label,
+                split=split.value,
+                counts=_shown(counts[label]),
+                percentage=setting_named(f"{split.value}_percentage"),
+            )
+        )
+    if len(without) > NAMED_CLASSES:
+        log.warning("%s more classes have no %s images.", f"{len(without) - NAMED_CLASSES:,}", split.value)
+
+
+def _shown(counts: Counts) -> str:
+    return ", ".join(f"{counts[split]} {split.value}" for split in Split)

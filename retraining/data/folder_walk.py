@@ -1,0 +1,163 @@
+"""Folders of images, walked: class folders, and the files at any depth in them.
+
+No file is opened here: what is in a file is found out by `images`, when it is read.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from retraining.errors import BadRequest
+
+# The name by which backup programs know a folder that can be made again: https://bford.info/cachedir/
+CACHE_TAG = "CACHEDIR.TAG"
+
+# Only decides which stray files and empty folders are worth a warning.
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff")
+
+log = logging.getLogger(__name__)
+
+
+class FolderFiles(NamedTuple):
+    """A folder, the files in it at any depth, and whether anything in it was left out as an output."""
+
+    path: Path
+    files: list[str]
+    names: list[str]  # the files' base names
+    holds_outputs: bool
+
+
+def class_folders(image_dir: Path) -> list[Path]:
+    """Return the visible first-level folders, sorted; warn about other things there that look like images.
+
+    Raises BadRequest if `image_dir` is not a folder or cannot be read.
+    """
+    if not image_dir.is_dir():
+        found = "is a file" if image_dir.exists() else "does not exist"
+        raise BadRequest(
+            "{image_dir} must be a folder with one sub-folder of images per class; '{folder}' {found}.",
+            folder=image_dir,
+            found=found,
+        )
+    try:
+        folders, names = _content(str(image_dir))
+    except OSError as error:
+        raise BadRequest(
+            "{image_dir} '{folder}' cannot be read: {reason}.", folder=image_dir, reason=error.strerror
+        ) from error
+    _warn_about_stray_files(image_dir, names)
+    return [image_dir / name for name in folders]
+
+
+def _warn_about_stray_files(image_dir: Path, names: list[str]) -> None:
+    for path in (image_dir / name for name in sorted(names)):
+        if path.is_symlink() and not os.path.exists(path):
+            log.warning("'%s' is a broken link, so it is not a class.", path)
+    loose = sum(name.lower().endswith(IMAGE_SUFFIXES) for name in names)
+    if loose:
+        log.warning(
+            "%s images are in '%s' itself, outside any class folder, and are ignored. Move them into a class "
+            "folder.",
+            f"{loose:,}",
+            image_dir,
+        )
+
+
+class FolderWalk:
+    """A walk through folders and links to folders, each once, leaving out hidden names and outputs."""
+
+    def __init__(self, outputs: Iterable[Path] = ()) -> None:
+        # By identity, not by name, since a path can be written in many ways.
+        identities = {path: _identity(path) for path in outputs}
+        self._outputs = {identity for identity in identities.values() if identity is not None}
+        self._output_names = {path.name for path in identities}
+        self._left_out = 0
+
+    def files_in(self, folder: Path) -> FolderFiles:
+        """Return the files at any depth in a folder, by sub-folder and name. Raises BadRequest."""
+        files: list[str] = []
+        names: list[str] = []
+        left_out = self._left_out
+        for parent, found in self._folders_in(folder):
+            found.sort()
+            names += found
+            files += map(f"{parent}{os.sep}".__add__, found)
+        return FolderFiles(folder, files, names, self._left_out > left_out)
+
+    def _folders_in(self, folder: Path) -> Iterator[tuple[str, list[str]]]:
+        """Yield each folder, itself first, with the names in it that may be images.
+
+        A folder that cannot be read is given as a name too, so that it is listed among the files that
+        cannot be used. Raises BadRequest if `folder` itself cannot be read.
+        """
+        seen = set()
+        waiting = [str(folder)]
+        while waiting:
+            parent = waiting.pop()
+            try:
+                folders, names = _content(parent)
+            except OSError as error:
+                if parent == str(folder):
+                    raise BadRequest(
+                        "folder '{folder}' cannot be read: {reason}.", folder=folder, reason=error.strerror
+                    ) from error
+                yield _as_name(parent)
+                continue
+            identity = _identity(parent)
+            # Seen before: a link back to a parent would be walked for ever.
+            if self._is_output_folder(identity, names) or identity in seen:
+                continue
+            seen.add(identity)
+            waiting += [f"{parent}{os.sep}{name}" for name in reversed(folders)]
+            yield parent, self._without_outputs(parent, names)
+            if not (folders or names) and parent.lower().endswith(IMAGE_SUFFIXES):
+                yield _as_name(parent)
+
+    def _is_output_folder(self, identity: tuple[int, int] | None, names: list[str]) -> bool:
+        is_output = identity in self._outputs or CACHE_TAG in names
+        self._left_out += is_output
+        return is_output
+
+    def _without_outputs(self, parent: str, names: list[str]) -> list[str]:
+        suspects = self._output_names.intersection(names)
+        written = {name for name in suspects if _identity(os.path.join(parent, name)) in self._outputs}
+        self._left_out += len(written)
+        return [name for name in names if name not in written] if written else names
+
+
+def _content(folder: str) -> tuple[list[str], list[str]]:
+    """Return the names of the visible folders, sorted, with links to folders; and all other visible names."""
+    folders: list[str] = []
+    names: list[str] = []
+    with os.scandir(folder) as scanned:
+        for entry in scanned:
+            name = entry.name
+            if name[0] != ".":
+                (folders if _is_folder(entry) else names).append(name)
+    folders.sort()
+    return folders, names
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads in a circle
+        return False
+
+
+def _as_name(folder: str) -> tuple[str, list[str]]:
+    parent, name = os.path.split(folder)
+    return parent, [name]
+
+
+def _identity(path: Path | str) -> tuple[int, int] | None:
+    """Return what tells a file or folder from any other, whatever its path; None if it does not exist."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
