@@ -1,8 +1,4 @@
-<<<<<<< HEAD
 """Data that several tests share: images of plain colours, and small modules in both formats."""
-=======
-"""Data shared by several tests: photos of plain colours, and small modules in both forms."""
->>>>>>> wt-c
 
 from __future__ import annotations
 
@@ -42,11 +38,7 @@ COLOURS = {"cyan": (0, 255, 255), "magenta": (255, 0, 255), "yellow": (255, 255,
 
 @pytest.fixture(autouse=True)
 def ctrl_c() -> Iterator[None]:
-<<<<<<< HEAD
     """Make Ctrl-C interrupt: in processes that a shell starts in the background, it is ignored."""
-=======
-    """Let Ctrl-C interrupt, which is ignored in processes that a shell runs in the background."""
->>>>>>> wt-c
     previous = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, previous)
@@ -68,11 +60,7 @@ def package_logger() -> Iterator[None]:
 
 
 def write_photo(path: Path, colour: tuple[int, int, int], seed: int) -> None:
-<<<<<<< HEAD
     """Write an image of one colour, with noise that makes its bytes unique to `seed`."""
-=======
-    """Write a photo of one colour, with noise from `seed` that makes its bytes unique."""
->>>>>>> wt-c
     rng = np.random.default_rng(seed)
     noise = rng.integers(-40, 40, (40, 60, 3))
     pixels = np.clip(np.array(colour) * 0.8 + 25 + noise, 0, 255).astype(np.uint8)
@@ -81,22 +69,14 @@ def write_photo(path: Path, colour: tuple[int, int, int], seed: int) -> None:
 
 
 def checked(program: Program[Any], argv: list[str]) -> Any:
-<<<<<<< HEAD
     """Return the settings of a command line, checked as a program does before its work. Raises BadRequest."""
-=======
-    """Return the checked settings that a program makes of its arguments. Raises BadRequest."""
->>>>>>> wt-c
     settings = parser.parse(program, argv)
     program.check(settings)
     return settings
 
 
 def refused(program: Program[Any], argv: list[str]) -> str:
-<<<<<<< HEAD
     """Return the message with which a command line is refused, as the user sees it."""
-=======
-    """Return the message with which arguments are refused, as the command line shows it."""
->>>>>>> wt-c
     with pytest.raises(BadRequest) as caught:
         checked(program, argv)
     return caught.value.message.text(setting_name=program.flag_name)
@@ -139,11 +119,7 @@ def tf2_module(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def tf1_hub_module(tmp_path_factory: pytest.TempPathFactory) -> Path:
-<<<<<<< HEAD
     """The same function in TF1 Hub format, with a branch that is used in training only, as in many modules."""
-=======
-    """The same function in TF1 Hub form, with a branch that is only taken in training, as many modules have."""
->>>>>>> wt-c
     folder = tmp_path_factory.mktemp("modules") / "colour_grid_tf1"
     graph = tf.Graph()
     with graph.as_default(), tf.compat.v1.Session(graph=graph) as session:
@@ -186,11 +162,7 @@ def network(extractor: FeatureExtractor) -> FeatureExtractor:
 
 @dataclasses.dataclass(frozen=True)
 class Computed:
-<<<<<<< HEAD
     """The images of `colour_photos`, with their vectors."""
-=======
-    """The photos of `colour_photos`, with their vectors."""
->>>>>>> wt-c
 
     folder: Path
     bottlenecks: Bottlenecks
@@ -205,11 +177,7 @@ def computed(extractor: FeatureExtractor, tmp_path_factory: pytest.TempPathFacto
 
 @pytest.fixture
 def ordinary_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-<<<<<<< HEAD
     """Run as an ordinary user, since root ignores permissions; yield a folder of that user's."""
-=======
-    """Run the test as an ordinary user, whom permissions stop; yield a folder that belongs to that user."""
->>>>>>> wt-c
     folder = tmp_path_factory.mktemp("ordinary")
     if os.geteuid() != 0:
         yield folder
@@ -227,11 +195,7 @@ def ordinary_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def alexnet_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-<<<<<<< HEAD
     """The weights file of a thin AlexNet for images of 67 pixels, which `compare` trained for one epoch."""
-=======
-    """The weights of a thin AlexNet for 67 pixels that `compare` trained for an epoch."""
->>>>>>> wt-c
     out = tmp_path_factory.mktemp("alexnet")
     photos = write_colour_photos(out / "photos")
     words = ("--models", "alexnet", "--width", "0.05", "--image_size", "67", "--epochs", "1")

@@ -2,13 +2,8 @@
 
     python -m tests.interrupted_retrain SIGNAL CALL FLAGS...
 
-<<<<<<< HEAD
-CALL is a function by its module and name, such as retraining.training.trainer:gradient_step. The signal, such as
-SIGKILL, comes when it returns for the first time: a moment that no clock can promise.
-=======
-CALL is a function by its module and name, such as retraining.training.softmax_layer:gradient_step. The
+CALL is a function by its module and name, such as retraining.training.trainer:gradient_step. The
 signal, such as SIGKILL, is sent when it first returns: a moment that no timer can hit reliably.
->>>>>>> wt-c
 """
 
 from __future__ import annotations

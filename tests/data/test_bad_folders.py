@@ -154,13 +154,8 @@ def test_conflicts_leaks_and_copies_of_images_are_told_apart(
         f"warning: conflict: the same image is in several classes: '{photos}/cyan/cyan_001.jpg' and "
         f"'{photos}/yellow/cyan_001.jpg'. Keep it in one.",
         f"warning: leak: the same image is in several sets, testing and training: '{photos}/magenta/{held_out}' "
-<<<<<<< HEAD
-        f"and '{training[0]}'. Keep one, or the test flatters.",
-        f"warning: 1 image appears more than once in the same class: see '{listing}'.",
-=======
         f"and '{training[0]}'. Keep one, or the test accuracy will be too optimistic.",
-        f"warning: 1 images are there more than once in their class: see '{listing}'.",
->>>>>>> wt-c
+        f"warning: 1 image appears more than once in the same class: see '{listing}'.",
     ]
     with listing.open(newline="") as file:
         rows = list(csv.DictReader(file))

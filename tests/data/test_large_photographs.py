@@ -73,15 +73,9 @@ def large_photo(seed: int) -> bytes:
     return encoded(drawn.resize((4000, 3000), Image.Resampling.BICUBIC), "JPEG", quality=92)
 
 
-<<<<<<< HEAD
-def test_vectors_of_12_megapixel_photographs_stay_close_to_those_of_full_decoding() -> None:
-    network = extractor.load_extractor(ModuleSettings("builtin"))
-    contents = [photograph(seed) for seed in range(5)]
-=======
 def test_vectors_of_12_megapixel_photos_are_close_to_those_of_full_decoding() -> None:
-    network = extractor.load(ModuleSettings("builtin"))
+    network = extractor.load_extractor(ModuleSettings("builtin"))
     contents = [large_photo(seed) for seed in range(5)]
->>>>>>> wt-c
     small = network.extract(np.stack([images.decode(content, network.image_size) for content in contents]))
     full = network.extract(np.stack([decode_whole(content, network.image_size) for content in contents]))
     cosines = (small * full).sum(axis=1) / np.linalg.norm(small, axis=1) / np.linalg.norm(full, axis=1)

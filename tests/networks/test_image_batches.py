@@ -9,14 +9,9 @@ import numpy as np
 import pytest
 
 from retraining.arrays import ImageSize
-<<<<<<< HEAD
 from retraining.data import dataset
 from retraining.data import images as image_files
-from retraining.data.dataset import Split
-=======
-from retraining.data import dataset, images
 from retraining.data.split import Split
->>>>>>> wt-c
 from retraining.errors import WorkFailed
 from retraining.networks import image_batches
 from retraining.networks.image_batches import ImageBatch, UsableImages
