@@ -11,57 +11,39 @@ A new softmax layer is trained on the vectors, and network and layer are written
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 from retraining.cli import console, logs, programs
 from retraining.data import dataset
 from retraining.settings.retrain import RetrainSettings
 
+if TYPE_CHECKING:
+    from retraining.data.dataset import Dataset
+    from retraining.features.bottleneck_sets import Bottlenecks
+    from retraining.features.extractor import FeatureExtractor
+    from retraining.model import RetrainedModel
+    from retraining.training.tensorboard import SummaryWriter
+    from retraining.training.trainer import TrainingStep
+
 
 def retrain(settings: RetrainSettings) -> None:
     """Run the command, stage by stage."""
     logs.configure_logging(settings.output.logging_verbosity)
-    scanned = dataset.scan(settings.data, settings.outputs())
+    images = dataset.scan(settings.data, settings.outputs())
 
     # Imported here, since TensorFlow takes seconds to load: a mistake above is reported at once.
     from retraining.cli import log_lines
     from retraining.export import classifier_graph, writer
-    from retraining.features import bottlenecks, problem_files
-    from retraining.features import extractor as feature_extractor
-    from retraining.features.cache import BottleneckCache
-    from retraining.features.views import Views
-    from retraining.model import RetrainedModel
-    from retraining.training.fresh_batches import fresh_batches
+    from retraining.features.extractor import load_extractor
     from retraining.training.tensorboard import SummaryWriter
-    from retraining.training.trainer import TrainingStep
 
-    log_lines.found(scanned)
-    extractor = feature_extractor.load_extractor(settings.module)
+    log_lines.found(images)
+    extractor = load_extractor(settings.module)
     log_lines.loaded(extractor)
-
-    cache = BottleneckCache(settings.module.bottleneck_dir, extractor)
-    vectors = bottlenecks.compute(
-        scanned, extractor, cache, Views(settings.augmentation, settings.training.seed)
-    )
-    problem_files.report(vectors, settings.output.summaries_dir, strict=settings.data.strict)
-    if vectors.skipped:
-        dataset.check(vectors.dataset)
+    bottlenecks = compute_bottlenecks(images, extractor, settings)
 
     with SummaryWriter(settings.output.summaries_dir) as tensorboard:
-
-        def report(step: TrainingStep) -> None:
-            log_lines.training_step(step)
-            tensorboard.add_report(step)
-
-        model = RetrainedModel.train(
-            vectors,
-            extractor,
-            settings.training,
-            batches=fresh_batches(
-                vectors.training, extractor, augmentation=settings.augmentation, training=settings.training
-            ),
-            store=writer.IntermediateGraphs(extractor, settings.output),
-            on_report=report,
-        )
+        model = train(bottlenecks, extractor, settings, tensorboard)
         log_lines.evaluated(
             model.evaluation, list_misclassified=settings.output.print_misclassified_test_images
         )
@@ -69,7 +51,52 @@ def retrain(settings: RetrainSettings) -> None:
         tensorboard.add_graph(graph.graph_def)
 
     agreed = writer.write_all(graph, model, settings.output)
-    log_lines.finished(settings.output, vectors, checked_images=agreed)
+    log_lines.finished(settings.output, bottlenecks, checked_images=agreed)
+
+
+def compute_bottlenecks(
+    images: Dataset, extractor: FeatureExtractor, settings: RetrainSettings
+) -> Bottlenecks:
+    """Return the feature vectors of all usable images; the others are listed and warned of."""
+    from retraining.features import bottlenecks, problem_files
+    from retraining.features.cache import BottleneckCache
+    from retraining.features.views import Views
+
+    cache = BottleneckCache(settings.module.bottleneck_dir, extractor)
+    views = Views(settings.augmentation, settings.training.seed)
+    computed = bottlenecks.compute(images, extractor, cache, views)
+    problem_files.report(computed, settings.output.summaries_dir, strict=settings.data.strict)
+    if computed.skipped:
+        dataset.check(computed.dataset)
+    return computed
+
+
+def train(
+    bottlenecks: Bottlenecks,
+    extractor: FeatureExtractor,
+    settings: RetrainSettings,
+    tensorboard: SummaryWriter,
+) -> RetrainedModel:
+    """Return the trained model; its progress is printed, and written for TensorBoard."""
+    from retraining.cli import log_lines
+    from retraining.export import writer
+    from retraining.model import RetrainedModel
+    from retraining.training.fresh_batches import fresh_batches
+
+    def report(step: TrainingStep) -> None:
+        log_lines.training_step(step)
+        tensorboard.add_report(step)
+
+    return RetrainedModel.train(
+        bottlenecks,
+        extractor,
+        settings.training,
+        batches=fresh_batches(
+            bottlenecks.training, extractor, augmentation=settings.augmentation, training=settings.training
+        ),
+        store=writer.IntermediateGraphs(extractor, settings.output),
+        on_report=report,
+    )
 
 
 def main(argv: list[str] | None = None) -> int:
