@@ -232,7 +232,7 @@ FULL = {  # largest size of a file in bytes, more flags, and how the error begin
     "SavedModel": (
         500_000,
         "--tfhub_module builtin --saved_model_dir {out}/saved_model",
-        "--saved_model_dir '{out}/saved_model' cannot be written: ",
+        "'{out}/saved_model' cannot be written: ",
     ),
     "intermediate graph": (
         500_000,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
-from retraining.errors import WorkFailed
 from retraining.graphs.frozen_graph import Forward, FrozenGraph, forward_in
 from retraining.graphs.quiet_tensorflow import tf
 from retraining.storage.atomic_files import reason
@@ -13,7 +13,7 @@ _INPUT, _OUTPUT = "image", "prediction"
 
 
 def write(frozen: FrozenGraph, folder: Path) -> None:
-    """Write a graph as a SavedModel into a new folder. Raises WorkFailed."""
+    """Write a graph as a SavedModel to a new folder. Raises OSError."""
     graph = tf.Graph()
     try:
         with graph.as_default(), tf.compat.v1.Session(graph=graph) as session:
@@ -25,7 +25,8 @@ def write(frozen: FrozenGraph, folder: Path) -> None:
                 outputs={_OUTPUT: graph.get_tensor_by_name(frozen.output_name)},
             )
     except tf.errors.OpError as error:
-        raise WorkFailed("the SavedModel cannot be written: {reason}.", reason=reason(error)) from error
+        # Like any other file that cannot be written: the caller knows the path that the user named.
+        raise OSError(errno.EIO, reason(error)) from error
 
 
 def read(folder: Path, _: FrozenGraph) -> Forward:
