@@ -152,7 +152,7 @@ def test_floating_point_pixels_of_the_right_size_are_not_rounded(model: Retraine
             b"<html>",
             "image 0 is a web page, not an image",
         ),
-        (7, "image 0 is a int; an image is a path, the bytes of a file, a Pillow image or an array"),
+        (7, "image 0 has the type int; an image is a path, the bytes of a file, a Pillow image or an array"),
         (
             np.zeros((4, 4), np.int64),
             "image 0 is an array of int64 [4, 4]; an image is uint8 [height, width, 3] of 0 to 255 or floating point in [0, 1]",
@@ -256,7 +256,7 @@ def test_file_that_cannot_be_used_is_warned_of_or_refused(
     with pytest.raises(retraining.WorkFailed) as caught:
         retraining.retrain(photos, strict=True, **settings, **QUICK)
     assert str(caught.value) == (
-        "1 files cannot be used, listed above, and strict is on. Fix or remove them, or turn strict off."
+        "1 file cannot be used, listed above, and strict is on. Fix or remove what is listed, or turn strict off."
     )
 
 
@@ -274,7 +274,7 @@ def test_file_that_cannot_be_used_is_warned_of_or_refused(
         ),
         (
             {"tfhub_module": "builtin", "input_std": 2},
-            "input_std is for a frozen graph (.pb), and the module is 'builtin'. Leave it out.",
+            "input_std is for a frozen graph (.pb), but the module is 'builtin'. Leave it out.",
         ),
     ],
 )

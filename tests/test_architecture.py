@@ -137,7 +137,7 @@ def test_only_rooms_that_compute_import_tensorflow() -> None:
         }
         assert not names or room_of(path) in KNOW_TENSORFLOW, f"{path} imports {names}"
         noisy = {name for name in names if not name.startswith("retraining.")}
-        assert not noisy or path.name in ("quiet_tensorflow.py", "location.py"), f"{path} imports {noisy}"
+        assert not noisy or path.name in ("quiet_tensorflow.py", "local_files.py"), f"{path} imports {noisy}"
 
 
 def test_only_the_command_line_knows_argparse() -> None:

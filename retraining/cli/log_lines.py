@@ -14,7 +14,7 @@ from retraining.data.dataset import Dataset
 from retraining.data.split import Split
 from retraining.features.bottleneck_sets import Bottlenecks
 from retraining.features.extractor import FeatureExtractor
-from retraining.features.problem_files import SKIPPED_FILE
+from retraining.features.problem_files import SKIPPED_FILE, number_of_files
 from retraining.settings.module import FLOAT32
 from retraining.settings.output import OutputSettings
 from retraining.training.evaluation import Evaluation
@@ -67,8 +67,8 @@ def finished(settings: OutputSettings, bottlenecks: Bottlenecks, *, checked_imag
     """Print where the results are and how to use them."""
     if bottlenecks.skipped:
         log.warning(
-            "%s files were skipped; the reasons are above and in %s.",
-            f"{len(bottlenecks.skipped):,}",
+            "skipped %s; the reasons are above and in %s.",
+            number_of_files(bottlenecks.skipped),
             settings.summaries_dir / SKIPPED_FILE,
         )
     log.info("")

@@ -81,11 +81,16 @@ def check_strict(skipped: Sequence[SkippedImage], *, strict: bool, listed: str =
     """Raise WorkFailed if `strict` is on and a file cannot be used; `listed` says where to find the list."""
     if strict and skipped:
         raise WorkFailed(
-            "{count:,} files cannot be used, listed {listed}, and {strict} is on. Fix or remove them, or "
+            "{files} cannot be used, listed {listed}, and {strict} is on. Fix or remove what is listed, or "
             "turn {strict} off.",
-            count=len(skipped),
+            files=number_of_files(skipped),
             listed=listed,
         )
+
+
+def number_of_files(skipped: Sequence[SkippedImage]) -> str:
+    """Return '1 file' or '1,234 files'."""
+    return f"{len(skipped):,} file{'' if len(skipped) == 1 else 's'}"
 
 
 def warn_of_duplicates(bottlenecks: Bottlenecks) -> None:

@@ -183,7 +183,7 @@ def test_folder_is_preferred_to_an_alias_of_the_same_name(
 
 def test_flags_of_frozen_graphs_are_refused_for_other_modules() -> None:
     assert refusal("--tfhub_module", "builtin", "--input_mean", "5") == (
-        "--input_mean is for a frozen graph (.pb), and the module is 'builtin'. Leave it out."
+        "--input_mean is for a frozen graph (.pb), but the module is 'builtin'. Leave it out."
     )
     assert parse("--tfhub_module", "net.pb", "--input_mean", "-5").module.input_mean == -5
 

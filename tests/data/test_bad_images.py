@@ -148,7 +148,7 @@ def test_run_uses_all_usable_files_and_lists_every_other_file_once(
     )
     listing = tmp_path / "logs" / "skipped_images.csv"
     assert captured.err.splitlines()[-1] == (
-        f"warning: {len(expected)} files were skipped; the reasons are above and in {listing}."
+        f"warning: skipped {len(expected)} files; the reasons are above and in {listing}."
     )
     with listing.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
@@ -184,7 +184,7 @@ def test_strict_lists_every_unusable_file_and_ends_the_run(
     listing = tmp_path / "logs" / "skipped_images.csv"
     assert lines[-1] == (
         f"retrain: error: {len(expected)} files cannot be used, listed above and in '{listing}', and --strict is "
-        "on. Fix or remove them, or turn --strict off."
+        "on. Fix or remove what is listed, or turn --strict off."
     )
     assert not (tmp_path / "graph.pb").exists()
 

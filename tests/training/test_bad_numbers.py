@@ -84,7 +84,7 @@ def test_module_that_gives_no_finite_vectors_is_named_with_the_image(
     assert retrain.main(words(colour_photos, tmp_path, module=module)) == 1
     assert capsys.readouterr().err == (
         "retrain: error: module broken gives values that are not numbers (NaN or infinite), first for "
-        f"'{colour_photos}/cyan/cyan_000.jpg'. It is damaged, or expects pixels in another range than 0 to 1. Use another "
+        f"'{colour_photos}/cyan/cyan_000.jpg'. It is damaged, or expects pixels in a range other than 0 to 1. Use another "
         "module.\n"
     )
     assert not (tmp_path / "graph.pb").exists()

@@ -228,7 +228,7 @@ def test_graph_with_several_inputs_is_refused_with_their_names(tmp_path: Path) -
         ),
         (
             "--tfhub_module builtin --input_mean 5",
-            "--input_mean is for a frozen graph (.pb), and the module is 'builtin'. Leave it out.",
+            "--input_mean is for a frozen graph (.pb), but the module is 'builtin'. Leave it out.",
         ),
     ],
 )
