@@ -146,7 +146,7 @@ def test_broken_files_are_skipped_counted_and_do_not_end_the_run(
     assert retrain.main(words(colour_photos, tmp_path, module=tf2_module)) == 0
     assert capsys.readouterr().err.splitlines() == [
         f"warning: skipped {colour_photos / 'cyan' / 'page.jpg'}: it is a web page, not an image.",
-        f"warning: skipped 1 file; the reasons are above and in {tmp_path / 'logs' / 'skipped_images.csv'}.",
+        f"warning: 1 file skipped; the reasons are above and in {tmp_path / 'logs' / 'skipped_images.csv'}.",
     ]
 
 

@@ -67,7 +67,7 @@ def finished(settings: OutputSettings, bottlenecks: Bottlenecks, *, checked_imag
     """Print where the results are and how to use them."""
     if bottlenecks.skipped:
         log.warning(
-            "skipped %s; the reasons are above and in %s.",
+            "%s skipped; the reasons are above and in %s.",
             number_of_files(bottlenecks.skipped),
             settings.summaries_dir / SKIPPED_FILE,
         )

@@ -148,7 +148,7 @@ def test_run_uses_all_usable_files_and_lists_every_other_file_once(
     )
     listing = tmp_path / "logs" / "skipped_images.csv"
     assert captured.err.splitlines()[-1] == (
-        f"warning: skipped {len(expected)} files; the reasons are above and in {listing}."
+        f"warning: {len(expected)} files skipped; the reasons are above and in {listing}."
     )
     with listing.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
