@@ -20,10 +20,10 @@ from benchmarks.commands import Paths
 from benchmarks.figures import Figure, Rounds, print_figures, rate
 from retraining.arrays import Pixels
 from retraining.data import augmentation, dataset, images, prefetching
-from retraining.features import bottlenecks, extractor
+from retraining.features import bottlenecks
 from retraining.features.bottleneck_sets import BottleneckSet
 from retraining.features.cache import BottleneckCache
-from retraining.features.extractor import BATCH_SIZE, FeatureExtractor
+from retraining.features.extractor import BATCH_SIZE, FeatureExtractor, load_extractor
 from retraining.graphs import frozen_graph
 from retraining.graphs.frozen_graph import Forward
 from retraining.settings.augmentation import AugmentationSettings
@@ -78,10 +78,10 @@ def run(settings: AugmentedRunsSettings) -> None:
 def _figures(settings: AugmentedRunsSettings, scratch: Path) -> Iterator[Figure]:
     if not settings.skip_commands:
         yield from _run_figures(wall_times(settings.folder, settings.handle, scratch))
-    network = extractor.load_extractor(ModuleSettings(settings.handle))
-    cache = BottleneckCache(scratch / "cache", network)
-    training = bottlenecks.compute(dataset.scan(DataSettings(settings.folder)), network, cache).training
-    yield from _view_figures(measure(training, network, repeat=settings.repeat))
+    extractor = load_extractor(ModuleSettings(settings.handle))
+    cache = BottleneckCache(scratch / "cache", extractor)
+    training = bottlenecks.compute(dataset.scan(DataSettings(settings.folder)), extractor, cache).training
+    yield from _view_figures(measure(training, extractor, repeat=settings.repeat))
 
 
 def wall_times(folder: Path, handle: str, scratch: Path) -> WallTimes:
@@ -97,29 +97,29 @@ def wall_times(folder: Path, handle: str, scratch: Path) -> WallTimes:
     )
 
 
-def measure(training: BottleneckSet, network: FeatureExtractor, *, repeat: int) -> list[Round]:
+def measure(training: BottleneckSet, extractor: FeatureExtractor, *, repeat: int) -> list[Round]:
     """Return `repeat` rounds of fresh views of a training set."""
     log.info("fresh views")
-    draw = functools.partial(_draw, network=network)
+    draw = functools.partial(_draw, extractor=extractor)
     count = TRAINING.how_many_training_steps * TRAINING.train_batch_size
     paths = [training.paths[row % len(training)] for row in range(count)]
     pixels = np.stack([draw(path) for path in paths[: 4 * BATCH_SIZE]])
-    run = frozen_graph.forward(network.graph)
+    run = frozen_graph.forward(extractor.graph)
     run(pixels[:BATCH_SIZE])
-    network.extract(pixels[:BATCH_SIZE])  # starts its session, which is not part of a step
+    extractor.extract(pixels[:BATCH_SIZE])  # starts its session, which is not part of a step
     return [
         Round(
             draw=rate(count, lambda: list(map(len, prefetching.ahead(paths, draw, lookahead=64)))),
             forward=rate(len(pixels), lambda: _forward(run, pixels)),
-            fresh=_fresh_rate(training, network, count),
+            fresh=_fresh_rate(training, extractor, count),
         )
         for _ in range(repeat)
     ]
 
 
-def _draw(path: Path, network: FeatureExtractor) -> Pixels:
-    image = images.upright(images.read(path), augmentation.least_size(network.image_size, AUGMENTATION))
-    return augmentation.draw(image, network.image_size, AUGMENTATION, np.random.default_rng(0))
+def _draw(path: Path, extractor: FeatureExtractor) -> Pixels:
+    image = images.upright(images.read(path), augmentation.least_size(extractor.image_size, AUGMENTATION))
+    return augmentation.draw(image, extractor.image_size, AUGMENTATION, np.random.default_rng(0))
 
 
 def _forward(run: Forward, pixels: Pixels) -> None:
@@ -127,8 +127,8 @@ def _forward(run: Forward, pixels: Pixels) -> None:
         run(pixels[start : start + BATCH_SIZE])
 
 
-def _fresh_rate(training: BottleneckSet, network: FeatureExtractor, count: int) -> float:
-    views = FreshBatches(training, network, augmentation=AUGMENTATION, training=TRAINING)
+def _fresh_rate(training: BottleneckSet, extractor: FeatureExtractor, count: int) -> float:
+    views = FreshBatches(training, extractor, augmentation=AUGMENTATION, training=TRAINING)
     return rate(count, lambda: list(views.batches()))
 
 

@@ -35,13 +35,14 @@ def _measure(settings: BenchSettings, scratch: Path) -> None:
 
     # Only now: a child process starts with the peak memory of its parent, and TensorFlow's is large.
     from benchmarks import stage, training
-    from retraining.features import bottlenecks, extractor
+    from retraining.features import bottlenecks
     from retraining.features.cache import BottleneckCache
+    from retraining.features.extractor import load_extractor
 
-    network = extractor.load_extractor(ModuleSettings(handle))
-    stage_rounds = stage.measure(images, network, repeat=repeat)
-    vectors = bottlenecks.compute(images, network, BottleneckCache(paths.bottleneck_dir, network))
-    training_rounds = training.measure(vectors, network, repeat=repeat)
+    extractor = load_extractor(ModuleSettings(handle))
+    stage_rounds = stage.measure(images, extractor, repeat=repeat)
+    vectors = bottlenecks.compute(images, extractor, BottleneckCache(paths.bottleneck_dir, extractor))
+    training_rounds = training.measure(vectors, extractor, repeat=repeat)
     limit = Rounds.of(each.limit for each in stage_rounds).median
     rows = [
         *stage.stage_figures(stage_rounds),
@@ -49,5 +50,5 @@ def _measure(settings: BenchSettings, scratch: Path) -> None:
         *commands.wall_time_figures(times, limit=limit),
         *(commands.peak_figures(peaks) if peaks else []),
     ]
-    print(f"{figures.machine()}\n{len(files):,} images; module {network.name}; median of {repeat} rounds\n")
+    print(f"{figures.machine()}\n{len(files):,} images; module {extractor.name}; median of {repeat} rounds\n")
     figures.print_figures(rows)

@@ -21,8 +21,7 @@ from benchmarks.figures import Figure, Rounds, print_figures, rate
 from benchmarks.precision import lowest_cosine
 from retraining.arrays import ImageSize, Pixels, Vectors
 from retraining.data import images, prefetching, sample_photos
-from retraining.features import extractor
-from retraining.features.extractor import BATCH_SIZE, FeatureExtractor
+from retraining.features.extractor import BATCH_SIZE, FeatureExtractor, load_extractor
 from retraining.settings.module import ModuleSettings
 
 COUNT = 32  # of each kind
@@ -51,11 +50,11 @@ def run(settings: LargePhotographsSettings) -> None:
 
 
 def _figures(settings: LargePhotographsSettings) -> Iterator[Figure]:
-    network = extractor.load_extractor(ModuleSettings(settings.handle))
+    extractor = load_extractor(ModuleSettings(settings.handle))
     found = image_folder.usable(settings.folder, at_least=COUNT).images
     chosen = [Image.open(image.file) for image in found[:: len(found) // COUNT][:COUNT]]
-    yield from _kind_figures("enlarged images", chosen, network, repeat=settings.repeat)
-    yield from _kind_figures("drawn images", drawn(), network, repeat=settings.repeat)
+    yield from _kind_figures("enlarged images", chosen, extractor, repeat=settings.repeat)
+    yield from _kind_figures("drawn images", drawn(), extractor, repeat=settings.repeat)
 
 
 def drawn() -> list[Image.Image]:
@@ -73,15 +72,15 @@ def enlarged(image: Image.Image) -> bytes:
 
 
 def _kind_figures(
-    kind: str, small: Sequence[Image.Image], network: FeatureExtractor, *, repeat: int
+    kind: str, small: Sequence[Image.Image], extractor: FeatureExtractor, *, repeat: int
 ) -> list[Figure]:
     log.info("%s", kind)
     contents = [enlarged(image) for image in small]
-    fraction = functools.partial(images.decode, size=network.image_size)
-    whole = functools.partial(decode_whole, size=network.image_size)
+    fraction = functools.partial(images.decode, size=extractor.image_size)
+    whole = functools.partial(decode_whole, size=extractor.image_size)
     rounds = [Round(_rate(contents, fraction), _rate(contents, whole)) for _ in range(repeat)]
     faster = Rounds.of(each.fraction / each.whole for each in rounds).median
-    cosine = lowest_cosine(_vectors(contents, fraction, network), _vectors(contents, whole, network))
+    cosine = lowest_cosine(_vectors(contents, fraction, extractor), _vectors(contents, whole, extractor))
     return [
         Figure(f"{kind}, decoded whole", _images_per_second(each.whole for each in rounds)),
         Figure(f"{kind}, at a fraction of their size", _images_per_second(each.fraction for each in rounds)),
@@ -100,11 +99,11 @@ def _rate(contents: Sequence[bytes], decode: Decode) -> float:
     return rate(len(contents), lambda: list(map(len, prefetching.ahead(contents, decode, lookahead=8))))
 
 
-def _vectors(contents: Sequence[bytes], decode: Decode, network: FeatureExtractor) -> Vectors:
+def _vectors(contents: Sequence[bytes], decode: Decode, extractor: FeatureExtractor) -> Vectors:
     """Return float32 [n, feature_size], one row per JPEG."""
     pixels = [decode(content) for content in contents]
     starts = range(0, len(pixels), BATCH_SIZE)
-    return np.concatenate([network.extract(np.stack(pixels[at : at + BATCH_SIZE])) for at in starts])
+    return np.concatenate([extractor.extract(np.stack(pixels[at : at + BATCH_SIZE])) for at in starts])
 
 
 def _images_per_second(rates: Iterable[float]) -> str:

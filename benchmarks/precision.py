@@ -21,8 +21,7 @@ from benchmarks.figures import Rounds, print_table, rate
 from retraining.arrays import ImageSize, Pixels, Vectors
 from retraining.data import images
 from retraining.errors import BadRequest
-from retraining.features import extractor
-from retraining.features.extractor import BATCH_SIZE, FeatureExtractor
+from retraining.features.extractor import BATCH_SIZE, FeatureExtractor, load_extractor
 from retraining.graphs import precision
 from retraining.progress import progress
 from retraining.settings.module import BFLOAT16, FLOAT32, PRECISIONS, ModuleSettings
@@ -66,9 +65,7 @@ def _rows(settings: PrecisionSettings) -> Iterator[tuple[str, ...]]:
 
 
 def _speed_cells(handle: str, settings: PrecisionSettings) -> tuple[str, ...]:
-    full, short = (
-        extractor.load_extractor(ModuleSettings(handle, precision=name)) for name in (FLOAT32, BFLOAT16)
-    )
+    full, short = (load_extractor(ModuleSettings(handle, precision=name)) for name in (FLOAT32, BFLOAT16))
     batches = _batches(settings.folder, full.image_size)
     cosine = lowest_cosine(_vectors(full, batches), _vectors(short, batches))  # and both are warm
     turns = progress(range(settings.repeat), total=settings.repeat, task=handle, unit="round")
@@ -87,12 +84,12 @@ def _batches(folder: Path, size: ImageSize) -> list[Pixels]:
     return np.split(np.stack([images.decode(images.read(image.path), size) for image in chosen]), BATCHES)
 
 
-def _vectors(network: FeatureExtractor, batches: list[Pixels]) -> Vectors:
-    return np.concatenate([network.extract(batch) for batch in batches])
+def _vectors(extractor: FeatureExtractor, batches: list[Pixels]) -> Vectors:
+    return np.concatenate([extractor.extract(batch) for batch in batches])
 
 
-def _rate(network: FeatureExtractor, batches: list[Pixels]) -> float:
-    return rate(BATCHES * BATCH_SIZE, lambda: _vectors(network, batches))
+def _rate(extractor: FeatureExtractor, batches: list[Pixels]) -> float:
+    return rate(BATCHES * BATCH_SIZE, lambda: _vectors(extractor, batches))
 
 
 def lowest_cosine(some: Vectors, others: Vectors) -> float:

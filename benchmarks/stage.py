@@ -1,4 +1,4 @@
-"""The bottleneck stage against the limit that its two parts, decoding and the network, set."""
+"""The bottleneck stage against the limit that its two parts, decoding and the extractor, set."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from benchmarks.figures import Figure, Rounds, rate
 from retraining.arrays import ImageSize, Pixels
 from retraining.data import images, prefetching
 from retraining.data.dataset import Dataset, LabelledImage
-from retraining.features import bottlenecks, extractor
+from retraining.features import bottlenecks
 from retraining.features.cache import BottleneckCache
-from retraining.features.extractor import BATCH_SIZE, FeatureExtractor
+from retraining.features.extractor import BATCH_SIZE, FeatureExtractor, load_extractor
 from retraining.graphs import frozen_graph
 from retraining.graphs.frozen_graph import Forward
 from retraining.settings.module import ModuleSettings
@@ -61,9 +61,10 @@ class Round:
 def run(settings: StageSettings) -> None:
     """Measure the stage for a module and a precision, and print a part of the main table."""
     found = image_folder.usable(settings.folder, at_least=LARGE_BATCH)
-    network = extractor.load_extractor(ModuleSettings(settings.handle, precision=settings.precision))
-    rounds = measure(found, network, repeat=settings.repeat)
-    print(f"{figures.machine()}\n{len(found.images):,} images; module {network.name}; {network.precision}\n")
+    extractor = load_extractor(ModuleSettings(settings.handle, precision=settings.precision))
+    rounds = measure(found, extractor, repeat=settings.repeat)
+    subject = f"{len(found.images):,} images; module {extractor.name}; {extractor.precision}"
+    print(f"{figures.machine()}\n{subject}\n")
     figures.print_figures(stage_figures(rounds))
 
 

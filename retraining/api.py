@@ -70,13 +70,13 @@ def retrain(
     augmentation, training = _group(AugmentationSettings, given), _group(TrainingSettings, given)
     found = dataset.scan(data, (module.bottleneck_dir,))
 
-    from retraining.features import extractor
+    from retraining.features import extractor as extractors
 
-    network = extractor.load_extractor(module)
-    vectors = _computed(found, network, module.bottleneck_dir, augmentation, training.seed)
+    extractor = extractors.load_extractor(module)
+    vectors = _computed(found, extractor, module.bottleneck_dir, augmentation, training.seed)
     problem_files.warn_of_duplicates(vectors)
     problem_files.check_strict(vectors.skipped, strict=data.strict)
-    return _trained(vectors, network, training, augmentation, on_report)
+    return _trained(vectors, extractor, training, augmentation, on_report)
 
 
 def scan(image_dir: str | os.PathLike[str], **settings: Unpack[DataKeywords]) -> Dataset:
@@ -94,11 +94,11 @@ def load_extractor(tfhub_module: str, **settings: Unpack[ModuleKeywords]) -> Fea
 
     It turns images into feature vectors. Raises BadRequest and BadModule.
     """
-    from retraining.features import extractor
+    from retraining.features import extractor as extractors
 
     given = dict(settings) | {"tfhub_module": tfhub_module}
     _check_known(given, ModuleSettings)
-    return extractor.load_extractor(_group(ModuleSettings, given))
+    return extractors.load_extractor(_group(ModuleSettings, given))
 
 
 def compute_bottlenecks(
@@ -163,7 +163,7 @@ def list_modules() -> str:
 
 def _computed(
     found: Dataset,
-    network: FeatureExtractor,
+    extractor: FeatureExtractor,
     bottleneck_dir: Path,
     augmentation: AugmentationSettings,
     seed: int,
@@ -172,8 +172,8 @@ def _computed(
     from retraining.features.cache import BottleneckCache
     from retraining.features.views import Views
 
-    cache = BottleneckCache(bottleneck_dir, network)
-    vectors = bottlenecks.compute(found, network, cache, Views(augmentation, seed))
+    cache = BottleneckCache(bottleneck_dir, extractor)
+    vectors = bottlenecks.compute(found, extractor, cache, Views(augmentation, seed))
     problem_files.warn_of_skipped(vectors.skipped)
     if vectors.skipped:
         dataset.check(vectors.dataset)
@@ -182,7 +182,7 @@ def _computed(
 
 def _trained(
     vectors: Bottlenecks,
-    network: FeatureExtractor,
+    extractor: FeatureExtractor,
     training: TrainingSettings,
     augmentation: AugmentationSettings,
     on_report: Callable[[TrainingStep], None] | None,
@@ -190,8 +190,8 @@ def _trained(
     from retraining.model import RetrainedModel
     from retraining.training.fresh_batches import fresh_batches
 
-    batches = fresh_batches(vectors.training, network, augmentation=augmentation, training=training)
-    return RetrainedModel.train(vectors, network, training, batches=batches, on_report=on_report)
+    batches = fresh_batches(vectors.training, extractor, augmentation=augmentation, training=training)
+    return RetrainedModel.train(vectors, extractor, training, batches=batches, on_report=on_report)
 
 
 def _group(group: type[Group], given: Mapping[str, Any]) -> Group:

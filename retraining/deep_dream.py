@@ -34,7 +34,7 @@ def deep_dream(settings: DeepDreamSettings) -> None:
     # Imported here, so that help is quick.
     from retraining.data import images
 
-    image = images.given(dream.image) if dream.image else None
+    image = images.open_upright(dream.image) if dream.image else None
 
     # Only now, since TensorFlow takes seconds to import: a mistake above is answered at once.
     from retraining.visualization import contact_sheet, dreams, inspected_network

@@ -24,7 +24,7 @@ def feature_maps(settings: FeatureMapsSettings) -> None:
     # Imported here, so that help is quick.
     from retraining.data import images
 
-    image = images.given(settings.maps.image) if settings.maps.image else None
+    image = images.open_upright(settings.maps.image) if settings.maps.image else None
 
     # Only now, since TensorFlow takes seconds to import: a mistake above is answered at once.
     from retraining.visualization import contact_sheet, feature_maps, inspected_network

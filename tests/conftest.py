@@ -154,12 +154,6 @@ def extractor(tf2_module: Path) -> FeatureExtractor:
     return load_extractor(ModuleSettings(str(tf2_module)))
 
 
-@pytest.fixture(scope="session")
-def network(extractor: FeatureExtractor) -> FeatureExtractor:
-    """The same as `extractor`, for tests that still call it a network."""
-    return extractor
-
-
 @dataclasses.dataclass(frozen=True)
 class Computed:
     """The images of `colour_photos`, with their vectors."""

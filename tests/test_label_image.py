@@ -21,11 +21,13 @@ from tests.conftest import COLOURS, Computed, checked, write_photo
 
 
 @pytest.fixture(scope="module")
-def exported(computed: Computed, network: FeatureExtractor, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def exported(
+    computed: Computed, extractor: FeatureExtractor, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """A folder with graph.pb and labels.txt of a classifier of the three colours."""
     folder = tmp_path_factory.mktemp("exported")
     layer = trainer.train(computed.bottlenecks, TrainingSettings(how_many_training_steps=300))
-    graph = classifier_graph.build(network, layer, "final_result")
+    graph = classifier_graph.build(extractor, layer, "final_result")
     (folder / "graph.pb").write_bytes(graph_file.encode(graph))
     (folder / "labels.txt").write_bytes(labels_file.encode(computed.bottlenecks.dataset.labels))
     return folder

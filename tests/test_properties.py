@@ -107,8 +107,8 @@ def test_sets_of_many_names_have_the_requested_percentages_within_chance(
 class Edits:
     """A folder of photos that is edited, and a cache that may be interrupted or damaged in between."""
 
-    def __init__(self, root: Path, network: FeatureExtractor) -> None:
-        self.photos, self.cache_dir, self.network = root / "photos", root / "cache", network
+    def __init__(self, root: Path, extractor: FeatureExtractor) -> None:
+        self.photos, self.cache_dir, self.network = root / "photos", root / "cache", extractor
         for number in range(6):
             write_photo(self.photos / "ab"[number % 2] / f"{number}.png", (40 * number, 9, 200), number)
 
@@ -165,23 +165,23 @@ actions = st.tuples(
 @few
 @given(st.lists(actions, min_size=1, max_size=8))
 def test_any_sequence_of_edits_moves_kills_and_damage_gives_the_vectors_of_a_fresh_run(
-    network: FeatureExtractor, sequence: list[tuple[str, int, int]]
+    extractor: FeatureExtractor, sequence: list[tuple[str, int, int]]
 ) -> None:
-    check_sequence(network, sequence)
+    check_sequence(extractor, sequence)
 
 
 @pytest.mark.soak
 @very_many
 @given(st.lists(actions, min_size=5, max_size=30))
 def test_any_long_sequence_gives_the_vectors_of_a_fresh_run(
-    network: FeatureExtractor, sequence: list[tuple[str, int, int]]
+    extractor: FeatureExtractor, sequence: list[tuple[str, int, int]]
 ) -> None:
-    check_sequence(network, sequence)
+    check_sequence(extractor, sequence)
 
 
-def check_sequence(network: FeatureExtractor, sequence: list[tuple[str, int, int]]) -> None:
+def check_sequence(extractor: FeatureExtractor, sequence: list[tuple[str, int, int]]) -> None:
     with tempfile.TemporaryDirectory() as temporary:
-        edits = Edits(Path(temporary), network)
+        edits = Edits(Path(temporary), extractor)
         for name, number, seed in sequence:
             if name == "run":
                 edits.vectors(edits.cache_dir)

@@ -141,7 +141,7 @@ def from_pillow(image: Image.Image) -> Image.Image:
         raise BadImage("is damaged ({error})", error=error) from error
 
 
-def given(path: Path) -> Image.Image:
+def open_upright(path: Path) -> Image.Image:
     """Return the image that the setting `image` names, as `upright` does. Raises BadRequest."""
     try:
         return upright(read(path))

@@ -56,11 +56,10 @@ def gradient_step(layer: SoftmaxLayer, batch: Batch, learning_rate: float) -> Gr
     gradient = np.exp(log_probabilities)
     gradient[np.arange(count), batch.labels] -= 1
     gradient *= np.float32(learning_rate / count)
-    # The arrays of the step become those of the new layer: nothing is copied, and the old layer stays as is.
-    weights, biases = batch.vectors.T @ gradient, gradient.sum(axis=0)
-    np.subtract(layer.weights, weights, out=weights)
-    np.subtract(layer.biases, biases, out=biases)
-    return GradientStep(SoftmaxLayer(weights, biases), logit_distance(log_probabilities))
+    stepped = SoftmaxLayer(
+        weights=layer.weights - batch.vectors.T @ gradient, biases=layer.biases - gradient.sum(axis=0)
+    )
+    return GradientStep(stepped, logit_distance(log_probabilities))
 
 
 def logit_distance(log_probabilities: NDArray[np.float32]) -> float:

@@ -183,15 +183,15 @@ def test_names_that_only_a_computer_tells_apart_are_two_classes_with_a_warning(
     ]
 
 
-def test_image_folder_may_be_read_only(ordinary_user: Path, network: FeatureExtractor) -> None:
+def test_image_folder_may_be_read_only(ordinary_user: Path, extractor: FeatureExtractor) -> None:
     photos = write_colour_photos(ordinary_user / "photos")
     folders = [photos, *photos.iterdir()]
     for folder in folders:
         folder.chmod(0o555)
     with pytest.raises(PermissionError):
         (photos / "cyan" / "new").touch()
-    cache = BottleneckCache(ordinary_user / "cache", network)
-    computed = bottlenecks.compute(dataset.scan(DataSettings(photos)), network, cache)
+    cache = BottleneckCache(ordinary_user / "cache", extractor)
+    computed = bottlenecks.compute(dataset.scan(DataSettings(photos)), extractor, cache)
     for folder in folders:
         folder.chmod(0o755)
     assert len(computed.dataset.images) == 90

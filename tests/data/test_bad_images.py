@@ -201,7 +201,7 @@ def test_list_of_skipped_files_from_an_earlier_run_is_replaced(
 
 @pytest.mark.parametrize("change", ["vanish", "empty", "another image"])
 def test_file_that_changes_during_a_run_neither_ends_it_nor_spoils_the_cache(
-    change: str, colour_photos: Path, network: FeatureExtractor, tmp_path: Path
+    change: str, colour_photos: Path, extractor: FeatureExtractor, tmp_path: Path
 ) -> None:
     scanned = dataset.scan(DataSettings(colour_photos))
     changed = scanned.images[7].path
@@ -211,8 +211,8 @@ def test_file_that_changes_during_a_run_neither_ends_it_nor_spoils_the_cache(
         changed.write_bytes(b"")
     else:
         write_photo(changed, COLOURS["yellow"], 77)
-    result = bottlenecks.compute(scanned, network, BottleneckCache(tmp_path / "cache", network))
+    result = bottlenecks.compute(scanned, extractor, BottleneckCache(tmp_path / "cache", extractor))
     reasons = {"vanish": "cannot be read (No such file or directory)", "empty": "is empty"}
     assert [image.reason for image in result.skipped] == ([reasons[change]] if change in reasons else [])
-    fresh = bottlenecks.compute(scanned, network, BottleneckCache(tmp_path / "fresh", network))
+    fresh = bottlenecks.compute(scanned, extractor, BottleneckCache(tmp_path / "fresh", extractor))
     np.testing.assert_array_equal(result.training.vectors, fresh.training.vectors)

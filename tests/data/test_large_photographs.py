@@ -10,7 +10,7 @@ from PIL import Image
 
 from retraining.arrays import ImageSize, Pixels
 from retraining.data import augmentation, images, sample_photos
-from retraining.features import extractor
+from retraining.features.extractor import load_extractor
 from retraining.settings.augmentation import AugmentationSettings
 from retraining.settings.module import ModuleSettings
 from tests.image_files import encoded, red_left
@@ -74,10 +74,12 @@ def large_photo(seed: int) -> bytes:
 
 
 def test_vectors_of_12_megapixel_photos_are_close_to_those_of_full_decoding() -> None:
-    network = extractor.load_extractor(ModuleSettings("builtin"))
+    extractor = load_extractor(ModuleSettings("builtin"))
     contents = [large_photo(seed) for seed in range(5)]
-    small = network.extract(np.stack([images.decode(content, network.image_size) for content in contents]))
-    full = network.extract(np.stack([decode_whole(content, network.image_size) for content in contents]))
+    small = extractor.extract(
+        np.stack([images.decode(content, extractor.image_size) for content in contents])
+    )
+    full = extractor.extract(np.stack([decode_whole(content, extractor.image_size) for content in contents]))
     cosines = (small * full).sum(axis=1) / np.linalg.norm(small, axis=1) / np.linalg.norm(full, axis=1)
     assert cosines.min() >= 0.995
 

@@ -29,8 +29,8 @@ def layer(computed: Computed) -> SoftmaxLayer:
 
 
 @pytest.fixture
-def graph(network: FeatureExtractor, layer: SoftmaxLayer) -> FrozenGraph:
-    return classifier_graph.build(network, layer, "final_result")
+def graph(extractor: FeatureExtractor, layer: SoftmaxLayer) -> FrozenGraph:
+    return classifier_graph.build(extractor, layer, "final_result")
 
 
 @pytest.fixture
@@ -49,14 +49,17 @@ def model_of(layer: SoftmaxLayer, bottlenecks: Bottlenecks, extractor: FeatureEx
     return TrainedModel.of_layer(layer, bottlenecks, extractor, TrainingSettings())
 
 
-def pixels_of(computed: Computed, network: FeatureExtractor) -> np.ndarray:
+def pixels_of(computed: Computed, extractor: FeatureExtractor) -> np.ndarray:
     return np.stack(
-        [images.decode(path.read_bytes(), network.image_size) for path in computed.bottlenecks.testing.paths]
+        [
+            images.decode(path.read_bytes(), extractor.image_size)
+            for path in computed.bottlenecks.testing.paths
+        ]
     )
 
 
 def test_graph_runs_in_a_plain_session_by_its_published_names(
-    graph: FrozenGraph, layer: SoftmaxLayer, computed: Computed, network: FeatureExtractor, tmp_path: Path
+    graph: FrozenGraph, layer: SoftmaxLayer, computed: Computed, extractor: FeatureExtractor, tmp_path: Path
 ) -> None:
     (tmp_path / "graph.pb").write_bytes(graph_file.encode(graph))
     graph_def = tf.compat.v1.GraphDef()
@@ -64,7 +67,9 @@ def test_graph_runs_in_a_plain_session_by_its_published_names(
     with tf.Graph().as_default() as plain, tf.compat.v1.Session() as session:
         tf.compat.v1.import_graph_def(graph_def)
         assert plain.get_tensor_by_name("import/Placeholder:0").shape.as_list() == [None, 32, 32, 3]
-        scores = session.run("import/final_result:0", {"import/Placeholder:0": pixels_of(computed, network)})
+        scores = session.run(
+            "import/final_result:0", {"import/Placeholder:0": pixels_of(computed, extractor)}
+        )
     np.testing.assert_allclose(
         scores, layer.probabilities(computed.bottlenecks.testing.vectors), rtol=1e-4, atol=1e-6
     )
@@ -72,17 +77,17 @@ def test_graph_runs_in_a_plain_session_by_its_published_names(
 
 
 def test_graph_has_no_functions_and_little_besides_module_and_layer(
-    graph: FrozenGraph, layer: SoftmaxLayer, network: FeatureExtractor
+    graph: FrozenGraph, layer: SoftmaxLayer, extractor: FeatureExtractor
 ) -> None:
     assert len(graph.graph_def.library.function) == 0
-    module, whole = network.graph.graph_def.ByteSize(), graph.graph_def.ByteSize()
+    module, whole = extractor.graph.graph_def.ByteSize(), graph.graph_def.ByteSize()
     assert whole < 1.2 * (module + layer.weights.nbytes + layer.biases.nbytes) + 2000
     placeholders = [node.name for node in graph.graph_def.node if node.op.startswith("Placeholder")]
     assert placeholders == ["Placeholder"]
 
 
-def test_final_tensor_name_is_the_softmax_op(network: FeatureExtractor, layer: SoftmaxLayer) -> None:
-    named = classifier_graph.build(network, layer, "my.result")
+def test_final_tensor_name_is_the_softmax_op(extractor: FeatureExtractor, layer: SoftmaxLayer) -> None:
+    named = classifier_graph.build(extractor, layer, "my.result")
     assert [node.op for node in named.graph_def.node if node.name == "my.result"] == ["Softmax"]
 
 
@@ -90,10 +95,10 @@ def test_all_outputs_are_written_and_can_be_used(
     graph: FrozenGraph,
     layer: SoftmaxLayer,
     computed: Computed,
-    network: FeatureExtractor,
+    extractor: FeatureExtractor,
     outputs: OutputSettings,
 ) -> None:
-    agreed = writer.write_all(graph, model_of(layer, computed.bottlenecks, network), outputs)
+    agreed = writer.write_all(graph, model_of(layer, computed.bottlenecks, extractor), outputs)
     assert agreed == len(computed.bottlenecks.testing) > 3
     assert labels_file.read(outputs.output_labels) == ("cyan", "magenta", "yellow")
     assert outputs.output_labels.read_bytes() == b"cyan\nmagenta\nyellow\n"
@@ -113,15 +118,15 @@ def test_all_outputs_are_written_and_can_be_used(
 def test_saved_model_serves_image_to_prediction(
     graph: FrozenGraph,
     computed: Computed,
-    network: FeatureExtractor,
+    extractor: FeatureExtractor,
     layer: SoftmaxLayer,
     outputs: OutputSettings,
 ) -> None:
-    writer.write_all(graph, model_of(layer, computed.bottlenecks, network), outputs)
+    writer.write_all(graph, model_of(layer, computed.bottlenecks, extractor), outputs)
     module = tf.saved_model.load(str(outputs.saved_model_dir))
     serve = module.signatures["serving_default"]
     assert list(serve.structured_input_signature[1]) == ["image"]
-    predictions = serve(image=tf.constant(pixels_of(computed, network)))
+    predictions = serve(image=tf.constant(pixels_of(computed, extractor)))
     assert list(predictions) == ["prediction"]
     np.testing.assert_allclose(
         predictions["prediction"],
@@ -134,7 +139,7 @@ def test_saved_model_serves_image_to_prediction(
 @pytest.mark.parametrize("disagreeing", ["graph.pb", "out/saved_model"])
 def test_export_that_disagrees_with_the_classifier_is_never_left_in_place(
     disagreeing: str,
-    network: FeatureExtractor,
+    extractor: FeatureExtractor,
     layer: SoftmaxLayer,
     computed: Computed,
     outputs: OutputSettings,
@@ -145,8 +150,8 @@ def test_export_that_disagrees_with_the_classifier_is_never_left_in_place(
     wrong = SoftmaxLayer(layer.weights[:, ::-1].copy(), layer.biases)
     with pytest.raises(WorkFailed) as caught:
         writer.write_all(
-            classifier_graph.build(network, wrong, "final_result"),
-            model_of(layer, computed.bottlenecks, network),
+            classifier_graph.build(extractor, wrong, "final_result"),
+            model_of(layer, computed.bottlenecks, extractor),
             dataclasses.replace(
                 outputs,
                 output_graph=path,
@@ -168,20 +173,20 @@ def test_image_edited_since_its_vector_was_computed_is_not_checked(
     graph: FrozenGraph,
     layer: SoftmaxLayer,
     computed: Computed,
-    network: FeatureExtractor,
+    extractor: FeatureExtractor,
     outputs: OutputSettings,
 ) -> None:
     testing = computed.bottlenecks.testing
     edited = dataclasses.replace(testing, keys=(b"edited", *testing.keys[1:]))
     bottlenecks = dataclasses.replace(computed.bottlenecks, testing=edited)
-    agreed = writer.write_all(graph, model_of(layer, bottlenecks, network), outputs)
+    agreed = writer.write_all(graph, model_of(layer, bottlenecks, extractor), outputs)
     assert agreed == len(testing) - 1
 
 
 def test_intermediate_graphs_and_checkpoint_are_stored_at_their_steps(
-    network: FeatureExtractor, computed: Computed, outputs: OutputSettings
+    extractor: FeatureExtractor, computed: Computed, outputs: OutputSettings
 ) -> None:
-    store = writer.IntermediateGraphs(network, outputs)
+    store = writer.IntermediateGraphs(extractor, outputs)
     trainer.train(computed.bottlenecks, TrainingSettings(how_many_training_steps=25), store=store)
     folder = outputs.intermediate_output_graphs_dir
     assert {path.name for path in folder.iterdir()} == {"intermediate_10.pb", "intermediate_20.pb"}

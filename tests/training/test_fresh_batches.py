@@ -23,37 +23,37 @@ TRAINING = TrainingSettings(how_many_training_steps=7, train_batch_size=25, seed
 
 
 def batches(
-    computed: Computed, network: FeatureExtractor, training: TrainingSettings = TRAINING
+    computed: Computed, extractor: FeatureExtractor, training: TrainingSettings = TRAINING
 ) -> list[Batch]:
-    views = FreshBatches(computed.bottlenecks.training, network, augmentation=FLIPPED, training=training)
+    views = FreshBatches(computed.bottlenecks.training, extractor, augmentation=FLIPPED, training=training)
     return list(views.batches())
 
 
-def test_each_step_has_a_batch_of_new_views(computed: Computed, network: FeatureExtractor) -> None:
-    drawn = batches(computed, network)
+def test_each_step_has_a_batch_of_new_views(computed: Computed, extractor: FeatureExtractor) -> None:
+    drawn = batches(computed, extractor)
     assert [batch.vectors.shape for batch in drawn] == [(25, 48)] * 7
     assert len({row.tobytes() for batch in drawn for row in batch.vectors}) == 7 * 25
     assert all(set(batch.labels) == {0, 1, 2} for batch in drawn)
 
 
-def test_views_have_the_labels_of_their_images(computed: Computed, network: FeatureExtractor) -> None:
+def test_views_have_the_labels_of_their_images(computed: Computed, extractor: FeatureExtractor) -> None:
     layer = trainer.train(computed.bottlenecks, TrainingSettings(how_many_training_steps=500))
-    for batch in batches(computed, network):
+    for batch in batches(computed, extractor):
         assert (layer.log_probabilities(batch.vectors).argmax(axis=1) == batch.labels).all()
 
 
 def test_same_seed_draws_the_same_views_and_another_seed_draws_others(
-    computed: Computed, network: FeatureExtractor
+    computed: Computed, extractor: FeatureExtractor
 ) -> None:
-    first, again = batches(computed, network), batches(computed, network)
+    first, again = batches(computed, extractor), batches(computed, extractor)
     for one, other in zip(first, again, strict=True):
         np.testing.assert_array_equal(one.vectors, other.vectors)
-    changed = batches(computed, network, dataclasses.replace(TRAINING, seed=4))
+    changed = batches(computed, extractor, dataclasses.replace(TRAINING, seed=4))
     assert not np.array_equal(first[0].vectors, changed[0].vectors)
 
 
 def test_extractor_batches_are_full_across_steps(
-    computed: Computed, network: FeatureExtractor, monkeypatch: pytest.MonkeyPatch
+    computed: Computed, extractor: FeatureExtractor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls = []
     extract = FeatureExtractor.extract
@@ -63,25 +63,25 @@ def test_extractor_batches_are_full_across_steps(
         return extract(extractor, pixels)
 
     monkeypatch.setattr(FeatureExtractor, "extract", counted)
-    batches(computed, network)
+    batches(computed, extractor)
     assert calls == [32] * 5 + [15]
 
 
 def test_batch_size_of_minus_one_draws_the_whole_training_set(
-    computed: Computed, network: FeatureExtractor
+    computed: Computed, extractor: FeatureExtractor
 ) -> None:
     everything = dataclasses.replace(TRAINING, train_batch_size=-1, how_many_training_steps=2)
     count = len(computed.bottlenecks.training)
-    assert [len(batch.labels) for batch in batches(computed, network, everything)] == [count, count]
+    assert [len(batch.labels) for batch in batches(computed, extractor, everything)] == [count, count]
 
 
 def test_image_that_vanishes_during_training_is_used_without_augmentation(
-    network: FeatureExtractor, computed: Computed, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    extractor: FeatureExtractor, computed: Computed, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     training = computed.bottlenecks.training
     gone = dataclasses.replace(training, paths=(tmp_path / "gone.jpg", *training.paths[1:]))
     everything = dataclasses.replace(TRAINING, train_batch_size=-1, how_many_training_steps=3)
-    views = FreshBatches(gone, network, augmentation=FLIPPED, training=everything)
+    views = FreshBatches(gone, extractor, augmentation=FLIPPED, training=everything)
     for batch in views.batches():
         np.testing.assert_array_equal(batch.vectors[0], training.vectors[0])
     assert [record.getMessage() for record in caplog.records] == [
@@ -90,14 +90,14 @@ def test_image_that_vanishes_during_training_is_used_without_augmentation(
 
 
 def test_views_are_drawn_in_the_same_way_as_cached_ones(
-    computed: Computed, network: FeatureExtractor
+    computed: Computed, extractor: FeatureExtractor
 ) -> None:
     one = dataclasses.replace(TRAINING, train_batch_size=-1, how_many_training_steps=1)
-    (batch,) = batches(computed, network, one)
+    (batch,) = batches(computed, extractor, one)
     path = computed.bottlenecks.training.paths[5]
-    image = images.upright(path.read_bytes(), augmentation.least_size(network.image_size, FLIPPED))
-    view = augmentation.draw(image, network.image_size, FLIPPED, np.random.default_rng([3, 0, 5]))
-    np.testing.assert_array_equal(batch.vectors[5], network.extract(view[np.newaxis])[0])
+    image = images.upright(path.read_bytes(), augmentation.least_size(extractor.image_size, FLIPPED))
+    view = augmentation.draw(image, extractor.image_size, FLIPPED, np.random.default_rng([3, 0, 5]))
+    np.testing.assert_array_equal(batch.vectors[5], extractor.extract(view[np.newaxis])[0])
 
 
 def test_run_with_fresh_views_learns_and_caches_only_vectors_of_whole_images(

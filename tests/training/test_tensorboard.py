@@ -63,14 +63,14 @@ def eventually(address: str) -> Any:
     return answer
 
 
-def test_tensorboard_serves_what_was_written(tmp_path: Path, network: FeatureExtractor) -> None:
+def test_tensorboard_serves_what_was_written(tmp_path: Path, extractor: FeatureExtractor) -> None:
     with SummaryWriter(tmp_path) as writer:
         for step in (0, 10, 20):
             writer.add_report(report(step, step / 100))
     with SummaryWriter(tmp_path) as writer:  # a second run into the same folder
         for step in (0, 10):
             writer.add_report(report(step, 0.5 + step / 100))
-        writer.add_graph(network.graph.graph_def)
+        writer.add_graph(extractor.graph.graph_def)
     with tensorboard(tmp_path) as address:
         assert eventually(f"{address}data/runs") == ["train", "validation"]
         tags = eventually(f"{address}data/plugin/scalars/tags")
@@ -90,13 +90,13 @@ def test_tensorboard_serves_what_was_written(tmp_path: Path, network: FeatureExt
         assert eventually(f"{address}data/plugin/graphs/info")["train"]["run_graph"]
 
 
-def test_graph_in_the_log_leaves_out_the_weights(tmp_path: Path, network: FeatureExtractor) -> None:
+def test_graph_in_the_log_leaves_out_the_weights(tmp_path: Path, extractor: FeatureExtractor) -> None:
     with SummaryWriter(tmp_path) as writer:
-        writer.add_graph(network.graph.graph_def)
+        writer.add_graph(extractor.graph.graph_def)
     logged = b"".join(path.read_bytes() for path in (tmp_path / "train").iterdir())
     assert b"AvgPool" in logged
     weights = tf.linspace(1.0, 8.0, MODULE_FEATURES).numpy()
-    assert weights.tobytes() in network.graph.graph_def.SerializeToString()
+    assert weights.tobytes() in extractor.graph.graph_def.SerializeToString()
     assert weights.tobytes() not in logged
 
 
