@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from retraining.graphs.frozen_graph import CALL_OPS, FrozenGraph, GraphDef
+from retraining.graphs.frozen_graph import CALL_OPS, FrozenGraph, GraphDef, NodeDef, op_of
 from retraining.graphs.quiet_tensorflow import convert_variables_to_constants_v2, tf
 
 # TensorFlow remembers every function by its name, and refuses a different one of the same name.
@@ -18,7 +18,26 @@ def freeze(function: Any, output: int = 0) -> FrozenGraph:
     input_name, output_name = frozen.inputs[0].name, frozen.outputs[output].name
     if any(node.op in CALL_OPS for node in graph_def.node):
         graph_def = _inlined(graph_def, input_name, output_name)
-    return FrozenGraph(graph_def, input_name, output_name)
+    return FrozenGraph(with_sorted_weights(graph_def), input_name, output_name)
+
+
+def with_sorted_weights(graph_def: GraphDef) -> GraphDef:
+    """Return the graph with its weights and the ops that read them first, by name, before all other ops.
+
+    TensorFlow freezes them in an order that differs from process to process. The bytes of a graph are what an
+    export consists of and, for some networks, part of a cache key, so they must not differ.
+    """
+    constants = {node.name for node in graph_def.node if node.op == "Const"}
+    reads = {
+        node.name for node in graph_def.node if node.op == "Identity" and op_of(node.input[0]) in constants
+    }
+
+    def position(node: NodeDef) -> tuple[int, str]:
+        if node.name in constants:
+            return 0, node.name
+        return (1, node.name) if node.name in reads else (2, "")
+
+    return GraphDef(versions=graph_def.versions, node=sorted(graph_def.node, key=position))
 
 
 def _inlined(graph_def: GraphDef, input_name: str, output_name: str) -> GraphDef:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from retraining.graphs.freezing import freeze
-from retraining.graphs.frozen_graph import FrozenGraph, GraphDef, NodeDef, op_of
+from retraining.graphs.freezing import freeze, with_sorted_weights
+from retraining.graphs.frozen_graph import FrozenGraph, GraphDef, op_of
 from retraining.graphs.quiet_tensorflow import tf
 
 INPUT_OP = "images"
@@ -55,26 +55,7 @@ def _renamed(graph: FrozenGraph, layers: list[str], *, outputs: list[str]) -> Fr
             copy.input[:] = [name.replace(op_of(name), new_name(op_of(name)), 1) for name in node.input]
     ends = [layer_of[computed_by[layer]] for layer in outputs]
     needed = tf.compat.v1.graph_util.extract_sub_graph(renamed, ends)
-    return FrozenGraph(_with_sorted_weights(needed), graph.input_name, f"{ends[0]}:0")
-
-
-def _with_sorted_weights(graph_def: GraphDef) -> GraphDef:
-    """Return the graph with its weights and the ops that read them first, by name, before all other ops.
-
-    TensorFlow freezes them in an order that differs from process to process. The bytes of the graph are part
-    of a cache key, so they must not.
-    """
-    constants = {node.name for node in graph_def.node if node.op == "Const"}
-    reads = {
-        node.name for node in graph_def.node if node.op == "Identity" and op_of(node.input[0]) in constants
-    }
-
-    def position(node: NodeDef) -> tuple[int, str]:
-        if node.name in constants:
-            return 0, node.name
-        return (1, node.name) if node.name in reads else (2, "")
-
-    return GraphDef(versions=graph_def.versions, node=sorted(graph_def.node, key=position))
+    return FrozenGraph(with_sorted_weights(needed), graph.input_name, f"{ends[0]}:0")
 
 
 def _scope(op: str) -> str:
