@@ -13,7 +13,6 @@ by the first function that needs it, since that takes seconds.
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -30,6 +29,7 @@ from retraining.settings.module import ModuleSettings
 from retraining.settings.setting import Settings, fields
 from retraining.settings.training import TrainingSettings
 from retraining.storage import labels_file
+from retraining.suggestions import closest, did_you_mean
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -73,9 +73,10 @@ def retrain(
     from retraining.features import extractor as extractors
 
     extractor = extractors.load_extractor(module)
-    vectors = _computed(found, extractor, module.bottleneck_dir, augmentation, training.seed)
+    vectors = _computed(
+        found, extractor, module.bottleneck_dir, augmentation, training.seed, strict=data.strict
+    )
     problem_files.warn_of_duplicates(vectors)
-    problem_files.check_strict(vectors.skipped, strict=data.strict)
     return _trained(vectors, extractor, training, augmentation, on_report)
 
 
@@ -167,6 +168,8 @@ def _computed(
     bottleneck_dir: Path,
     augmentation: AugmentationSettings,
     seed: int,
+    *,
+    strict: bool = False,
 ) -> Bottlenecks:
     from retraining.features import bottlenecks
     from retraining.features.cache import BottleneckCache
@@ -175,6 +178,7 @@ def _computed(
     cache = BottleneckCache(bottleneck_dir, extractor)
     vectors = bottlenecks.compute(found, extractor, cache, Views(augmentation, seed))
     problem_files.warn_of_skipped(vectors.skipped)
+    problem_files.check_strict(vectors.skipped, strict=strict)
     if vectors.skipped:
         dataset.check(vectors.dataset)
     return vectors
@@ -203,6 +207,6 @@ def _check_known(given: Iterable[str], *groups: type[Settings]) -> None:
     known = [field.name for group in groups for field in fields(group)]
     for name in given:
         if name not in known:
-            nearest = difflib.get_close_matches(name, known, n=1)
-            remedy = f"Did you mean {nearest[0]}?" if nearest else f"Known are {', '.join(known)}."
+            meant = closest(name, known)
+            remedy = did_you_mean([meant]) if meant else f"Known are {', '.join(known)}."
             raise BadRequest("unknown setting {name}. {remedy}", name=name, remedy=remedy)

@@ -11,6 +11,11 @@ def nearest(name: str, known: Iterable[str]) -> list[str]:
     return difflib.get_close_matches(name, list(known), n=3, cutoff=0.4)
 
 
+def closest(name: str, known: Iterable[str], *, likeness: float = 0.6) -> str:
+    """Return the `known` name most like `name`, or '' if none has this `likeness` in [0, 1] (difflib's)."""
+    return next(iter(difflib.get_close_matches(name, list(known), n=1, cutoff=likeness)), "")
+
+
 def did_you_mean(names: Sequence[str]) -> str:
     """Return the question 'Did you mean a, b or c?' for one or more names."""
     return f"Did you mean {', '.join([*names[:-2], ' or '.join(names[-2:])])}?"

@@ -260,6 +260,17 @@ def test_file_that_cannot_be_used_is_warned_of_or_refused(
     )
 
 
+def test_strict_names_the_files_even_if_a_class_loses_all_of_them(tf2_module: Path, tmp_path: Path) -> None:
+    photos = write_colour_photos(tmp_path / "photos")
+    (photos / "broken").mkdir()
+    (photos / "broken" / "empty.jpg").touch()
+    with pytest.raises(retraining.WorkFailed) as caught:
+        retraining.retrain(
+            photos, tfhub_module=str(tf2_module), bottleneck_dir=tmp_path / "vectors", strict=True, **QUICK
+        )
+    assert str(caught.value).startswith("1 file cannot be used, listed above, and strict is on.")
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from pathlib import Path
 
 from retraining.cli import output_paths
 from retraining.cli.output_paths import OutputPath
 from retraining.errors import BadRequest, Message, setting_named
-from retraining.modules import catalogue, handles
 from retraining.settings import architectures
 from retraining.settings.compare import CompareSettings
 from retraining.settings.deep_dream import DeepDreamSettings
@@ -19,6 +17,7 @@ from retraining.settings.module import ModuleSettings
 from retraining.settings.network import NetworkSettings
 from retraining.settings.output import OutputSettings
 from retraining.settings.retrain import RetrainSettings
+from retraining.suggestions import closest, did_you_mean
 
 _WRITTEN_BY_RETRAIN = "retrain.py writes the graph and its labels"
 
@@ -76,12 +75,19 @@ def _check_module(module: ModuleSettings) -> None:
     _check_folder("bottleneck_dir", module.bottleneck_dir)
     if module.model_dir is not None:
         _check_folder("model_dir", module.model_dir)
+    _check_handle(module)
+
+
+def _check_handle(module: ModuleSettings) -> None:
+    # Imported here, since the catalogue is more than --help and a mistyped flag need wait for.
+    from retraining.modules import handles
+
     handles.resolve(module)
 
 
 def _check_network(network: NetworkSettings) -> None:
     if network.tfhub_module:
-        handles.resolve(network.module())
+        _check_handle(network.module())
     if network.graph is not None:
         _check_is_file("graph", network.graph, remedy="retrain.py writes one")
     if network.weights is not None:
@@ -105,13 +111,15 @@ def _check_is_file(setting: str, path: Path, *, remedy: str) -> None:
 
 
 def _check_is_not_a_mistyped_network(handle: str) -> None:
-    nearest = difflib.get_close_matches(handle, architectures.NAMES, n=1, cutoff=0.8)
+    from retraining.modules import catalogue
+
+    meant = closest(handle, architectures.NAMES, likeness=0.8)
     is_module = Path(handle).exists() or any(handle == known.name for known in catalogue.known_modules())
-    if nearest and not is_module:
+    if meant and not is_module:
         raise BadRequest(
-            "'{handle}' is not a network that can be trained. Did you mean {nearest}?",
+            "'{handle}' is not a network that can be trained. {remedy}",
             handle=handle,
-            nearest=nearest[0],
+            remedy=did_you_mean([meant]),
         )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import difflib
 import re
 import typing
 from collections.abc import Callable, Mapping, Sequence
@@ -12,6 +11,7 @@ from typing import Any, Generic, NoReturn, TypeVar
 
 from retraining.errors import BadRequest, Message
 from retraining.settings.setting import REQUIRED, Settings, fields, kind_of
+from retraining.suggestions import closest, did_you_mean
 
 AnySettings = TypeVar("AnySettings")
 
@@ -166,6 +166,6 @@ class _Parser(argparse.ArgumentParser):
             raise BadRequest("'{word}' does not belong to any flag. See --help for the flags.", word=word)
         flag = word.split("=")[0]
         known = [name for action in self._actions for name in action.option_strings]
-        nearest = difflib.get_close_matches(flag.replace("-", "_").replace("__", "--", 1), known, n=1)
-        remedy = f"Did you mean {nearest[0]}?" if nearest else "See --help for the flags."
+        meant = closest(flag.replace("-", "_").replace("__", "--", 1), known)
+        remedy = did_you_mean([meant]) if meant else "See --help for the flags."
         raise BadRequest("unknown flag {flag}. {remedy}", flag=flag, remedy=remedy)

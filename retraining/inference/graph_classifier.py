@@ -111,17 +111,9 @@ def _check_gives_scores(scores: tf.Tensor, labels: tuple[str, ...], candidates: 
 
 
 def _input(nodes: dict[str, NodeDef], settings: GraphSettings) -> NodeDef:
-    candidates = _candidate_inputs(nodes)
     if settings.input_layer is not None:
-        return _named(nodes, settings.input_layer, "input_layer", candidates)
-    if len(candidates) != 1:
-        raise BadRequest(
-            "graph '{path}' has {count} inputs ({candidates}). Name one with {input_layer}.",
-            path=settings.graph,
-            count=len(candidates),
-            candidates=_listed(candidates),
-        )
-    return nodes[candidates[0]]
+        return _named(nodes, settings.input_layer, "input_layer", _candidate_inputs(nodes))
+    return _only(nodes, _candidate_inputs(nodes), "inputs", settings=settings, setting="input_layer")
 
 
 def _candidate_inputs(nodes: dict[str, NodeDef]) -> list[str]:
@@ -132,12 +124,21 @@ def _output(graph_def: GraphDef, nodes: dict[str, NodeDef], settings: GraphSetti
     candidates = likely_outputs(graph_def)
     if settings.output_layer is not None:
         return _named(nodes, settings.output_layer, "output_layer", candidates)
+    return _only(nodes, candidates, "outputs", settings=settings, setting="output_layer")
+
+
+def _only(
+    nodes: dict[str, NodeDef], candidates: list[str], kind: str, *, settings: GraphSettings, setting: str
+) -> NodeDef:
+    """Return the only candidate; `setting` is for the user to name one if there are several or none."""
     if len(candidates) != 1:
         raise BadRequest(
-            "graph '{path}' has {count} outputs ({candidates}). Name one with {output_layer}.",
+            "graph '{path}' has {count} {kind} ({candidates}). Name one with {setting}.",
             path=settings.graph,
             count=len(candidates),
+            kind=kind,
             candidates=_listed(candidates),
+            setting=setting_named(setting),
         )
     return nodes[candidates[0]]
 
