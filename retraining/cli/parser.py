@@ -33,7 +33,8 @@ class Program(Generic[AnySettings]):
 
     `settings` is a group of settings, or a dataclass whose fields are groups. `positional` are the settings
     that are given without a flag, each with its name in the help. `check` raises BadRequest if something on
-    disk that the settings name cannot be used; it is called before the program begins.
+    disk that the settings name cannot be used; it is called before the program begins. A filter is there for
+    what it prints: it ends early if nobody reads that any more.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Program(Generic[AnySettings]):
     check: Callable[[AnySettings], None] = lambda _: None
     positional: Mapping[str, str] = dataclasses.field(default_factory=dict)
     listings: Mapping[str, Listing] = dataclasses.field(default_factory=dict)
+    is_filter: bool = False
 
     def groups(self) -> dict[str, type[Settings]]:
         """Return the groups of settings by their names in `settings`; '' if it is itself a group."""

@@ -34,6 +34,7 @@ LABEL_IMAGE = Program(
     example="label_image.py --graph output_graph.pb --labels output_labels.txt --image photo.jpg",
     settings=LabelImageSettings,
     check=checks.check_label_image,
+    is_filter=True,
 )
 COMPARE = Program(
     name="compare",
