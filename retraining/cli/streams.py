@@ -51,7 +51,7 @@ class Streams:
 
     def _lasting(self, stream: TextIO | None, *, is_filter: bool) -> TextIO:
         """Return a stream to the same place that no failure stops."""
-        if stream is None or stream.closed:
+        if stream is None or getattr(stream, "closed", False):
             return io.TextIOWrapper(
                 io.BufferedWriter(_Nowhere()), encoding="utf-8", errors="backslashreplace"
             )
