@@ -6,6 +6,7 @@ import contextlib
 import errno
 import io
 import os
+import select
 import sys
 from typing import Any, TextIO
 
@@ -86,12 +87,18 @@ class _File(io.FileIO):
     def write(self, data: Any) -> int:
         if self.failure is None:
             try:
-                return super().write(data)
+                return self._write_when_ready(data)
             except OSError as error:
                 self.failure = error
                 if self._is_filter and _tells_reader_left(error):
                     raise ReaderLeft from error
         return memoryview(data).nbytes
+
+    def _write_when_ready(self, data: Any) -> int:
+        # None: a pipe that is full and, as another program that shares it has set it, does not wait.
+        while (written := super().write(data)) is None:
+            select.select([], [self], [])
+        return written
 
 
 class _Nowhere(io.RawIOBase):

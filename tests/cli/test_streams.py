@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import io
 import os
+import select
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -23,9 +24,9 @@ from tests.conftest import PROJECT
 DRAWN = "5 photos in 5 folders under photos\n"
 
 
-def print_much(stream: TextIO) -> None:
+def print_much(stream: TextIO, *, lines: int = 1000) -> None:
     """Print more than a buffer holds."""
-    for _ in range(1000):
+    for _ in range(lines):
         print("a line of results", file=stream)
 
 
@@ -182,6 +183,23 @@ def test_command_on_a_full_disk_is_carried_out_and_then_fails(
     assert (
         capsys.readouterr().err == "retrain: error: the output cannot be written: No space left on device.\n"
     )
+
+
+def test_pipe_that_does_not_wait_for_its_reader_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    received = []
+
+    def read_some(*_: object) -> None:
+        received.append(os.read(reading, 2**16))
+
+    monkeypatch.setattr(select, "select", read_some)  # nothing is read before the program waits for it
+    with open(reading, "rb") as pipe:  # noqa: PTH123
+        with open(writing, "w") as file:  # noqa: PTH123
+            monkeypatch.setattr(sys, "stdout", file)
+            assert run(lambda _: print_much(sys.stdout, lines=20_000)) == 0
+        rest = pipe.read()
+    assert b"".join([*received, rest]) == b"a line of results\n" * 20_000
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252", "utf-8"])
