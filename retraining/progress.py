@@ -14,23 +14,30 @@ Item = TypeVar("Item")
 
 def progress(items: Iterable[Item], *, total: int, task: str, unit: str) -> Iterator[Item]:
     """Yield `items`, while a progress bar shows their rate and the time left."""
-    yield from _tqdm()(items, total=total, desc=task, unit=unit, disable=None, dynamic_ncols=True)
+    yield from _tqdm()(items, total=total, desc=task, unit=unit, disable=_is_hidden(), dynamic_ncols=True)
 
 
 def byte_progress(total: int | None, *, task: str) -> tqdm[NoReturn]:
     """Return a progress bar that `update(count)` moves on by `count` bytes; `total` may be unknown."""
     bar: tqdm[NoReturn] = _tqdm()(
-        total=total, desc=task, unit="B", unit_scale=True, disable=None, dynamic_ncols=True
+        total=total, desc=task, unit="B", unit_scale=True, disable=_is_hidden(), dynamic_ncols=True
     )
     return bar
 
 
-def write_line(text: str, stream: TextIO) -> None:
-    """Write a line to `stream` without breaking a progress bar that is on screen."""
+def write_line(text: str, stream: TextIO | None) -> None:
+    """Write a line to `stream`, if there is one, without breaking a progress bar that is on screen."""
+    if stream is None:
+        return
     if "tqdm" in sys.modules:  # otherwise there has been no bar yet
         _tqdm().write(text, file=stream)
     else:
         print(text, file=stream)
+
+
+def _is_hidden() -> bool | None:
+    """Return what tqdm calls `disable`: True without standard error, or else None, "unless on a terminal"."""
+    return True if sys.stderr is None or getattr(sys.stderr, "closed", False) else None
 
 
 def _tqdm() -> Any:

@@ -19,7 +19,7 @@ SCRIPTS = (PROJECT / "retrain.py", PROJECT / "label_image.py")
 
 # Rooms, and files that stand alone, from the ground up: each may import what is on a floor below its own.
 FLOORS = (
-    ("errors", "arrays", "printable", "progress", "suggestions", "keywords"),
+    ("errors", "arrays", "printable", "progress", "suggestions", "keywords", "descriptors"),
     ("settings", "optional_packages"),
     ("storage",),
     ("data", "graphs"),

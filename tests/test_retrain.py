@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import shlex
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +14,13 @@ import pytest
 
 import label_image
 import retrain
+from retraining.cli import commands
 from retraining.data import sample_photos
 from retraining.features import extractor
 from retraining.settings.module import ModuleSettings
-from tests.conftest import COLOURS, write_photo
+from tests.cli.test_commands import IN_A_CHECKOUT
+from tests.cli.test_streams import unread
+from tests.conftest import COLOURS, PROJECT, write_colour_photos, write_photo
 from tests.interrupted_retrain import interrupted
 
 
@@ -85,8 +90,13 @@ def quoted(path: Path) -> str:
 
 
 def test_lines_that_scripts_parse(
-    colour_photos: Path, tf2_module: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    colour_photos: Path,
+    tf2_module: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(commands, "this_start", lambda: IN_A_CHECKOUT)
     more = ("--print_misclassified_test_images", "--how_many_training_steps", "21", "--learning_rate", "1e-9")
     assert retrain.main(words(colour_photos, tmp_path, *more, module=tf2_module)) == 0
     lines = capsys.readouterr().out.splitlines()
@@ -106,15 +116,46 @@ def test_lines_that_scripts_parse(
     assert len(listed) == round(12 * (1 - float(lines[11].split("= ")[1].split("%")[0]) / 100))
     assert listed
     assert all(re.fullmatch(r" *\S.*/\w+_\d{3}\.jpg  (cyan|magenta|yellow)", line) for line in listed)
+    test_image = colour_photos / "cyan" / "cyan_005.jpg"
     assert lines[-6:] == [
         f"Graph:  {tmp_path / 'graph.pb'}",
         f"Labels: {tmp_path / 'labels.txt'}",
         "Classify an image:",
         f"  python label_image.py --graph {quoted(tmp_path / 'graph.pb')} --labels "
-        f"{quoted(tmp_path / 'labels.txt')} --image photo.jpg",
+        f"{quoted(tmp_path / 'labels.txt')} --image {quoted(test_image)}",
         "Look at the training:",
         f"  tensorboard --logdir {quoted(tmp_path / 'logs')}",
     ]
+
+
+def test_printed_command_labels_an_image_when_a_shell_runs_it(tf2_module: Path, tmp_path: Path) -> None:
+    photos = write_colour_photos(tmp_path / "it's my \U0001f337 photos", per_class=10)
+    flags = words(Path(photos.name), Path("-out"), "--how_many_training_steps", "5", module=tf2_module)
+    flags = [f"{flag}={value}" for flag, value in zip(flags[::2], flags[1::2], strict=True)]
+    command = [sys.executable, str(PROJECT / "retrain.py"), *flags]
+    done = subprocess.run(
+        ["sh", "-c", 'exec "$@" <&- 2>&-', "sh", *command],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0
+    (line,) = [line for line in done.stdout.splitlines() if "label_image" in line]
+    printed = subprocess.check_output(["sh", "-c", line], cwd=tmp_path, text=True)
+    assert sorted(line.split()[0] for line in printed.splitlines()) == sorted(COLOURS)
+
+
+def test_run_whose_output_loses_its_reader_writes_its_results_in_silence(
+    colour_photos: Path, tf2_module: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with unread() as output, unread() as errors:
+        monkeypatch.setattr(sys, "stdout", output)
+        monkeypatch.setattr(sys, "stderr", errors)
+        (colour_photos / "cyan" / "page.jpg").write_bytes(b"<html>")  # of which a warning tells
+        assert retrain.main(words(colour_photos, tmp_path, module=tf2_module)) == 0
+        files = ["--graph", str(tmp_path / "graph.pb"), "--labels", str(tmp_path / "labels.txt")]
+        assert label_image.main([*files, "--image", str(colour_photos / "magenta")]) == 141
 
 
 def test_same_seed_gives_the_same_bytes_from_an_empty_or_a_full_cache(

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import io
-import os
+import contextlib
 import signal
 import sys
 from collections.abc import Callable, Sequence
 
 from retraining.cli.parser import AnySettings, Program, parse
 from retraining.cli.signals import Signals
+from retraining.cli.streams import ReaderLeft, Streams
 from retraining.errors import UserError
 from retraining.printable import printable
 
 INTERRUPTED = 130  # what a shell reports for a command ended by Ctrl-C
 TERMINATED = 143  # likewise for SIGTERM
+UNREAD = 141  # likewise for SIGPIPE: the reader of a filter's output has left
 
 
 def run(
@@ -27,37 +28,36 @@ def run(
         program.check(settings)
         command(settings)
 
-    return finish(work, name=program.name, setting_name=program.flag_name)
+    return finish(work, name=program.name, setting_name=program.flag_name, is_filter=program.is_filter)
 
 
-def finish(work: Callable[[], None], *, name: str, setting_name: Callable[[str], str]) -> int:
+def finish(
+    work: Callable[[], None], *, name: str, setting_name: Callable[[str], str], is_filter: bool = False
+) -> int:
     """Do the work and return its exit status, with one line on standard error if it fails.
 
-    The line begins with `name`; `setting_name` returns what a setting is called in it.
+    The line begins with `name`; `setting_name` returns what a setting is called in it. A filter ends when
+    its output has lost its reader; the work of others goes on.
     """
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # for a terminal that cannot show an emoji
     signals = Signals()
-    try:
-        with signals:
-            work()
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # `| head` closed our output: not an error, and Python must not report it at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except (UserError, KeyboardInterrupt) as error:
-        # A library may have turned the interrupt that a signal raised inside it into another error.
-        if isinstance(error, KeyboardInterrupt) or signals.received is not None:
+    with Streams(is_filter=is_filter) as streams:
+        try:
+            with signals, contextlib.suppress(SystemExit):  # which argparse raises when it has printed help
+                work()
+            streams.check()
+        except ReaderLeft:
+            return UNREAD
+        except (UserError, KeyboardInterrupt) as error:
+            # A library may have turned the interrupt that a signal raised inside it into another error.
+            if isinstance(error, KeyboardInterrupt) or signals.received is not None:
+                return _interrupted(signals.received, name)
+            text = error.message.text(setting_name=setting_name, show=printable)
+            print(f"{name}: error: {text}", file=sys.stderr)
+            return error.exit_status
+        except Exception:
+            if signals.received is None:
+                raise
             return _interrupted(signals.received, name)
-        text = error.message.text(setting_name=setting_name, show=printable)
-        print(f"{name}: error: {text}", file=sys.stderr)
-        return error.exit_status
-    except Exception:
-        if signals.received is None:
-            raise
-        return _interrupted(signals.received, name)
     return 0
 
 

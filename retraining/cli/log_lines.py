@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import math
-import shlex
+from pathlib import Path
 
+from retraining.cli import commands
 from retraining.comparison import table
 from retraining.comparison.comparison import Comparison, Written
 from retraining.comparison.selection import Selection
@@ -78,10 +79,17 @@ def finished(settings: OutputSettings, bottlenecks: Bottlenecks, *, checked_imag
     if settings.saved_model_dir is not None:
         log.info("SavedModel: %s", settings.saved_model_dir)
     log.info("Classify an image:")
-    graph, labels = shlex.quote(str(settings.output_graph)), shlex.quote(str(settings.output_labels))
-    log.info("  python label_image.py --graph %s --labels %s --image photo.jpg", graph, labels)
+    start, image = commands.this_start(), _held_out_image(bottlenecks.dataset)
+    graph, labels = settings.output_graph, settings.output_labels
+    log.info("  %s", commands.classify(start, graph=graph, labels=labels, image=image))
     log.info("Look at the training:")
-    log.info("  tensorboard --logdir %s", shlex.quote(str(settings.summaries_dir)))
+    log.info("  %s", commands.show_training(start, settings.summaries_dir))
+
+
+def _held_out_image(dataset: Dataset) -> Path:
+    """Return an image that the model was not trained on, if there is one."""
+    sets = {image.split: image.path for image in reversed(dataset.images)}
+    return next(sets[split] for split in (Split.TESTING, Split.VALIDATION, Split.TRAINING) if split in sets)
 
 
 def epoch_done(title: str, number: int, epoch: Epoch, *, epochs: int) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 import sys
 import warnings
-from typing import Any, TextIO
+from typing import Any
 
 from retraining.cli.parser import flag_name
-from retraining.errors import Message, WorkFailed
+from retraining.errors import Message
 from retraining.printable import printable
 from retraining.progress import write_line
 from retraining.settings.output import LOG_LEVELS
@@ -35,17 +35,8 @@ def configure_logging(verbosity: str) -> None:
 
 
 def say(text: str) -> None:
-    """Print one line of results. Raises WorkFailed if standard output cannot take it."""
-    _write(printable(text), sys.stdout)
-
-
-def _write(line: str, stream: TextIO) -> None:
-    try:
-        write_line(line, stream)
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise WorkFailed("the output cannot be written: {reason}.", reason=error.strerror) from error
+    """Print one line of results."""
+    write_line(printable(text), sys.stdout)
 
 
 class _Formatter(logging.Formatter):
@@ -71,4 +62,4 @@ class _Handler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         stream = sys.stdout if record.levelno < logging.WARNING else sys.stderr
-        _write(self.format(record), stream)
+        write_line(self.format(record), stream)

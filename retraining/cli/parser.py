@@ -9,6 +9,7 @@ import typing
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, NoReturn, TypeVar
 
+from retraining.cli import commands
 from retraining.errors import BadRequest, Message
 from retraining.settings.setting import REQUIRED, Settings, fields, kind_of
 from retraining.suggestions import closest, did_you_mean
@@ -31,9 +32,12 @@ class Listing:
 class Program(Generic[AnySettings]):
     """A program's command line.
 
+    `example` is one without the words that start the program.
+
     `settings` is a group of settings, or a dataclass whose fields are groups. `positional` are the settings
     that are given without a flag, each with its name in the help. `check` raises BadRequest if something on
-    disk that the settings name cannot be used; it is called before the program begins.
+    disk that the settings name cannot be used; it is called before the program begins. A filter is there for
+    what it prints: it ends early if nobody reads that any more.
     """
 
     name: str
@@ -43,6 +47,7 @@ class Program(Generic[AnySettings]):
     check: Callable[[AnySettings], None] = lambda _: None
     positional: Mapping[str, str] = dataclasses.field(default_factory=dict)
     listings: Mapping[str, Listing] = dataclasses.field(default_factory=dict)
+    is_filter: bool = False
 
     def groups(self) -> dict[str, type[Settings]]:
         """Return the groups of settings by their names in `settings`; '' if it is itself a group."""
@@ -89,7 +94,9 @@ def shown_default(field: dataclasses.Field[Any]) -> str:
 
 def _given_values(program: Program[Any], argv: Sequence[str] | None) -> dict[str, Any]:
     """Return the text of every setting that was given, by its name."""
-    example = f"Example: {program.example}" if program.example else None
+    start = commands.this_start()
+    called = commands.shell_line(commands.program(program.name, start), start.os_name)
+    example = f"Example: {called} {program.example}" if program.example else None
     parser = _Parser(prog=program.name, description=program.description, epilog=example)
     for name, listing in program.listings.items():
         parser.add_argument(flag_name(name), action="store_true", help=listing.meaning)

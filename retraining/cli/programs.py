@@ -23,7 +23,7 @@ def _module_table() -> str:
 RETRAIN = Program(
     name="retrain",
     description="Turn a folder of images, one sub-folder per class, into an image classifier.",
-    example="retrain.py --image_dir ~/flower_photos --tfhub_module builtin",
+    example="--image_dir ~/flower_photos --tfhub_module builtin",
     settings=RetrainSettings,
     check=checks.check_retrain,
     listings={"list_modules": Listing("Print the modules that are known by name, and exit.", _module_table)},
@@ -31,42 +31,43 @@ RETRAIN = Program(
 LABEL_IMAGE = Program(
     name="label_image",
     description="Classify images with the network that retrain.py exported.",
-    example="label_image.py --graph output_graph.pb --labels output_labels.txt --image photo.jpg",
+    example="--graph output_graph.pb --labels output_labels.txt --image photo.jpg",
     settings=LabelImageSettings,
     check=checks.check_label_image,
+    is_filter=True,
 )
 COMPARE = Program(
     name="compare",
     description="Train several models on the same images and say which one to use.",
-    example="python -m retraining.compare --image_dir ~/flower_photos --models builtin,googlenet",
+    example="--image_dir ~/flower_photos --models builtin,googlenet",
     settings=CompareSettings,
     check=checks.check_compare,
 )
 FEATURE_MAPS = Program(
     name="feature_maps",
     description="Show what the layers of a network make of an image.",
-    example="python -m retraining.feature_maps --tfhub_module builtin --image photo.jpg",
+    example="--tfhub_module builtin --image photo.jpg",
     settings=FeatureMapsSettings,
     check=checks.check_feature_maps,
 )
 DEEP_DREAM = Program(
     name="deep_dream",
     description="Draw what most excites a layer of a network, or what looks to it like one of its classes.",
-    example="python -m retraining.deep_dream --graph /tmp/output_graph.pb --class tulips",
+    example="--graph /tmp/output_graph.pb --class tulips",
     settings=DeepDreamSettings,
     check=checks.check_deep_dream,
 )
 SAMPLE_PHOTOS = Program(
     name="sample_photos",
     description="Draw photos of five kinds of flower, to try the retrainer on.",
-    example="python -m retraining.sample_photos demo/photos --per_class 60",
+    example="demo/photos --per_class 60",
     settings=SamplePhotosSettings,
     positional={"folder": "DIR"},
 )
 OXFORD_FLOWERS17 = Program(
     name="oxford_flowers17",
     description="Sort Oxford's 17 flowers, which come in one folder, into a folder per class.",
-    example="python -m retraining.oxford_flowers17 17flowers/jpg flowers17",
+    example="17flowers/jpg flowers17",
     settings=OxfordFlowersSettings,
     positional={"source": "SRC", "destination": "DST"},
 )

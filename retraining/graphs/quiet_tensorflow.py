@@ -14,13 +14,18 @@ import tempfile
 import warnings
 from collections.abc import Iterator
 
+from retraining import descriptors
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
 @contextlib.contextmanager
 def _native_output_captured() -> Iterator[None]:
     """Capture what native libraries write to file descriptor 2, and show it if an error follows."""
-    sys.stderr.flush()
+    descriptors.open_closed()
+    # It may be missing, closed, without a reader, or an object of the application's own.
+    with contextlib.suppress(AttributeError, OSError, ValueError):
+        sys.stderr.flush()
     saved = os.dup(2)
     with tempfile.TemporaryFile() as noise:
         os.dup2(noise.fileno(), 2)
@@ -29,7 +34,8 @@ def _native_output_captured() -> Iterator[None]:
         except BaseException:
             os.dup2(saved, 2)
             noise.seek(0)
-            os.write(2, noise.read())
+            with contextlib.suppress(OSError):
+                os.write(2, noise.read())
             raise
         finally:
             os.dup2(saved, 2)

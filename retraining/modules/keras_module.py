@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import inspect
+import io
+import sys
 import urllib.parse
 from collections.abc import Callable
 from pathlib import Path
@@ -108,8 +111,11 @@ def _weights(handle: str, query: str) -> str | None:
 
 def _build(builder: Callable[..., Any], handle: str, *, weights: str | None, size: int) -> Any:
     tf.keras.utils.set_random_seed(0)
+    # Keras prints what it downloads, even where there is no standard output.
+    output = contextlib.redirect_stdout(sys.stdout or io.StringIO())
     try:
-        return builder(include_top=False, weights=weights, pooling="avg", input_shape=(size, size, 3))
+        with output:
+            return builder(include_top=False, weights=weights, pooling="avg", input_shape=(size, size, 3))
     except Exception as error:  # Keras raises a plain Exception for a failed download, among others
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         if "URL fetch failure" in reason:

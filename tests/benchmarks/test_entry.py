@@ -39,9 +39,7 @@ def test_each_benchmark_takes_its_declared_settings(benchmark: Benchmark) -> Non
 
 @pytest.mark.parametrize("benchmark", BENCHMARKS, ids=NAMES)
 def test_each_argument_has_help(benchmark: Benchmark, capfd: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as ended:
-        main([benchmark.name, "--help"])
-    assert ended.value.code == 0
+    assert main([benchmark.name, "--help"]) == 0
     shown = " ".join(capfd.readouterr().out.split())
     for field in fields(benchmark.settings):
         assert meaning_of(field) in shown

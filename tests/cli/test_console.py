@@ -9,6 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from retraining.cli import console, logs, programs
+from retraining.cli.parser import Program
 from retraining.errors import BadRequest, UserError, WorkFailed
 from retraining.progress import progress
 from retraining.settings.samples import SamplePhotosSettings
@@ -17,8 +18,10 @@ from retraining.settings.samples import SamplePhotosSettings
 PROGRAM = dataclasses.replace(programs.SAMPLE_PHOTOS, name="retrain")
 
 
-def run(command: Callable[[SamplePhotosSettings], None]) -> int:
-    return console.run(command, PROGRAM, ["photos"])
+def run(
+    command: Callable[[SamplePhotosSettings], None], program: Program[SamplePhotosSettings] = PROGRAM
+) -> int:
+    return console.run(command, program, ["photos"])
 
 
 @pytest.mark.parametrize(("error", "status"), [(BadRequest("no."), 2), (WorkFailed("no."), 1)])

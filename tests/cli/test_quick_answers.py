@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 import sys
 from typing import Any
@@ -18,10 +19,14 @@ SLOW = {"tensorflow", "numpy", "PIL", "tqdm"}
 SCRIPTS = {"retrain": ["retrain.py"], "label_image": ["label_image.py"]}
 
 
+def script_of(program: Program[Any]) -> list[str]:
+    """Return the words after `python` that start a program in the folder of the project."""
+    return SCRIPTS.get(program.name, ["-m", f"retraining.{program.name}"])
+
+
 def answered(program: Program[Any], flag: str) -> tuple[int, str, set[str]]:
     """Run a program with a flag; return its exit status, what it printed, and the modules it imported."""
-    script = SCRIPTS.get(program.name, ["-m", f"retraining.{program.name}"])
-    command = [sys.executable, "-X", "importtime", *script, flag]
+    command = [sys.executable, "-X", "importtime", *script_of(program), flag]
     done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
     imported = set(re.findall(r"^import time:.*\| +(\S+)$", done.stderr, re.MULTILINE))
     assert program.settings.__module__ in imported  # imports really were listed
@@ -34,6 +39,8 @@ def test_help_imports_no_slow_package(program: Program[Any]) -> None:
     status, printed, imported = answered(program, "--help")
     assert status == 0
     assert printed.startswith("usage: ")
+    example = shlex.join([sys.executable, *script_of(program)]) + program.example
+    assert "Example:" + "".join(example.split()) in "".join(printed.split())
     assert not {name.split(".")[0] for name in imported} & SLOW
 
 

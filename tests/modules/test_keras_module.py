@@ -138,3 +138,17 @@ def test_every_network_of_keras_applications_runs_without_functions(name: str) -
         "assert len(extractor.graph.graph_def.library.function) == 0\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=600)
+
+
+def test_weights_are_downloaded_where_there_is_no_standard_output(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "weights.h5").write_bytes(b"weights")
+
+    def builder(**_: object) -> str:
+        origin = (tmp_path / "weights.h5").as_uri()
+        return str(tf.keras.utils.get_file(origin=origin, cache_dir=tmp_path))
+
+    monkeypatch.setattr(sys, "stdout", None)
+    downloaded = keras_module._build(builder, "keras:MobileNetV2", weights="imagenet", size=224)
+    assert Path(downloaded).read_bytes() == b"weights"
