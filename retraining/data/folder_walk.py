@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from retraining.data.leftovers import without_leftover_files, without_leftover_folders
 from retraining.errors import BadRequest
 
 # The name by which backup programs know a folder that can be made again: https://bford.info/cachedir/
@@ -130,7 +131,10 @@ class FolderWalk:
 
 
 def _content(folder: str) -> tuple[list[str], list[str]]:
-    """Return the names of the visible folders, sorted, with links to folders; and all other visible names."""
+    """Return the names of the folders, sorted, with links to folders; and all other names.
+
+    Hidden names and leftovers of the system are passed over.
+    """
     folders: list[str] = []
     names: list[str] = []
     with os.scandir(folder) as scanned:
@@ -138,8 +142,7 @@ def _content(folder: str) -> tuple[list[str], list[str]]:
             name = entry.name
             if name[0] != ".":
                 (folders if _is_folder(entry) else names).append(name)
-    folders.sort()
-    return folders, names
+    return sorted(without_leftover_folders(folders)), without_leftover_files(names)
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
