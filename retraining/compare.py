@@ -17,7 +17,7 @@ from retraining.cli import console, logs, programs
 from retraining.data import dataset
 from retraining.data.dataset import Dataset
 from retraining.data.split import Split
-from retraining.errors import BadRequest
+from retraining.errors import BadRequest, Message
 from retraining.settings.compare import CompareSettings
 
 
@@ -48,9 +48,10 @@ def compare(settings: CompareSettings) -> None:
 def _check_held_out(scanned: Dataset) -> None:
     """Raise BadRequest if all images are in the training set."""
     if all(image.split is Split.TRAINING for image in scanned.images):
+        raised = Message("Raise {validation_percentage} or {testing_percentage}, or add images.")
         raise BadRequest(
-            "a comparison needs images that no model is trained on, but none are held out. Raise "
-            "{validation_percentage} or {testing_percentage}, or add images."
+            "a comparison needs images that no model is trained on, but none are held out. {remedy}",
+            remedy="Add images to the validation or test folder." if scanned.has_set_folders else raised,
         )
 
 

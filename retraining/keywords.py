@@ -11,8 +11,8 @@ AnyPath: TypeAlias = str | os.PathLike[str]
 class DataKeywords(TypedDict, total=False):
     """Settings of `scan`."""
 
-    testing_percentage: float
-    validation_percentage: float
+    testing_percentage: float | None
+    validation_percentage: float | None
 
 
 class ModuleKeywords(TypedDict, total=False):

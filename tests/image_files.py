@@ -159,7 +159,7 @@ def unusable() -> dict[str, tuple[bytes, str]]:
         "page.jpg": (b"<!DOCTYPE html><html><body>404</body></html>", "is a web page, not an image"),
         "old page.png": (b"\r\n<HTML>", "is a web page, not an image"),
         "notes.txt": (b"roses are red", unknown),
-        "Thumbs.db": (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(500), unknown),
+        "thumbnails.db": (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(500), unknown),
         "film.mp4": (b"\0\0\0\x18ftypmp42" + bytes(5000), unknown),
         "film.avi": (b"RIFF\x10\x27\0\0AVI LIST" + bytes(5000), unknown),
         "signature only.jpg": (b"\xff\xd8\xff", "is damaged or cut short"),

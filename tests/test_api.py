@@ -30,6 +30,7 @@ from retraining.settings.module import ModuleSettings
 from retraining.settings.setting import Settings, fields
 from retraining.settings.training import TrainingSettings
 from tests.conftest import COLOURS, MODULE_SIZE, PROJECT, write_colour_photos, write_photo
+from tests.data.test_leftovers import litter
 
 PAGE = (PROJECT / "docs" / "python.md").read_text(encoding="utf-8")
 QUICK: dict[str, Any] = {"how_many_training_steps": 200, "seed": 3}
@@ -249,6 +250,7 @@ def test_file_that_cannot_be_used_is_warned_of_or_refused(
 ) -> None:
     photos = write_colour_photos(tmp_path / "photos")
     (photos / "cyan" / "empty.jpg").touch()
+    litter(photos, photos / "cyan")
     settings: dict[str, Any] = {"tfhub_module": str(tf2_module), "bottleneck_dir": tmp_path / "vectors"}
     model = retraining.retrain(photos, **settings, **QUICK)
     assert [skipped.path.name for skipped in model.bottlenecks.skipped] == ["empty.jpg"]
@@ -269,6 +271,27 @@ def test_strict_names_the_files_even_if_a_class_loses_all_of_them(tf2_module: Pa
             photos, tfhub_module=str(tf2_module), bottleneck_dir=tmp_path / "vectors", strict=True, **QUICK
         )
     assert str(caught.value).startswith("1 file cannot be used, listed above, and strict is on.")
+
+
+def test_sets_that_come_as_folders_are_the_split(tmp_path: Path) -> None:
+    for name in ("train", "val"):
+        write_colour_photos(tmp_path / name, per_class=20)
+    litter(tmp_path, tmp_path / "val" / "cyan")
+    found = retraining.scan(tmp_path, testing_percentage=50)
+    assert found.labels == ("cyan", "magenta", "yellow")
+    places = {(image.path.parts[-3], image.split) for image in found.images}
+    assert places == {
+        ("train", retraining.Split.TRAINING),
+        ("train", retraining.Split.TESTING),
+        ("val", retraining.Split.VALIDATION),
+    }
+    for refused in (retraining.scan, retraining.retrain):
+        with pytest.raises(retraining.BadRequest) as caught:
+            refused(tmp_path, validation_percentage=10)
+        assert str(caught.value) == (
+            "validation_percentage must be left out where the validation set has its own folder, as here with "
+            f"'{tmp_path / 'val'}'; received 10. Leave it out, or move that folder out of '{tmp_path}'."
+        )
 
 
 @pytest.mark.parametrize(

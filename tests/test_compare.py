@@ -207,6 +207,35 @@ def test_comparison_without_held_out_images_is_refused(
     )
 
 
+def test_sets_that_come_as_folders_are_the_split(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("train", "val", "test"):
+        write_colour_photos(tmp_path / "photos" / name, per_class=10)
+    assert compare.main(words(tmp_path / "photos", tmp_path, f"{tmp_path}/gone")) == 2
+    assert capsys.readouterr().out == (
+        f"Using the folders of '{tmp_path / 'photos'}' as the split: 'train' for training, 'val' for validation, "
+        "'test' for testing.\nFound 90 images in 3 classes (30 training, 30 validation, 30 testing).\n"
+    )
+    given = ("--validation_percentage", "10")
+    assert compare.main(words(tmp_path / "photos", tmp_path, "alexnet", *given)) == 2
+    assert capsys.readouterr().err.startswith(
+        "compare: error: --validation_percentage must be left out where the validation set has its own folder"
+    )
+
+
+def test_sets_that_hold_nothing_out_are_refused_with_a_remedy_that_helps(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photos = write_colour_photos(tmp_path / "photos" / "train", per_class=20).parent
+    for name in ("cyan", "magenta", "yellow"):
+        (photos / "test" / name).mkdir(parents=True)
+    none = ("--validation_percentage", "0")
+    assert compare.main(words(photos, tmp_path, "alexnet", *none)) == 2
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        "compare: error: a comparison needs images that no model is trained on, but none are held out. Add images "
+        "to the validation or test folder."
+    )
+
+
 def test_missing_module_is_reported_before_any_model_is_trained(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -18,6 +18,7 @@ from retraining.settings.training import TrainingSettings
 from retraining.storage import labels_file
 from retraining.training import trainer
 from tests.conftest import COLOURS, Computed, checked, write_photo
+from tests.data.test_leftovers import litter
 
 
 @pytest.fixture(scope="module")
@@ -86,12 +87,22 @@ def test_several_images_and_folders_are_printed_under_their_paths(
 ) -> None:
     paths = [photo(tmp_path / "folder", colour) for colour in ("cyan", "yellow")]
     (tmp_path / "folder" / ".hidden").write_bytes(b"no image")
+    litter(tmp_path / "folder")
     single = photo(tmp_path, "magenta")
     words = ("--image", single, "--image", tmp_path / "folder", "--num_top_predictions", "1")
     assert label(exported, *words) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[::2] == [str(single), *map(str, paths)]
     assert [line.split()[0] for line in lines[1::2]] == ["magenta", "cyan", "yellow"]
+
+
+def test_leftover_of_the_system_that_is_named_is_no_image(
+    exported: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    litter(tmp_path)
+    (tmp_path / "Thumbs.db").write_bytes(b"\xd0\xcf\x11\xe0 thumbnails")
+    assert label(exported, "--image", tmp_path / "Thumbs.db") == 1
+    assert capsys.readouterr().err.startswith(f"warning: {tmp_path / 'Thumbs.db'}: is not an image")
 
 
 def test_image_that_cannot_be_read_is_named_and_the_others_are_labelled(

@@ -21,6 +21,7 @@ from retraining.settings.module import ModuleSettings
 from tests.cli.test_commands import IN_A_CHECKOUT
 from tests.cli.test_streams import unread
 from tests.conftest import COLOURS, PROJECT, write_colour_photos, write_photo
+from tests.data.test_leftovers import litter
 from tests.interrupted_retrain import interrupted
 
 
@@ -83,6 +84,62 @@ def test_drawn_flowers_are_learnt_with_the_builtin_module(
     sample_photos.write(tmp_path / "photos", per_class=40, seed=0)
     assert retrain.main(words(tmp_path / "photos", tmp_path)) == 0
     assert final_accuracy(capsys.readouterr().out) > 60  # 20 is chance
+
+
+def write_sets(folder: Path, **per_class: int) -> Path:
+    """Write a folder for each set, with so many images of each colour, no two alike."""
+    for name, count in per_class.items():
+        for colour, value in COLOURS.items():
+            for index in range(count):
+                seed = sum(f"{name}/{colour}".encode()) * 1000 + index
+                write_photo(folder / name / colour / f"{index}.jpg", value, seed)
+    return folder
+
+
+def test_sets_that_come_as_folders_are_used_and_leftovers_are_no_reason_to_stop(
+    tf2_module: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photos = write_sets(tmp_path / "photos", train=20, val=3, test=7)
+    litter(photos, photos / "train", photos / "test" / "cyan")
+    assert retrain.main(words(photos, tmp_path, "--strict", module=tf2_module)) == 0
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    assert captured.out.splitlines()[:2] == [
+        f"Using the folders of '{photos}' as the split: 'train' for training, 'val' for validation, 'test' for "
+        "testing.",
+        "Found 90 images in 3 classes (60 training, 9 validation, 21 testing).",
+    ]
+    assert "Final test accuracy = 100.0% (N=21)\n" in captured.out
+    assert (tmp_path / "labels.txt").read_text().splitlines() == list(COLOURS)
+
+
+def test_set_that_loses_an_image_keeps_its_advice(
+    tf2_module: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photos = write_sets(tmp_path / "photos", train=20, test=1)
+    (photos / "test" / "cyan" / "0.jpg").write_bytes(b"<html>")
+    assert retrain.main(words(photos, tmp_path, "--validation_percentage=0", module=tf2_module)) == 0
+    warned = capsys.readouterr().err
+    # Not to raise a percentage, which decides nothing here.
+    assert (
+        "class 'cyan' has no testing images (20 training, 0 validation, 0 testing), so testing accuracy says "
+        in warned
+    )
+    assert "_percentage" not in warned
+
+
+def test_percentage_of_a_set_that_is_a_folder_is_refused_before_any_work(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photos = write_sets(tmp_path / "photos", train=1, test=1)
+    assert retrain.main(words(photos, tmp_path / "out", "--testing_percentage", "10")) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err == (
+        "retrain: error: --testing_percentage must be left out where the testing set has its own folder, as here "
+        f"with '{photos / 'test'}'; received 10. Leave it out, or move that folder out of '{photos}'.\n"
+    )
+    assert not (tmp_path / "out").exists()
 
 
 def quoted(path: Path) -> str:

@@ -24,6 +24,7 @@ from PIL import Image, ImageOps
 
 import label_image
 from retraining.data.split import Split, split_of
+from retraining.settings.data import DEFAULT_PERCENTAGE
 
 TRAINING_PHOTOS = 4
 ANSWERS = 3
@@ -63,8 +64,9 @@ def examples(demo: Path) -> list[Example]:
 
 def _example(demo: Path, folder: Path) -> Example:
     photos: dict[Split, list[Path]] = {split: [] for split in Split}
+    share = DEFAULT_PERCENTAGE
     for path in sorted(folder.iterdir()):
-        photos[split_of(path.name, validation_percentage=10, testing_percentage=10)].append(path)
+        photos[split_of(path.name, validation_percentage=share, testing_percentage=share)].append(path)
     test = photos[Split.TESTING][0]
     return Example(folder.name, photos[Split.TRAINING][:TRAINING_PHOTOS], test, _answers(demo, test))
 

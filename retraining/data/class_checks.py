@@ -36,16 +36,17 @@ def check_class_count(image_dir: Path, labels: Sequence[str]) -> None:
     )
 
 
-def check_class_sizes(counts: Mapping[str, Counts]) -> None:
+def check_class_sizes(counts: Mapping[str, Counts], *, has_set_folders: bool) -> None:
     """Warn about classes with few images or an empty set; raise BadRequest if one cannot be trained.
 
-    `counts` are the numbers of images in each set, by class.
+    `counts` are the numbers of images in each set, by class. With `has_set_folders`, no advice is given on
+    percentages, which do not decide then which images are in a set.
     """
     for label in counts:
-        _check_can_be_trained(label, counts[label])
+        _check_can_be_trained(label, counts[label], has_set_folders=has_set_folders)
     _warn_about_small_classes(counts)
     for split in (Split.VALIDATION, Split.TESTING):
-        _warn_about_classes_without(split, counts)
+        _warn_about_classes_without(split, counts, has_set_folders=has_set_folders)
 
 
 def warn_about_similar_names(labels: Iterable[str]) -> None:
@@ -63,17 +64,18 @@ def warn_about_similar_names(labels: Iterable[str]) -> None:
         seen[folded] = label
 
 
-def _check_can_be_trained(label: str, counts: Counts) -> None:
+def _check_can_be_trained(label: str, counts: Counts, *, has_set_folders: bool) -> None:
     if sum(counts.values()) == 0:
         raise BadRequest(
             "class '{label}' has no images. Add images to its folder, or remove the folder.", label=label
         )
     if counts[Split.TRAINING] == 0:
+        lower = Message("Add images, or lower {validation_percentage} and {testing_percentage}.")
         raise BadRequest(
-            "class '{label}' has no training images: {counts}. Add images, or lower {validation_percentage} "
-            "and {testing_percentage}.",
+            "class '{label}' has no training images: {counts}. {remedy}",
             label=label,
             counts=_shown(counts),
+            remedy="Add images to its training folder." if has_set_folders else lower,
         )
 
 
@@ -95,17 +97,19 @@ def _warn_about_small_classes(counts: Mapping[str, Counts]) -> None:
         )
 
 
-def _warn_about_classes_without(split: Split, counts: Mapping[str, Counts]) -> None:
+def _warn_about_classes_without(split: Split, counts: Mapping[str, Counts], *, has_set_folders: bool) -> None:
+    percentage = setting_named(f"{split.value}_percentage")
+    raised = Message("Add images, or raise {percentage}.", percentage=percentage)
     without = [label for label in counts if counts[label][split] == 0]
     for label in without[:NAMED_CLASSES]:
         log.warning(
             Message(
                 "class '{label}' has no {split} images ({counts}), so {split} accuracy says nothing about "
-                "it. Add images, or raise {percentage}.",
+                "it. {remedy}",
                 label=label,
                 split=split.value,
                 counts=_shown(counts[label]),
-                percentage=setting_named(f"{split.value}_percentage"),
+                remedy="Add images." if has_set_folders else raised,
             )
         )
     if len(without) > NAMED_CLASSES:

@@ -6,14 +6,15 @@ import dataclasses
 import itertools
 import logging
 import operator
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from retraining.data import set_folders
 from retraining.data.class_checks import check_class_count, check_class_sizes, warn_about_similar_names
-from retraining.data.folder_walk import FolderFiles, FolderWalk, class_folders
+from retraining.data.folder_walk import FolderFiles, FolderWalk, class_folders, warn_about_stray_files
 from retraining.data.split import Split, split_names
-from retraining.settings.data import DataSettings
+from retraining.settings.data import DataSettings, HeldOut
 
 log = logging.getLogger(__name__)
 
@@ -36,31 +37,32 @@ class LabelledImage(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Dataset:
-    """Class names, sorted, and every image, by class, folder and name."""
+    """Class names, sorted, and every image, by class, folder and name.
+
+    `has_set_folders` is true if the validation or test images come from a folder of their own.
+    """
 
     labels: tuple[str, ...]
     images: tuple[LabelledImage, ...]
+    has_set_folders: bool = False
 
 
 def scan(settings: DataSettings, outputs: Iterable[Path] = ()) -> Dataset:
     """Return the images below `settings.image_dir`: each first-level folder is a class.
 
-    Images may be at any depth in it. Names that begin with a dot are left out, and so are `outputs`, the
-    files and folders that the run itself writes, and caches marked by a CACHEDIR.TAG. Small classes and
-    likely mistakes are warned about. Raises BadRequest if there is nothing that could be trained on.
+    If the first-level folders are the sets of a split, such as train and test, then each folder in them is a
+    class. Images may be at any depth in it. Names that begin with a dot and leftovers of the system are left
+    out, and so are `outputs`, the files and folders that the run itself writes, and caches marked by a
+    CACHEDIR.TAG. Small classes and likely mistakes are warned about. Raises BadRequest if there is nothing
+    that could be trained on, or if it is unclear what the sets are.
     """
-    walk = FolderWalk(outputs)
-    folders = [walk.files_in(folder) for folder in class_folders(settings.image_dir)]
-    classes = [folder for folder in folders if folder.files or not folder.holds_outputs]
-    for folder in folders:
-        if folder not in classes:
-            log.info("Folder '%s' holds outputs of this program and is not a class.", folder.path)
-    labels = tuple(folder.path.name for folder in classes)
-    check_class_count(settings.image_dir, labels)
+    found = _class_folders(settings, FolderWalk(outputs))
+    labels = tuple(folder.path.name for folder in found.classes[Split.TRAINING])
     images: list[LabelledImage] = []
-    for label, folder in enumerate(classes):
-        images += _labelled(folder, label, settings)
-    dataset = Dataset(labels, tuple(images))
+    for label in range(len(labels)):
+        for split, folders in found.classes.items():
+            images += _labelled(folders[label], label, split, found.to_cut)
+    dataset = Dataset(labels, tuple(images), has_set_folders=len(found.classes) > 1)
     warn_about_similar_names(labels)
     check(dataset)
     return dataset
@@ -80,15 +82,63 @@ def check(dataset: Dataset) -> None:
     for label, images in itertools.groupby(dataset.images, key=operator.attrgetter("label")):
         splits = [image.split for image in images]
         counts[dataset.labels[label]] = {split: splits.count(split) for split in Split}
-    check_class_sizes(counts)
+    check_class_sizes(counts, has_set_folders=dataset.has_set_folders)
 
 
-def _labelled(folder: FolderFiles, label: int, settings: DataSettings) -> Iterator[LabelledImage]:
-    splits = split_names(
-        folder.names,
-        validation_percentage=settings.validation_percentage,
-        testing_percentage=settings.testing_percentage,
-    )
+class _ClassFolders(NamedTuple):
+    """The class folders of each set, the same classes in the same order, and what else is held out.
+
+    The percentages `to_cut` are those of the training set. It has all images if no folder is a set.
+    """
+
+    classes: dict[Split, list[FolderFiles]]
+    to_cut: HeldOut
+
+
+def _class_folders(settings: DataSettings, walk: FolderWalk) -> _ClassFolders:
+    image_dir = settings.image_dir
+    folders = class_folders(image_dir)
+    in_sets = {
+        folder.name: classes
+        for folder in folders
+        if set_folders.is_set_name(folder.name) and (classes := walk.classes(walk.folders_in(folder)))
+    }
+    classes = walk.classes(folder for folder in folders if folder.name not in in_sets)
+    names: dict[str, list[str]] = {folder.path.name: [] for folder in classes}
+    names |= {name: [folder.path.name for folder in folders] for name, folders in in_sets.items()}
+    sets = set_folders.sets_among(image_dir, names)
+    to_cut = set_folders.left_to_cut(image_dir, sets, settings)
+    if not sets:
+        classes += walk.classes(image_dir / name for name in in_sets)  # which are classes too
+        _check_classes(image_dir, classes)
+        return _ClassFolders({Split.TRAINING: sorted(classes, key=_name)}, to_cut)
+    log.info("%s", set_folders.described(image_dir, sets, to_cut))
+    for name in sets.values():
+        warn_about_stray_files(image_dir / name)
+    check_class_count(image_dir / sets[Split.TRAINING], names[sets[Split.TRAINING]])
+    return _ClassFolders({split: in_sets[name] for split, name in sets.items()}, to_cut)
+
+
+def _check_classes(image_dir: Path, classes: Sequence[FolderFiles]) -> None:
+    """Warn about class folders that are the sets of a split or have them inside, or raise BadRequest."""
+    check_class_count(image_dir, [_name(folder) for folder in classes])
+    nested = [folder for folder in classes if folder.files and Path(folder.files[0]).parent != folder.path]
+    set_folders.check_names_of_classes(image_dir, map(_name, nested))
+    for folder in nested[:1]:  # one warning for all
+        set_folders.warn_about_sets_in_class(folder.path, folder.files)
+
+
+def _name(folder: FolderFiles) -> str:
+    return folder.path.name
+
+
+def _labelled(folder: FolderFiles, label: int, split: Split, to_cut: HeldOut) -> Iterator[LabelledImage]:
+    """Return the images of a class folder in the set `split`, with what is held out from the training set."""
+    splits: Iterable[Split] = itertools.repeat(split)
+    if split is Split.TRAINING:
+        splits = split_names(
+            folder.names, validation_percentage=to_cut.validation, testing_percentage=to_cut.testing
+        )
     fields = zip(folder.files, itertools.repeat(label), splits, strict=False)
     # What LabelledImage(...) comes down to, in half the time.
     return map(tuple.__new__, itertools.repeat(LabelledImage), fields)

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from retraining.data.leftovers import without_leftover_files, without_leftover_folders
 from retraining.errors import BadRequest
 
 # The name by which backup programs know a folder that can be made again: https://bford.info/cachedir/
@@ -53,6 +54,11 @@ def class_folders(image_dir: Path) -> list[Path]:
     return [image_dir / name for name in folders]
 
 
+def warn_about_stray_files(folder: Path) -> None:
+    """Warn about what is beside the class folders in a folder and looks like images. Raises BadRequest."""
+    _warn_about_stray_files(folder, _readable_content(folder)[1])
+
+
 def _warn_about_stray_files(image_dir: Path, names: list[str]) -> None:
     for path in (image_dir / name for name in sorted(names)):
         if path.is_symlink() and not os.path.exists(path):
@@ -76,6 +82,22 @@ class FolderWalk:
         self._outputs = {identity for identity in identities.values() if identity is not None}
         self._output_names = {path.name for path in identities}
         self._left_out = 0
+
+    def classes(self, folders: Iterable[Path]) -> list[FolderFiles]:
+        """Return the folders with their files, without those that only hold outputs. Raises BadRequest."""
+        classes = []
+        for folder in map(self.files_in, folders):
+            if folder.files or not folder.holds_outputs:
+                classes.append(folder)
+            else:
+                log.info("Folder '%s' holds outputs of this program and is not a class.", folder.path)
+        return classes
+
+    def folders_in(self, folder: Path) -> list[Path]:
+        """Return the sub-folders of a folder, sorted; none if the folder is an output. Raises BadRequest."""
+        folders, names = _readable_content(folder)
+        is_output = self._is_output_folder(_identity(folder), names)
+        return [] if is_output else [folder / name for name in folders]
 
     def files_in(self, folder: Path) -> FolderFiles:
         """Return the files at any depth in a folder, by sub-folder and name. Raises BadRequest."""
@@ -102,9 +124,7 @@ class FolderWalk:
                 folders, names = _content(parent)
             except OSError as error:
                 if parent == str(folder):
-                    raise BadRequest(
-                        "folder '{folder}' cannot be read: {reason}.", folder=folder, reason=error.strerror
-                    ) from error
+                    raise _unreadable(folder, error) from error
                 yield _as_name(parent)
                 continue
             identity = _identity(parent)
@@ -129,8 +149,23 @@ class FolderWalk:
         return [name for name in names if name not in written] if written else names
 
 
+def _readable_content(folder: Path) -> tuple[list[str], list[str]]:
+    """Return the content of a folder. Raises BadRequest if it cannot be read."""
+    try:
+        return _content(str(folder))
+    except OSError as error:
+        raise _unreadable(folder, error) from error
+
+
+def _unreadable(folder: Path, error: OSError) -> BadRequest:
+    return BadRequest("folder '{folder}' cannot be read: {reason}.", folder=folder, reason=error.strerror)
+
+
 def _content(folder: str) -> tuple[list[str], list[str]]:
-    """Return the names of the visible folders, sorted, with links to folders; and all other visible names."""
+    """Return the names of the folders, sorted, with links to folders; and all other names.
+
+    Hidden names and leftovers of the system are passed over.
+    """
     folders: list[str] = []
     names: list[str] = []
     with os.scandir(folder) as scanned:
@@ -138,8 +173,7 @@ def _content(folder: str) -> tuple[list[str], list[str]]:
             name = entry.name
             if name[0] != ".":
                 (folders if _is_folder(entry) else names).append(name)
-    folders.sort()
-    return folders, names
+    return sorted(without_leftover_folders(folders)), without_leftover_files(names)
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

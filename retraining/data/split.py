@@ -10,6 +10,11 @@ import struct
 
 _HASH_RANGE = 2**27 - 1  # the published script's MAX_NUM_IMAGES_PER_CLASS
 
+# What marks variants of one subject: the published script's own mark; and what Roboflow puts behind the name
+# of a photo, as in IMG_1_jpg.rf.<hash>.jpg. Its hashes were 32 hexadecimal digits, and are now 20 letters and
+# digits.
+_VARIANT = re.compile(r"(?:_nohash_|\.rf\.(?:[0-9A-Fa-f]{32}|[0-9A-Za-z]{20})(?![0-9A-Za-z])).*$")
+
 
 class Split(enum.Enum):
     """The set that an image belongs to."""
@@ -27,7 +32,8 @@ def split_of(name: str, *, validation_percentage: float, testing_percentage: flo
     """Return the set of the image with the base name `name`.
 
     The published formula of TensorFlow's retrain.py. Anything from `_nohash_` on is ignored, so that
-    close variants of one subject (leaf_nohash_1.jpg, leaf_nohash_2.jpg) stay in one set.
+    close variants of one subject (leaf_nohash_1.jpg, leaf_nohash_2.jpg) stay in one set; so is anything from
+    `.rf.` and a hash on, by which Roboflow names the variants that it makes of a photo.
     """
     (split,) = split_names(
         [name], validation_percentage=validation_percentage, testing_percentage=testing_percentage
@@ -39,7 +45,10 @@ def split_names(names: list[str], *, validation_percentage: float, testing_perce
     """Return the set of each name, as `split_of` does, fast enough for a hundred thousand of them."""
     first_testing = _smallest_hash(validation_percentage)
     first_training = _smallest_hash(validation_percentage + testing_percentage)
-    stems = [re.sub(r"_nohash_.*$", "", name) if "_nohash_" in name else name for name in names]
+    stems = [
+        _VARIANT.sub("", name) if "_nohash_" in name or ".rf." in name else name  # the quick test first
+        for name in names
+    ]
     # Hash the name, not the path: moving the folder must not move images between sets.
     digests = b"".join([hashlib.sha1(stem.encode("utf-8", "surrogateescape")).digest() for stem in stems])
     # The formula's remainder modulo 2**27 is the last 27 bits, which are in the last of the five words of a

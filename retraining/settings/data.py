@@ -9,17 +9,38 @@ from retraining.errors import BadRequest
 from retraining.settings import kinds
 from retraining.settings.setting import Settings, setting
 
+DEFAULT_PERCENTAGE = 10  # of the images, for each set that is held out
+
+
+@dataclasses.dataclass(frozen=True)
+class HeldOut:
+    """The percentages of the images that are held out, for the final test and for validation."""
+
+    testing: float
+    validation: float
+
 
 @dataclasses.dataclass(frozen=True)
 class DataSettings(Settings):
     """The images, and how they are split into sets."""
 
-    image_dir: Path = setting(None, "Folder with one sub-folder of images per class.", kinds.FOLDER)
-    testing_percentage: float = setting(
-        10, "Percentage of images held out for the final test.", kinds.PERCENTAGE
+    image_dir: Path = setting(
+        None,
+        "Folder with one sub-folder of images per class, or with the folders train, val and test of such "
+        "sub-folders.",
+        kinds.FOLDER,
     )
-    validation_percentage: float = setting(
-        10, "Percentage of images held out for validation during training.", kinds.PERCENTAGE
+    testing_percentage: float | None = setting(
+        None,
+        "Percentage of images held out for the final test. "
+        f"Default: {DEFAULT_PERCENTAGE}, or the images' own test folder.",
+        kinds.PERCENTAGE,
+    )
+    validation_percentage: float | None = setting(
+        None,
+        "Percentage of images held out for validation during training. "
+        f"Default: {DEFAULT_PERCENTAGE}, or the images' own validation folder.",
+        kinds.PERCENTAGE,
     )
     strict: bool = setting(False, "Stop if any file cannot be used, after listing them all.", kinds.SWITCH)
 
@@ -27,16 +48,21 @@ class DataSettings(Settings):
         """Raise BadRequest if there is no folder, or no image would be left for training."""
         if self.image_dir is None:
             raise BadRequest("{image_dir} is required: the folder with one sub-folder of images per class.")
-        if self.held_out_percentage >= 100:
+        held_out = self.held_out
+        if held_out.testing + held_out.validation >= 100:
             raise BadRequest(
                 "{testing_percentage} and {validation_percentage} must leave some images for training, "
                 "received {testing:g} + {validation:g} = {held_out:g}. Lower one of them.",
-                testing=self.testing_percentage,
-                validation=self.validation_percentage,
-                held_out=self.held_out_percentage,
+                testing=held_out.testing,
+                validation=held_out.validation,
+                held_out=held_out.testing + held_out.validation,
             )
 
     @property
-    def held_out_percentage(self) -> float:
-        """The percentage of images that are not used for training."""
-        return self.testing_percentage + self.validation_percentage
+    def held_out(self) -> HeldOut:
+        """The percentages as given, or their default: what is cut off from images that no folder splits."""
+        return HeldOut(_or_default(self.testing_percentage), _or_default(self.validation_percentage))
+
+
+def _or_default(percentage: float | None) -> float:
+    return DEFAULT_PERCENTAGE if percentage is None else percentage

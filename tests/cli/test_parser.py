@@ -9,6 +9,7 @@ import pytest
 from retraining.cli import parser
 from retraining.cli.programs import LABEL_IMAGE, RETRAIN
 from retraining.modules import handles
+from retraining.settings.data import HeldOut
 from retraining.settings.retrain import RetrainSettings
 from tests.conftest import checked, refused
 
@@ -24,7 +25,7 @@ def refusal(*words: str) -> str:
 
 def test_defaults_are_the_same_as_in_the_tutorials() -> None:
     settings = parse()
-    assert settings.data.testing_percentage == settings.data.validation_percentage == 10
+    assert settings.data.held_out == HeldOut(testing=10, validation=10)
     assert settings.module.tfhub_module == "https://tfhub.dev/google/imagenet/inception_v3/feature_vector/3"
     assert settings.module.bottleneck_dir == Path("/tmp/bottleneck")
     training = settings.training

@@ -26,6 +26,11 @@ def percentage(name: str) -> float:
     return low
 
 
+def published(name: str) -> float:
+    """Return a name's percentage by the formula as it was published."""
+    return int(hashlib.sha1(name.encode()).hexdigest(), 16) % 2**27 * (100.0 / (2**27 - 1))
+
+
 def touch(folder: Path, *names: str) -> None:
     for name in names:
         path = folder / name
@@ -53,17 +58,32 @@ def test_split_is_the_published_formula() -> None:
 @pytest.mark.parametrize("percentage", [0, 10, 33.3, 100])
 def test_many_names_are_split_by_the_published_formula_to_the_last_bit(percentage: float) -> None:
     names = [f"image_{number}.jpg" for number in range(300)]
-    hashes = [int(hashlib.sha1(name.encode()).hexdigest(), 16) % 2**27 for name in names]
-    published = [hashed * (100.0 / (2**27 - 1)) for hashed in hashes]
+    percentages = [published(name) for name in names]
     # A name's own percentage is tried as a bound too: a name at the bound is not below it.
-    for bound in (percentage, *published[:20]):
-        expected = [Split.VALIDATION if value < bound else Split.TRAINING for value in published]
+    for bound in (percentage, *percentages[:20]):
+        expected = [Split.VALIDATION if value < bound else Split.TRAINING for value in percentages]
         assert [split(name, bound, 0) for name in names] == expected
 
 
 def test_close_variants_share_a_set() -> None:
     assert percentage("leaf_nohash_1.jpg") == percentage("leaf_nohash_2.png") == percentage("leaf")
     assert percentage("leaf_1.jpg") != percentage("leaf_2.jpg")
+
+
+HASHES = ("0123456789abcdef0123456789abcdef", "FFB357957A29CDEF43F3FDFB2A13C417", "KNOIXW0DLHHTTrUoVsOA")
+
+
+@pytest.mark.parametrize(
+    "rest", [*(f"{hashed}.jpg" for hashed in HASHES), f"{HASHES[2]}_aug3 (1).png", HASHES[0]]
+)
+def test_variants_that_roboflow_made_of_a_photo_share_a_set(rest: str) -> None:
+    assert percentage(f"leaf.rf.{rest}") == percentage("leaf")
+    assert percentage(f"IMG_1_jpg.rf.{rest}") == percentage("IMG_1_jpg")
+
+
+@pytest.mark.parametrize("name", ["a.rf.jpg", "a.rf.12.jpg", f"a.rf.{'f' * 31}.jpg", f"a.rf.{'f' * 33}.jpg"])
+def test_name_with_something_else_behind_rf_is_hashed_as_a_whole(name: str) -> None:
+    assert percentage(name) == pytest.approx(published(name), abs=1e-6)
 
 
 def test_sets_have_the_requested_percentages() -> None:
