@@ -6,8 +6,9 @@ import dataclasses
 import itertools
 import logging
 import operator
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 from retraining.data.class_checks import check_class_count, check_class_sizes, warn_about_similar_names
@@ -74,13 +75,16 @@ def image_files(paths: Iterable[Path]) -> list[Path]:
     return files
 
 
-def check(dataset: Dataset) -> None:
-    """Warn about classes with few images or an empty set; raise BadRequest if one cannot be trained."""
+def check(dataset: Dataset, lost: Mapping[str, str] = MappingProxyType({})) -> None:
+    """Warn about classes with few images or an empty set; raise BadRequest if one cannot be trained.
+
+    `lost` says what there is instead in each class of which no file is a usable image.
+    """
     counts = {label: dict.fromkeys(Split, 0) for label in dataset.labels}
     for label, images in itertools.groupby(dataset.images, key=operator.attrgetter("label")):
         splits = [image.split for image in images]
         counts[dataset.labels[label]] = {split: splits.count(split) for split in Split}
-    check_class_sizes(counts)
+    check_class_sizes(counts, lost)
 
 
 def _labelled(folder: FolderFiles, label: int, settings: DataSettings) -> Iterator[LabelledImage]:
