@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import struct
 import zlib
@@ -63,6 +64,7 @@ def _chunk(name: bytes, content: bytes = b"") -> bytes:
     return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
 
 
+@functools.cache
 def usable() -> dict[str, bytes]:
     """Return files of each kind, by a name for it; each shows red on the left and white on the right."""
     picture = red_left()
@@ -144,6 +146,7 @@ def phone_photos() -> dict[str, bytes]:
     return files | turned_files
 
 
+@functools.cache
 def usable_grey() -> dict[str, bytes]:
     """Return files without colours: black on the left, white on the right."""
     grey = red_left().convert("RGB").split()[1]
@@ -191,6 +194,7 @@ def turned(orientation: int, kind: str = "JPEG") -> bytes:
 BOMB_SIDE = 16_000
 
 
+@functools.cache
 def bombs() -> dict[str, bytes]:
     """Return small files whose headers promise BOMB_SIDE x BOMB_SIDE pixels; the JPEG is progressive."""
     side = BOMB_SIDE
@@ -241,6 +245,7 @@ def _too_large(kind: str) -> str:
     return f"has 256 megapixels (16000x16000), and the limit for {limit} is 178; reduce it"
 
 
+@functools.cache
 def unusable() -> dict[str, tuple[bytes, str]]:
     """Return contents that are not usable images, by file name, each with the reason."""
     noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (80, 80, 3), np.uint8))

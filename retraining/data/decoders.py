@@ -11,7 +11,6 @@ from typing import NamedTuple, cast
 from PIL import Image, features
 
 from retraining.data import large_images
-from retraining.data.file_kinds import FORMATS
 from retraining.errors import BadImage
 
 
@@ -39,7 +38,6 @@ _DECODERS = {
     "TGA": _Decoder("PIL.TgaImagePlugin", "TgaImageFile"),
     "ICO": _Decoder("PIL.IcoImagePlugin", "IcoImageFile"),
 }
-assert tuple(_DECODERS) == FORMATS
 
 # What the decoders raise for damaged bytes; the first group when they open a file, as Image.open expects.
 _OPENING_ERRORS = (SyntaxError, IndexError, TypeError, KeyError, EOFError, struct.error)
@@ -59,7 +57,7 @@ DECODING_ERRORS = (
 
 
 def opened(content: bytes, image_format: str) -> Image.Image:
-    """Return the image of a file's bytes, one of FORMATS; its pixels are decoded when they are needed.
+    """Return the image of a file's bytes, one of file_kinds.FORMATS; its pixels are decoded when they are needed.
 
     Raises BadImage, and DECODING_ERRORS for damaged bytes.
     """
