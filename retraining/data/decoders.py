@@ -57,7 +57,7 @@ DECODING_ERRORS = (
 
 
 def opened(content: bytes, image_format: str) -> Image.Image:
-    """Return the image of a file's bytes, one of file_kinds.FORMATS; its pixels are decoded when they are needed.
+    """Return the image of a file's bytes, of this format; the pixels are decoded when they are needed.
 
     Raises BadImage, and DECODING_ERRORS for damaged bytes.
     """
