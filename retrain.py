@@ -58,7 +58,7 @@ def compute_bottlenecks(
     images: Dataset, extractor: FeatureExtractor, settings: RetrainSettings
 ) -> Bottlenecks:
     """Return the feature vectors of all usable images; the others are listed and warned of."""
-    from retraining.features import bottlenecks, problem_files
+    from retraining.features import bottlenecks, lost_classes, problem_files
     from retraining.features.cache import BottleneckCache
     from retraining.features.views import Views
 
@@ -66,8 +66,7 @@ def compute_bottlenecks(
     views = Views(settings.augmentation, settings.training.seed)
     computed = bottlenecks.compute(images, extractor, cache, views)
     problem_files.report(computed, settings.output.summaries_dir, strict=settings.data.strict)
-    if computed.skipped:
-        dataset.check(computed.dataset)
+    lost_classes.check(images, computed.dataset, computed.skipped)
     return computed
 
 

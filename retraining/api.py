@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from retraining.data import dataset
 from retraining.data.dataset import Dataset
 from retraining.errors import BadRequest
-from retraining.features import problem_files
+from retraining.features import lost_classes, problem_files
 from retraining.settings.augmentation import AugmentationSettings
 from retraining.settings.data import DataSettings
 from retraining.settings.label_image import GraphSettings
@@ -179,8 +179,7 @@ def _computed(
     vectors = bottlenecks.compute(found, extractor, cache, Views(augmentation, seed))
     problem_files.warn_of_skipped(vectors.skipped)
     problem_files.check_strict(vectors.skipped, strict=strict)
-    if vectors.skipped:
-        dataset.check(vectors.dataset)
+    lost_classes.check(found, vectors.dataset, vectors.skipped)
     return vectors
 
 

@@ -4,11 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import label_image
 from retraining.arrays import ImageSize
 from retraining.cli.programs import LABEL_IMAGE
-from retraining.data import images
+from retraining.data import file_kinds, images
 from retraining.export import classifier_graph
 from retraining.features.extractor import FeatureExtractor
 from retraining.graphs import graph_file
@@ -19,6 +20,7 @@ from retraining.storage import labels_file
 from retraining.training import trainer
 from tests.conftest import COLOURS, Computed, checked, write_photo
 from tests.data.test_leftovers import litter
+from tests.image_files import encoded, unusable
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +105,34 @@ def test_leftover_of_the_system_that_is_named_is_no_image(
     (tmp_path / "Thumbs.db").write_bytes(b"\xd0\xcf\x11\xe0 thumbnails")
     assert label(exported, "--image", tmp_path / "Thumbs.db") == 1
     assert capsys.readouterr().err.startswith(f"warning: {tmp_path / 'Thumbs.db'}: is not an image")
+
+
+def test_images_of_all_formats_are_labelled_alike(
+    exported: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Image.open(photo(tmp_path, "magenta")) as opened:
+        image = opened.convert("RGB")
+    for kind in file_kinds.FORMATS:
+        (tmp_path / "folder").mkdir(exist_ok=True)
+        (tmp_path / "folder" / kind).write_bytes(encoded(image, kind))
+    assert label(exported, "--image", tmp_path / "folder", "--num_top_predictions", "1") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[::2] == sorted(str(tmp_path / "folder" / kind) for kind in file_kinds.FORMATS)
+    assert [line.split()[0] for line in lines[1::2]] == ["magenta"] * len(file_kinds.FORMATS)
+
+
+def test_folder_of_unusable_files_ends_with_status_1(
+    exported: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "folder").mkdir()
+    for name in ("scan.pdf", "drawing.eps"):
+        (tmp_path / "folder" / name).write_bytes(unusable()[name][0])
+    assert label(exported, "--image", tmp_path / "folder") == 1
+    assert capsys.readouterr().err.splitlines()[:2] == [
+        f"warning: {tmp_path / 'folder' / 'drawing.eps'}: is an EPS drawing, which is not read; save it as "
+        "JPEG or PNG.",
+        f"warning: {tmp_path / 'folder' / 'scan.pdf'}: is a PDF document, not an image.",
+    ]
 
 
 def test_image_that_cannot_be_read_is_named_and_the_others_are_labelled(

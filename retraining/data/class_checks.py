@@ -36,13 +36,23 @@ def check_class_count(image_dir: Path, labels: Sequence[str]) -> None:
     )
 
 
-def check_class_sizes(counts: Mapping[str, Counts], *, has_set_folders: bool) -> None:
+def check_class_sizes(
+    counts: Mapping[str, Counts], *, lost: Mapping[str, str], has_set_folders: bool
+) -> None:
     """Warn about classes with few images or an empty set; raise BadRequest if one cannot be trained.
 
-    `counts` are the numbers of images in each set, by class. With `has_set_folders`, no advice is given on
-    percentages, which do not decide then which images are in a set.
+    `counts` are the numbers of images in each set, by class. `lost` says what there is instead, such as
+    "12 PDF documents", in each class of which no file is a usable image. With `has_set_folders`, no advice
+    is given on percentages, which do not decide then which images are in a set.
     """
     for label in counts:
+        if label in lost:
+            raise BadRequest(
+                "class '{label}' has no usable images, only {files}. Add images to its folder, or remove the "
+                "folder.",
+                label=label,
+                files=lost[label],
+            )
         _check_can_be_trained(label, counts[label], has_set_folders=has_set_folders)
     _warn_about_small_classes(counts)
     for split in (Split.VALIDATION, Split.TESTING):

@@ -6,8 +6,9 @@ import dataclasses
 import itertools
 import logging
 import operator
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 from retraining.data import set_folders
@@ -76,13 +77,16 @@ def image_files(paths: Iterable[Path]) -> list[Path]:
     return files
 
 
-def check(dataset: Dataset) -> None:
-    """Warn about classes with few images or an empty set; raise BadRequest if one cannot be trained."""
+def check(dataset: Dataset, lost: Mapping[str, str] = MappingProxyType({})) -> None:
+    """Warn about classes with few images or an empty set; raise BadRequest if one cannot be trained.
+
+    `lost` says what there is instead in each class of which no file is a usable image.
+    """
     counts = {label: dict.fromkeys(Split, 0) for label in dataset.labels}
     for label, images in itertools.groupby(dataset.images, key=operator.attrgetter("label")):
         splits = [image.split for image in images]
         counts[dataset.labels[label]] = {split: splits.count(split) for split in Split}
-    check_class_sizes(counts, has_set_folders=dataset.has_set_folders)
+    check_class_sizes(counts, lost=lost, has_set_folders=dataset.has_set_folders)
 
 
 class _ClassFolders(NamedTuple):

@@ -18,7 +18,11 @@ from retraining.errors import BadRequest
 CACHE_TAG = "CACHEDIR.TAG"
 
 # Only decides which stray files and empty folders are worth a warning.
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff")
+IMAGE_SUFFIXES = (
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff"),
+    *(".avif", ".heic", ".heif", ".hif", ".jp2", ".j2k", ".jpf", ".jpx"),
+    *(".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".ico"),
+)
 
 log = logging.getLogger(__name__)
 

@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import os
 import stat
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from retraining.arrays import ImageSize, Pixels
+from retraining.data import decoders, file_kinds, large_images
 from retraining.errors import BadImage, BadRequest
 
 # Part of the cache's key: raise it with any change that changes a pixel.
 PREPROCESSING = "rgb in [0, 1], orientation applied, alpha over white, antialiased bilinear, version 2"
-
-# The bytes decide, never the suffix. MPO, which some cameras write, is read as the JPEG it begins with.
-FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF")
-
-# How files of JPEG, PNG, GIF and TIFF begin. BM (BMP) and RIFF (WebP) also begin other kinds of files.
-_SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"II*\0", b"MM\0*")
-_WEB_PAGES = (b"<!doctype html", b"<html")
 
 _ORIENTATION = 0x0112  # EXIF's tag
 _SIDEWAYS = (5, 6, 7, 8)  # its values for which width and height are swapped
@@ -82,53 +75,30 @@ def upright(content: bytes, least: ImageSize | None = None) -> Image.Image:
 
     With `least`, a JPEG is decoded at 1/2, 1/4 or 1/8 of its size as long as neither side becomes smaller
     than `least`: a JPEG stores blocks of 8x8 pixels as frequencies, and the high ones, which resizing would
-    remove anyway, are then never computed. The camera's orientation (EXIF) is applied, transparent pixels
-    become white, and an animation gives its first frame. Raises BadImage with the reason.
+    remove anyway, are then never computed. A JPEG that would take too much memory at full size is always
+    reduced. The camera's orientation (EXIF) is applied, transparent pixels become white, an animation gives
+    its first frame, a HEIC its primary image and an icon its largest one. Colour profiles are not applied.
+    Raises BadImage with the reason.
     """
     if not content:
         raise BadImage("is empty")
+    image_format = file_kinds.image_format(content)
+    if image_format is None:
+        raise file_kinds.refusal(content)
     try:
-        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
-            if least is not None:
+        with decoders.opened(content, image_format) as image:
+            if image_format == "JPEG":
                 is_sideways = image.getexif().get(_ORIENTATION, 1) in _SIDEWAYS
-                stored = (least.height, least.width) if is_sideways else (least.width, least.height)
-                image.draft(None, stored)  # does nothing for other formats
-            ImageOps.exif_transpose(image, in_place=True)
-            return _rgb(image)
-    except UnidentifiedImageError as error:
-        raise _unidentified(content) from error
-    except Image.DecompressionBombError as error:
-        raise BadImage("has too many pixels to be a photo") from error
-    except _DECODING_ERRORS as error:
-        raise _damaged(content, error) from error
+                large_images.reduce(image, content, _turned(least) if least and is_sideways else least)
+            with large_images.turn(image, content):
+                ImageOps.exif_transpose(image, in_place=True)
+                return _rgb(image)
+    except decoders.DECODING_ERRORS as error:
+        raise decoders.damaged(content, image_format, error) from error
 
 
-# What Pillow's decoders raise for damaged bytes.
-_DECODING_ERRORS = (OSError, SyntaxError, ValueError, ArithmeticError, LookupError, TypeError, MemoryError)
-
-
-def _unidentified(content: bytes) -> BadImage:
-    if content[:512].lstrip().lower().startswith(_WEB_PAGES):
-        return BadImage("is a web page, not an image")
-    if content.startswith(_SIGNATURES) or content[8:12] == b"WEBP":
-        return BadImage("is damaged or cut short")
-    return BadImage("is not an image of a known format ({formats})", formats=", ".join(FORMATS))
-
-
-def _damaged(content: bytes, error: Exception) -> BadImage:
-    if _is_cut_short(content, error):
-        return BadImage("is cut short")
-    return BadImage("is damaged ({error})", error=error)
-
-
-def _is_cut_short(content: bytes, error: Exception) -> bool:
-    """Return whether a file that cannot be decoded ends before its image does."""
-    if "runcated" in str(error):
-        return True
-    if content.startswith(b"RIFF"):  # WebP begins with its length, not counting these first eight bytes
-        return len(content) < int.from_bytes(content[4:8], "little") + 8
-    # JPEG: no end marker after the beginning of the last scan.
-    return content.startswith(b"\xff\xd8") and b"\xff\xd9" not in content[content.rfind(b"\xff\xda") :]
+def _turned(size: ImageSize) -> ImageSize:
+    return ImageSize(size.width, size.height)
 
 
 def from_pillow(image: Image.Image) -> Image.Image:
@@ -137,7 +107,7 @@ def from_pillow(image: Image.Image) -> Image.Image:
         raise BadImage("has no pixels")
     try:
         return _rgb(ImageOps.exif_transpose(image))
-    except _DECODING_ERRORS as error:  # Pillow decodes an opened file only when it has to
+    except decoders.DECODING_ERRORS as error:  # Pillow decodes an opened file only when it has to
         raise BadImage("is damaged ({error})", error=error) from error
 
 

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retraining.arrays import ImageSize, Pixels
-from retraining.data import augmentation, dataset, images, prefetching
+from retraining.data import augmentation, images, prefetching
 from retraining.data.dataset import Dataset, LabelledImage
 from retraining.data.split import Split
 from retraining.errors import BadImage, WorkFailed
-from retraining.features import problem_files
+from retraining.features import lost_classes, problem_files
 from retraining.features.bottleneck_sets import SkippedImage
 from retraining.progress import progress
 from retraining.settings.augmentation import AugmentationSettings
@@ -60,8 +60,7 @@ def usable_images(scanned: Dataset, *, strict: bool = False) -> UsableImages:
     usable = dataclasses.replace(scanned, images=tuple(kept))
     problem_files.warn_of_skipped(skipped)
     problem_files.check_strict(skipped, strict=strict)
-    if skipped:
-        dataset.check(usable)
+    lost_classes.check(scanned, usable, skipped)
     return UsableImages(usable, fingerprint.hexdigest())
 
 

@@ -14,7 +14,7 @@ from PIL import Image
 
 import retrain
 from retraining.arrays import ImageSize
-from retraining.data import dataset, images
+from retraining.data import dataset, file_kinds, images
 from retraining.errors import BadImage
 from retraining.features import bottlenecks
 from retraining.features.cache import BottleneckCache
@@ -58,7 +58,7 @@ def test_unusable_image_is_refused_with_the_reason(name: str) -> None:
     assert str(caught.value) == reason
 
 
-@pytest.mark.parametrize("kind", images.FORMATS)
+@pytest.mark.parametrize("kind", file_kinds.FORMATS)
 @pytest.mark.parametrize("share", [0.05, 0.3, 0.8, 0.97])
 def test_file_that_was_cut_short_is_refused_wherever_it_was_cut(kind: str, share: float) -> None:
     noise = Image.fromarray(np.random.default_rng(1).integers(0, 256, (90, 90, 3), np.uint8))

@@ -36,7 +36,7 @@ def test_jpeg_is_decoded_at_the_smallest_size_that_is_large_enough(
     assert images.upright(encoded(red_left(*size), "JPEG"), LEAST).size == decoded
 
 
-@pytest.mark.parametrize("kind", ["PNG", "WEBP", "TIFF", "BMP"])
+@pytest.mark.parametrize("kind", ["PNG", "WebP", "TIFF", "BMP", "AVIF", "HEIC", "JPEG 2000"])
 def test_other_formats_are_decoded_at_full_size(kind: str) -> None:
     assert images.upright(encoded(red_left(1200, 1100), kind), LEAST).size == (1200, 1100)
 

@@ -15,6 +15,7 @@ from retraining.features.extractor import FeatureExtractor
 from retraining.features.views import Views
 from retraining.settings.augmentation import AugmentationSettings
 from retraining.settings.data import DataSettings
+from tests import image_files
 from tests.conftest import COLOURS, write_photo
 
 
@@ -49,6 +50,17 @@ class Counting:
 @pytest.fixture
 def counting(monkeypatch: pytest.MonkeyPatch) -> Counting:
     return Counting(monkeypatch)
+
+
+def test_images_of_all_formats_get_vectors(extractor: FeatureExtractor, tmp_path: Path) -> None:
+    files = image_files.usable()
+    for number, (name, content) in enumerate(files.items()):
+        path = tmp_path / "photos" / "ab"[number % 2] / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    computed = compute(tmp_path / "photos", extractor, tmp_path / "cache")
+    assert computed.skipped == ()
+    assert len(by_path(computed)) == len(files)
 
 
 def test_every_image_has_the_vector_of_its_own_pixels(
