@@ -14,7 +14,6 @@ from retraining.errors import BadRequest, Message
 from retraining.features import extractor
 from retraining.graphs import graph_file
 from retraining.graphs.frozen_graph import (
-    INPUT_OPS,
     FrozenGraph,
     GraphDef,
     imported,
@@ -23,7 +22,7 @@ from retraining.graphs.frozen_graph import (
     tensor_of,
 )
 from retraining.graphs.quiet_tensorflow import tf
-from retraining.modules import graph_module
+from retraining.modules import image_input
 from retraining.networks import construction
 from retraining.settings.module import ModuleSettings
 from retraining.settings.network import NetworkSettings
@@ -169,19 +168,20 @@ def _module_settings(settings: NetworkSettings) -> ModuleSettings:
     graph_def = graph_file.read(settings.graph)
     output = module.bottleneck_tensor_name or _last_output(graph_def)
     module = dataclasses.replace(module, bottleneck_tensor_name=output)
-    if graph_module.well_known_spec(graph_def):
+    named = module.input_tensor_name
+    if image_input.find(graph_def, None if named is None else op_of(named)):
         return module
     # The same defaults as in label_image.py: a single input, in [0, 1].
     return dataclasses.replace(
         module,
-        input_tensor_name=module.input_tensor_name or _only_input(graph_def, settings.graph),
+        input_tensor_name=named or _only_input(graph_def, settings.graph),
         input_mean=module.input_mean or 0,
         input_std=module.input_std or 255,
     )
 
 
 def _only_input(graph_def: GraphDef, path: Path) -> str:
-    inputs: list[str] = [node.name for node in graph_def.node if node.op in INPUT_OPS]
+    inputs = image_input.placeholders(graph_def)
     if len(inputs) != 1:
         raise BadRequest(
             "graph '{path}' has {count} inputs ({names}). Name one with {input_tensor_name}.",

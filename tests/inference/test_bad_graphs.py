@@ -122,7 +122,7 @@ def test_input_that_does_not_take_images_is_refused_with_what_it_takes(
     write(folder, build)
     assert errors(folder, photo, capsys, "--input_layer", "odd") == (
         f"2: label_image: error: input layer 'odd' takes {dtype} {tf.TensorShape(shape)}; images are float32 "
-        "[batch, height, width, 3]. Name another with --input_layer: odd, good."
+        "[batch, height, width, 3]. Name another with --input_layer: good."
     )
     assert label(folder, "--output_layer", "scores", "--input_layer", "good", "--image", photo) == 0
 
@@ -136,8 +136,8 @@ def test_output_that_is_not_numeric_is_refused(
 
     write(folder, build)
     assert errors(folder, photo, capsys) == (
-        "2: label_image: error: output layer 'scores' gives string; scores are float32. Name another with "
-        "--output_layer: scores."
+        "2: label_image: error: output layer 'scores' gives string; scores are float32. Nothing else in "
+        "the graph looks like one."
     )
 
 
