@@ -6,10 +6,9 @@ from retraining.features.extractor import FeatureExtractor
 from retraining.graphs.frozen_graph import FrozenGraph
 from retraining.graphs.quiet_tensorflow import tf
 from retraining.graphs.simplification import simplified, with_float32_weights
+from retraining.modules.finished_classifier import INPUT_OP, LAYER_SCOPE
 from retraining.settings.output import OutputSettings
 from retraining.training.softmax_layer import SoftmaxLayer
-
-INPUT_OP = "Placeholder"  # the name that existing label_image samples expect
 
 
 def build(
@@ -35,7 +34,7 @@ def build(
             return_elements=[extractor.graph.output_name],
             name="module",
         )
-        with tf.name_scope("final_layer"):
+        with tf.name_scope(LAYER_SCOPE):
             weights = tf.constant(layer.weights, name="weights")
             biases = tf.constant(layer.biases, name="biases")
             logits = tf.nn.bias_add(tf.matmul(features, weights, name="matmul"), biases, name="logits")

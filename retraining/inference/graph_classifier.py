@@ -1,8 +1,9 @@
-"""Any frozen image classifier: a graph file and its labels -> an ImageClassifier."""
+"""Any image classifier: a graph's file or a SavedModel, and its labels -> an ImageClassifier."""
 
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +11,6 @@ from numpy.typing import NDArray
 from retraining.arrays import ImageSize, Pixels
 from retraining.errors import BadRequest, Message, WorkFailed, setting_named
 from retraining.features.extractor import BATCH_SIZE
-from retraining.graphs import graph_file
 from retraining.graphs.frozen_graph import (
     INPUT_OPS,
     Forward,
@@ -23,7 +23,7 @@ from retraining.graphs.frozen_graph import (
 )
 from retraining.graphs.quiet_tensorflow import tf
 from retraining.inference.image_classifier import ImageClassifier, check_width
-from retraining.modules import image_input
+from retraining.modules import classifier_source, image_input
 from retraining.modules.image_input import ImageInput
 from retraining.settings.label_image import GraphSettings
 from retraining.storage import labels_file
@@ -31,18 +31,18 @@ from retraining.storage.atomic_files import reason
 
 
 def load(settings: GraphSettings) -> ImageClassifier:
-    """Return the classifier in a graph file; settings that were not given are read from the graph.
+    """Return the classifier in a graph's file or a SavedModel's folder.
 
-    Raises BadRequest.
+    Settings that were not given are read from the graph. Raises BadRequest.
     """
-    graph_def = graph_file.read(settings.graph)
+    graph_def = classifier_source.read(settings.graph)
     labels = labels_file.read(settings.labels)
     nodes = {node.name: node for node in graph_def.node}
     source, result = _input(graph_def, nodes, settings), _output(graph_def, nodes, settings)
     graph = _imported(graph_def, settings)
     pixels, scores = _tensor(graph, source), _tensor(graph, result)
     _check_takes_images(pixels, graph_def)
-    _check_gives_scores(scores, labels, likely_outputs(graph_def))
+    _check_gives_scores(scores, labels, likely_outputs(graph_def), settings)
     shape = [] if pixels.shape.rank is None else pixels.shape.as_list()
     images = image_input.find(graph_def, source.name) or ImageInput(source.name, mean=0, std=255)
     size = _size(shape, images.size, settings)
@@ -133,7 +133,9 @@ def _another(setting: str, refused: str, candidates: list[str]) -> Message:
     )
 
 
-def _check_gives_scores(scores: tf.Tensor, labels: tuple[str, ...], candidates: list[str]) -> None:
+def _check_gives_scores(
+    scores: tf.Tensor, labels: tuple[str, ...], candidates: list[str], settings: GraphSettings
+) -> None:
     if scores.dtype != tf.float32:
         raise BadRequest(
             "output layer '{op}' gives {dtype}; scores are float32. {remedy}",
@@ -142,7 +144,20 @@ def _check_gives_scores(scores: tf.Tensor, labels: tuple[str, ...], candidates: 
             remedy=_another("output_layer", scores.op.name, candidates),
         )
     if scores.shape.rank and None not in scores.shape.as_list()[1:]:
-        check_width(math.prod(scores.shape.as_list()[1:]), labels)
+        width = math.prod(scores.shape.as_list()[1:])
+        if settings.graph.is_dir() and width != len(labels):
+            raise _not_of_these_labels(settings.graph, width, labels)
+        check_width(width, labels)
+
+
+def _not_of_these_labels(folder: Path, width: int, labels: tuple[str, ...]) -> BadRequest:
+    return BadRequest(
+        "graph '{path}' gives {width} numbers for an image, but {labels} names {count} classes: it is a "
+        "module, which retrain.py takes with {tfhub_module}, or a classifier of other classes.",
+        path=folder,
+        width=width,
+        count=len(labels),
+    )
 
 
 def _input(graph_def: GraphDef, nodes: dict[str, NodeDef], settings: GraphSettings) -> NodeDef:

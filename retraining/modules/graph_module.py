@@ -24,7 +24,7 @@ from retraining.graphs.frozen_graph import (
 )
 from retraining.graphs.graph_file import parse
 from retraining.graphs.quiet_tensorflow import tf
-from retraining.modules import image_input
+from retraining.modules import finished_classifier, image_input
 from retraining.modules.image_input import ImageInput
 from retraining.modules.module import Module
 from retraining.settings.module import ModuleSettings
@@ -57,6 +57,16 @@ def load(path: Path, settings: ModuleSettings, *, name: str) -> Module:
             "module '{path}' is not a frozen graph, or is cut short.",
             path=path,
         )
+    return from_graph(graph_def, settings, path=path, name=name, content=content)
+
+
+def from_graph(
+    graph_def: GraphDef, settings: ModuleSettings, *, path: Path, name: str, content: bytes
+) -> Module:
+    """Return the module in a graph that was read from `path`, where it was stored as `content`.
+
+    Raises BadModule.
+    """
     spec = _spec(graph_def, path, settings)
     graph = _with_any_batch_size(graph_def, spec, path)
     _check_batches(graph, path)
@@ -84,6 +94,8 @@ def _read(path: Path) -> bytes:
 
 def _spec(graph_def: GraphDef, path: Path, settings: ModuleSettings) -> GraphSpec:
     """Return how to use the graph: as the settings say, and otherwise as is known of it or read from it."""
+    if finished_classifier.is_finished(graph_def) and not settings.bottleneck_tensor_name:
+        raise finished_classifier.refusal(path)
     _check_given_ops(settings, graph_def, path)
     given = settings.input_tensor_name
     images = image_input.find(graph_def, None if given is None else op_of(given))

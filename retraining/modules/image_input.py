@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from retraining.arrays import ImageSize
 from retraining.graphs.frozen_graph import INPUT_OPS, GraphDef, NodeDef, op_of
 from retraining.graphs.quiet_tensorflow import tf
+from retraining.modules import finished_classifier
 
 _DECODERS = ("DecodeJpeg", "DecodePng", "DecodeImage", "DecodeBmp")
 _RESIZES = ("ResizeBilinear", "ResizeBicubic", "ResizeArea", "ResizeNearestNeighbor")
@@ -59,6 +60,9 @@ _KNOWN = (
 )
 
 
+_FINISHED = ImageInput(finished_classifier.INPUT_OP, mean=0, std=255)  # whatever its module scales
+
+
 def known(graph_def: GraphDef) -> KnownGraph | None:
     """Return what is known of a graph that tutorials have passed around, or None for any other graph."""
     ops = {node.name for node in graph_def.node}
@@ -100,6 +104,8 @@ def _with_size(images: ImageInput, graph_def: GraphDef) -> ImageInput:
 
 def _candidates(graph_def: GraphDef) -> dict[str, ImageInput]:
     """Return the inputs that images can be given to, by op; the best one first."""
+    if finished_classifier.is_finished(graph_def):
+        return {finished_classifier.INPUT_OP: _with_size(_FINISHED, graph_def)}
     row = known(graph_def)
     first = [] if row is None else [_with_size(row.images, graph_def)]
     nodes = {node.name: node for node in graph_def.node}

@@ -15,7 +15,9 @@ from retraining.settings.setting import Settings, setting
 class GraphSettings(Settings):
     """How an exported graph is used."""
 
-    graph: Path = setting(OutputSettings.output_graph, "A frozen graph, as retrain.py writes it.", kinds.FILE)
+    graph: Path = setting(
+        OutputSettings.output_graph, "A frozen graph or a SavedModel, as retrain.py writes it.", kinds.PATH
+    )
     labels: Path = setting(OutputSettings.output_labels, "Its labels, one per line, in order.", kinds.FILE)
     input_layer: str | None = setting(None, "Name of the input op. Default: found in the graph.", kinds.NAME)
     output_layer: str | None = setting(

@@ -99,7 +99,9 @@ def test_graph_or_labels_that_are_not_a_file_are_refused(
         (folder / flag).mkdir()
     elif kind == "pipe":
         os.mkfifo(folder / flag)
-    found = "does not exist" if kind == "missing" else "is not a file"
+    found = {"folder": "is not a file", "pipe": "is not a file", "missing": "does not exist"}[kind]
+    if (flag, kind) == ("graph.pb", "folder"):
+        found = "is a folder without saved_model.pb"
     assert errors(folder, photo, capsys) == (
         f"2: label_image: error: --{flag.split('.')[0]} '{folder / flag}' {found}. retrain.py writes the graph and "
         "its labels."
