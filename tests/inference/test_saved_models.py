@@ -96,6 +96,25 @@ def test_finished_classifier_is_no_module(
     )
 
 
+def test_saved_model_of_the_older_retrain_is_a_classifier_and_no_module(tmp_path: Path) -> None:
+    folder = tmp_path / "older"
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        images = tf.compat.v1.placeholder(tf.float32, [None, 8, 8, 3])
+        with tf.name_scope("final_retrain_ops"):
+            weights = tf.compat.v1.get_variable("weights", initializer=np.eye(3, dtype=np.float32))
+            logits = tf.matmul(tf.reduce_mean(images, [1, 2]), weights)
+        result = tf.nn.softmax(logits, name="final_result")
+        session.run(weights.initializer)
+        tf.compat.v1.saved_model.simple_save(
+            session, str(folder), inputs={"image": images}, outputs={"prediction": result}
+        )
+    (tmp_path / "older_labels.txt").write_text("red\ngreen\nblue\n")
+    blue = np.full((8, 8, 3), [0, 0, 255], np.uint8)
+    assert retraining.load_classifier(folder).predict(blue)[0][0].label == "blue"
+    with pytest.raises(retraining.BadModule, match="is a finished classifier, which"):
+        retraining.load_extractor(str(folder))
+
+
 def test_layer_of_a_finished_classifier_can_be_named_as_features(finished: Path) -> None:
     extractor = retraining.load_extractor(
         str(finished / "graph.pb"), bottleneck_tensor_name="module/net/features"
