@@ -47,7 +47,12 @@ def retrain(settings: RetrainSettings) -> None:
         log_lines.evaluated(
             model.evaluation, list_misclassified=settings.output.print_misclassified_test_images
         )
-        graph = classifier_graph.build(extractor, model.layer, settings.output.final_tensor_name)
+        graph = classifier_graph.build(
+            extractor,
+            model.layer,
+            settings.output.final_tensor_name,
+            float32_weights=settings.output.float32_weights,
+        )
         tensorboard.add_graph(graph.graph_def)
 
     agreed = writer.write_all(graph, model, settings.output)

@@ -142,7 +142,7 @@ def load_classifier(
     labels: str | os.PathLike[str] | None = None,
     **settings: Unpack[GraphKeywords],
 ) -> ImageClassifier:
-    """Return the classifier in a frozen graph: one that retrain.py or `export` wrote, or any other.
+    """Return the classifier in a frozen graph or SavedModel: one of retrain.py or `export`, or any other.
 
     `labels` are by default beside the graph, where `RetrainedModel.export` puts them. `settings` are those of
     label_image.py, for graphs that do not record them. Raises BadRequest.

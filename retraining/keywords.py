@@ -57,8 +57,8 @@ class GraphKeywords(TypedDict, total=False):
     output_layer: str | None
     input_height: int | None
     input_width: int | None
-    input_mean: float
-    input_std: float
+    input_mean: float | None
+    input_std: float | None
 
 
 class RetrainKeywords(DataKeywords, ModuleKeywords, AugmentationKeywords, TrainingKeywords, total=False):

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from retraining.export import formats, writer
+from retraining.export import classifier_graph, formats, writer
 from retraining.features.extractor import BATCH_SIZE
 from retraining.inference.image_classifier import ImageClassifier, Prediction
 from retraining.inference.sources import ImageSource
@@ -52,20 +52,21 @@ class RetrainedModel(TrainedModel):
         format: str | None = None,
         labels: str | os.PathLike[str] | None = None,
         final_tensor_name: str = OutputSettings.final_tensor_name,
+        float32_weights: bool = OutputSettings.float32_weights,
     ) -> Path:
         """Write the model to `path` and its labels to `labels`, and return the path.
 
         `format` is a name of `retraining.export.formats.FORMATS`, by default the one that the path ends like
         ('.pb' for a frozen graph, no suffix for a SavedModel). By default the labels go beside it, to
-        `NAME_labels.txt`. What was written is read back and compared with the model before it takes its
+        `NAME_labels.txt`. With `float32_weights` those in half precision are written as float32, which
+        OpenCV's dnn needs. What was written is read back and compared with the model before it takes its
         place. Raises BadRequest for an unknown format, and WorkFailed.
         """
         place = Path(path).expanduser()
-        writer.write(
-            formats.format_of(place, format),
-            self,
-            place,
-            labels=Path(labels).expanduser() if labels is not None else default_path(place),
-            final_tensor_name=final_tensor_name,
+        chosen = formats.format_of(place, format)
+        graph = classifier_graph.build(
+            self.extractor, self.layer, final_tensor_name, float32_weights=float32_weights
         )
+        beside = Path(labels).expanduser() if labels is not None else default_path(place)
+        writer.write(chosen, graph, self, place, labels=beside)
         return place

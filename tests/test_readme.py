@@ -28,7 +28,7 @@ from retraining.cli.programs import (
 )
 from retraining.settings.setting import fields
 from tests import pages
-from tests.conftest import PROJECT, write_photo
+from tests.conftest import MODULE_SIZE, PROJECT, write_photo
 from tests.pages import PAGES, Block, blocks, text_of
 from tests.test_retrain import words
 from tools import demo_picture
@@ -121,6 +121,7 @@ def test_python_code_classifies_a_photograph(
     capsys.readouterr()
     code = block.text.replace("/tmp/output_graph.pb", str(tmp_path / "graph.pb"))
     code = code.replace("/tmp/output_labels.txt", str(tmp_path / "labels.txt"))
+    code = code.replace("size = (128, 128)", f"size = ({MODULE_SIZE}, {MODULE_SIZE})")
     monkeypatch.chdir(tmp_path)
     exec(compile(code, str(block), "exec"), {})
     label, score = capsys.readouterr().out.splitlines()[0].split()

@@ -42,7 +42,7 @@ def check_retrain(settings: RetrainSettings) -> None:
 
 def check_label_image(settings: LabelImageSettings) -> None:
     """Raise BadRequest if the graph or its labels are not there."""
-    _check_is_file("graph", settings.graph, remedy=_WRITTEN_BY_RETRAIN)
+    _check_is_graph(settings.graph, remedy=_WRITTEN_BY_RETRAIN)
     _check_is_file("labels", settings.labels, remedy=_WRITTEN_BY_RETRAIN)
 
 
@@ -89,13 +89,23 @@ def _check_network(network: NetworkSettings) -> None:
     if network.tfhub_module:
         _check_handle(network.module())
     if network.graph is not None:
-        _check_is_file("graph", network.graph, remedy="retrain.py writes one")
+        _check_is_graph(network.graph, remedy="retrain.py writes one")
     if network.weights is not None:
         _check_is_file("weights", network.weights, remedy="compare writes weights")
 
 
 def _check_folder(setting: str, path: Path) -> None:
     output_paths.check_folder(OutputPath.of_setting(setting, path))
+
+
+def _check_is_graph(path: Path, *, remedy: str) -> None:
+    """Raise BadRequest unless there is a file, or a folder that may be a SavedModel."""
+    if not path.is_dir():
+        _check_is_file("graph", path, remedy=remedy)
+    elif not (path / "saved_model.pb").is_file():
+        raise BadRequest(
+            "{graph} '{path}' is a folder without saved_model.pb. {remedy}.", path=path, remedy=remedy
+        )
 
 
 def _check_is_file(setting: str, path: Path, *, remedy: str) -> None:

@@ -5,15 +5,23 @@ from __future__ import annotations
 from retraining.features.extractor import FeatureExtractor
 from retraining.graphs.frozen_graph import FrozenGraph
 from retraining.graphs.quiet_tensorflow import tf
+from retraining.graphs.simplification import simplified, with_float32_weights
+from retraining.modules.finished_classifier import INPUT_OP, LAYER_SCOPE
+from retraining.settings.output import OutputSettings
 from retraining.training.softmax_layer import SoftmaxLayer
 
-INPUT_OP = "Placeholder"  # the name that existing label_image samples expect
 
-
-def build(extractor: FeatureExtractor, layer: SoftmaxLayer, final_tensor_name: str) -> FrozenGraph:
+def build(
+    extractor: FeatureExtractor,
+    layer: SoftmaxLayer,
+    final_tensor_name: str,
+    *,
+    float32_weights: bool = OutputSettings.float32_weights,
+) -> FrozenGraph:
     """Return the graph from `Placeholder` to the softmax op `final_tensor_name`.
 
-    Input float32 [None, height, width, 3] in [0, 1], output float32 [None, classes].
+    Input float32 [None, height, width, 3] in [0, 1], output float32 [None, classes]. Weights in half
+    precision stay so, unless `float32_weights`.
     """
     graph = tf.Graph()
     with graph.as_default():
@@ -26,10 +34,10 @@ def build(extractor: FeatureExtractor, layer: SoftmaxLayer, final_tensor_name: s
             return_elements=[extractor.graph.output_name],
             name="module",
         )
-        with tf.name_scope("final_layer"):
+        with tf.name_scope(LAYER_SCOPE):
             weights = tf.constant(layer.weights, name="weights")
             biases = tf.constant(layer.biases, name="biases")
             logits = tf.nn.bias_add(tf.matmul(features, weights, name="matmul"), biases, name="logits")
         tf.nn.softmax(logits, name=final_tensor_name)
-    graph_def = tf.compat.v1.graph_util.extract_sub_graph(graph.as_graph_def(), [final_tensor_name])
-    return FrozenGraph(graph_def, f"{INPUT_OP}:0", f"{final_tensor_name}:0")
+    frozen = simplified(FrozenGraph(graph.as_graph_def(), f"{INPUT_OP}:0", f"{final_tensor_name}:0"))
+    return with_float32_weights(frozen) if float32_weights else frozen

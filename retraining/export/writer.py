@@ -35,7 +35,12 @@ class IntermediateGraphs:
     def __call__(self, step: int, layer: SoftmaxLayer) -> None:
         """Store the layer. Raises WorkFailed."""
         path = self._settings.intermediate_output_graphs_dir / f"intermediate_{step}.pb"
-        graph = classifier_graph.build(self._extractor, layer, self._settings.final_tensor_name)
+        graph = classifier_graph.build(
+            self._extractor,
+            layer,
+            self._settings.final_tensor_name,
+            float32_weights=self._settings.float32_weights,
+        )
         checkpoint.write(layer, self._settings.checkpoint_path)
         write_bytes(path, graph_file.encode(graph))
         log.info("Intermediate graph: %s", path)
@@ -55,12 +60,11 @@ def write_all(graph: FrozenGraph, model: TrainedModel, settings: OutputSettings)
         return _stage(FROZEN_GRAPH, graph, model, settings.output_graph, places)
 
 
-def write(format: Format, model: TrainedModel, path: Path, *, labels: Path, final_tensor_name: str) -> None:
-    """Write a model in one format, and its labels. Neither is put in place before the model is checked.
+def write(format: Format, graph: FrozenGraph, model: TrainedModel, path: Path, *, labels: Path) -> None:
+    """Write a model, whose graph is `graph`, in one format, and its labels.
 
-    Raises WorkFailed.
+    Neither is put in place before the model is checked. Raises WorkFailed.
     """
-    graph = classifier_graph.build(model.extractor, model.layer, final_tensor_name)
     with contextlib.ExitStack() as places:
         _stage_labels(model, labels, places)
         _stage(format, graph, model, path, places)

@@ -58,12 +58,16 @@ class FeatureExtractor:
 
 
 def load_extractor(settings: ModuleSettings) -> FeatureExtractor:
-    """Return the extractor for the module that the settings name. Raises BadRequest and BadModule.
+    """Return the extractor for the module that the settings name. Raises BadRequest and BadModule."""
+    handle = handles.resolve(settings)
+    return extractor_of(load_module(handle, settings), handle, settings)
+
+
+def extractor_of(module: Module, handle: str, settings: ModuleSettings) -> FeatureExtractor:
+    """Return the extractor for a loaded module, which messages call `handle`. Raises BadModule.
 
     If this machine cannot compute in bfloat16, a warning says so, and float32 is used instead.
     """
-    handle = handles.resolve(settings)
-    module = load_module(handle, settings)
     size = image_size.choose(module, handle, settings.image_size)
     graph, feature_size = _graph_to_vectors(module, handle, size)
     computed_in = _supported_precision(settings.precision)

@@ -1,16 +1,16 @@
-"""Any frozen image classifier: a graph file and its labels -> an ImageClassifier."""
+"""Any image classifier: a graph's file or a SavedModel, and its labels -> an ImageClassifier."""
 
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from retraining.arrays import ImageSize, Pixels
-from retraining.errors import BadRequest, WorkFailed, setting_named
+from retraining.errors import BadRequest, Message, WorkFailed, setting_named
 from retraining.features.extractor import BATCH_SIZE
-from retraining.graphs import graph_file
 from retraining.graphs.frozen_graph import (
     INPUT_OPS,
     Forward,
@@ -23,34 +23,48 @@ from retraining.graphs.frozen_graph import (
 )
 from retraining.graphs.quiet_tensorflow import tf
 from retraining.inference.image_classifier import ImageClassifier, check_width
+from retraining.modules import classifier_source, image_input
+from retraining.modules.image_input import ImageInput
 from retraining.settings.label_image import GraphSettings
 from retraining.storage import labels_file
 from retraining.storage.atomic_files import reason
 
 
 def load(settings: GraphSettings) -> ImageClassifier:
-    """Return the classifier in a graph file; settings that were not given are read from the graph.
+    """Return the classifier in a graph's file or a SavedModel's folder.
 
-    Raises BadRequest.
+    Settings that were not given are read from the graph. Raises BadRequest.
     """
-    graph_def = graph_file.read(settings.graph)
+    graph_def = classifier_source.read(settings.graph)
     labels = labels_file.read(settings.labels)
     nodes = {node.name: node for node in graph_def.node}
-    source, result = _input(nodes, settings), _output(graph_def, nodes, settings)
+    source, result = _input(graph_def, nodes, settings), _output(graph_def, nodes, settings)
     graph = _imported(graph_def, settings)
     pixels, scores = _tensor(graph, source), _tensor(graph, result)
-    _check_takes_images(pixels, _candidate_inputs(nodes))
-    _check_gives_scores(scores, labels, likely_outputs(graph_def))
+    _check_takes_images(pixels, graph_def)
+    _check_gives_scores(scores, labels, likely_outputs(graph_def), settings)
     shape = [] if pixels.shape.rank is None else pixels.shape.as_list()
+    images = image_input.find(graph_def, source.name) or ImageInput(source.name, mean=0, std=255)
+    size = _size(shape, images.size, settings)
+    mean, std = _scaling(images, size, settings)
     return ImageClassifier(
         run=_reporting_failures(forward_in(graph, pixels.name, scores.name)),
         labels=labels,
-        size=_size(shape, settings),
+        size=size,
         # Graphs from before TensorFlow Hub often take one image at a time.
         batch_size=shape[0] if shape and shape[0] is not None else BATCH_SIZE,
-        mean=settings.input_mean,
-        std=settings.input_std,
+        mean=mean,
+        std=std,
     )
+
+
+def _scaling(images: ImageInput, size: ImageSize, settings: GraphSettings) -> tuple[float, float]:
+    """Return mean and std: those of the settings, or else what the graph takes, which is then logged."""
+    mean = images.mean if settings.input_mean is None else settings.input_mean
+    std = images.std if settings.input_std is None else settings.input_std
+    if None in (settings.input_mean, settings.input_std):
+        image_input.report(ImageInput(images.op, mean, std, size))
+    return mean, std
 
 
 def _reporting_failures(forward: Forward) -> Forward:
@@ -83,41 +97,84 @@ def _tensor(graph: tf.Graph, node: NodeDef) -> tf.Tensor:
     return outputs[0]
 
 
-def _check_takes_images(pixels: tf.Tensor, candidates: list[str]) -> None:
+def _check_takes_images(pixels: tf.Tensor, graph_def: GraphDef) -> None:
     shape = pixels.shape
     is_image = shape.rank is None or (shape.rank == 4 and shape[3] in (3, None))
     if pixels.dtype != tf.float32 or not is_image:
         raise BadRequest(
-            "input layer '{op}' takes {dtype} {shape}; images are float32 [batch, height, width, 3]. Name "
-            "another with {input_layer}: {candidates}.",
+            "input layer '{op}' takes {dtype} {shape}; images are float32 [batch, height, width, 3]. "
+            "{remedy}",
             op=pixels.op.name,
             dtype=pixels.dtype.name,
             shape=shape,
-            candidates=_listed(candidates),
+            remedy=_other_input(pixels.op.name, graph_def),
         )
 
 
-def _check_gives_scores(scores: tf.Tensor, labels: tuple[str, ...], candidates: list[str]) -> None:
+def _other_input(refused: str, graph_def: GraphDef) -> Message:
+    """Return which input to name instead of the refused one, with the scaling of its pixels."""
+    images = image_input.find(graph_def)
+    if images is not None and images.op != refused:
+        return Message(
+            "Use {input_layer} {op} {input_mean} {mean:g} {input_std} {std:g}, or leave these out.",
+            op=images.op,
+            mean=images.mean,
+            std=images.std,
+        )
+    return _another("input_layer", refused, _candidate_inputs(graph_def))
+
+
+def _another(setting: str, refused: str, candidates: list[str]) -> Message:
+    others = [name for name in candidates if name != refused]
+    if not others:
+        return Message("Nothing else in the graph looks like one.")
+    return Message(
+        "Name another with {setting}: {names}.", setting=setting_named(setting), names=_listed(others)
+    )
+
+
+def _check_gives_scores(
+    scores: tf.Tensor, labels: tuple[str, ...], candidates: list[str], settings: GraphSettings
+) -> None:
     if scores.dtype != tf.float32:
         raise BadRequest(
-            "output layer '{op}' gives {dtype}; scores are float32. Name another with {output_layer}: "
-            "{candidates}.",
+            "output layer '{op}' gives {dtype}; scores are float32. {remedy}",
             op=scores.op.name,
             dtype=scores.dtype.name,
-            candidates=_listed(candidates),
+            remedy=_another("output_layer", scores.op.name, candidates),
         )
     if scores.shape.rank and None not in scores.shape.as_list()[1:]:
-        check_width(math.prod(scores.shape.as_list()[1:]), labels)
+        width = math.prod(scores.shape.as_list()[1:])
+        if settings.graph.is_dir() and width != len(labels):
+            raise _not_of_these_labels(settings.graph, width, labels)
+        check_width(width, labels)
 
 
-def _input(nodes: dict[str, NodeDef], settings: GraphSettings) -> NodeDef:
+def _not_of_these_labels(folder: Path, width: int, labels: tuple[str, ...]) -> BadRequest:
+    return BadRequest(
+        "graph '{path}' gives {width} numbers for an image, but {labels} names {count} classes: it is a "
+        "module, which retrain.py takes with {tfhub_module}, or a classifier of other classes.",
+        path=folder,
+        width=width,
+        count=len(labels),
+    )
+
+
+def _input(graph_def: GraphDef, nodes: dict[str, NodeDef], settings: GraphSettings) -> NodeDef:
+    candidates = _candidate_inputs(graph_def)
     if settings.input_layer is not None:
-        return _named(nodes, settings.input_layer, "input_layer", _candidate_inputs(nodes))
-    return _only(nodes, _candidate_inputs(nodes), "inputs", settings=settings, setting="input_layer")
+        return _named(nodes, settings.input_layer, "input_layer", candidates)
+    images = image_input.find(graph_def)
+    if images is not None:
+        return nodes[images.op]
+    return _only(nodes, candidates, "inputs", settings=settings, setting="input_layer")
 
 
-def _candidate_inputs(nodes: dict[str, NodeDef]) -> list[str]:
-    return [name for name, node in nodes.items() if node.op in INPUT_OPS]
+def _candidate_inputs(graph_def: GraphDef) -> list[str]:
+    """Return the ops that images can be given to or, if there are none, all inputs."""
+    images = image_input.find(graph_def)
+    found = image_input.placeholders(graph_def) if images is None else [images.op]
+    return found or [node.name for node in graph_def.node if node.op in INPUT_OPS]
 
 
 def _output(graph_def: GraphDef, nodes: dict[str, NodeDef], settings: GraphSettings) -> NodeDef:
@@ -159,10 +216,15 @@ def _listed(names: list[str]) -> str:
     return ", ".join(names[:10]) or "none"
 
 
-def _size(shape: list[int | None], settings: GraphSettings) -> ImageSize:
-    recorded = shape[1:3] if shape else [None, None]
-    height = _dimension(recorded[0], settings.input_height, "input_height")
-    return ImageSize(height, _dimension(recorded[1], settings.input_width, "input_width"))
+def _size(shape: list[int | None], read: ImageSize | None, settings: GraphSettings) -> ImageSize:
+    """Return the size of the input's shape, or the one that was read from the graph, or the settings'."""
+    height, width = shape[1:3] if shape else (None, None)
+    if read is not None:
+        height, width = height or read.height, width or read.width
+    return ImageSize(
+        _dimension(height, settings.input_height, "input_height"),
+        _dimension(width, settings.input_width, "input_width"),
+    )
 
 
 def _dimension(recorded: int | None, given: int | None, setting: str) -> int:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from retraining.arrays import ImageSize
 from retraining.errors import BadModule, setting_named, settings_named
 from retraining.graphs.frozen_graph import (
-    INPUT_OPS,
     FrozenGraph,
     GraphDef,
     NodeDef,
@@ -23,6 +24,8 @@ from retraining.graphs.frozen_graph import (
 )
 from retraining.graphs.graph_file import parse
 from retraining.graphs.quiet_tensorflow import tf
+from retraining.modules import finished_classifier, image_input
+from retraining.modules.image_input import ImageInput
 from retraining.modules.module import Module
 from retraining.settings.module import ModuleSettings
 
@@ -41,22 +44,11 @@ class GraphSpec:
     size: ImageSize | None = None
 
 
-# The graphs that tutorials have passed around for ten years, recognised by ops that no other graph has.
-_WELL_KNOWN = (
-    # inception-2015-12-05.tgz, with the settings of the older retrain.py.
-    GraphSpec("Mul:0", "pool_3/_reshape:0", mean=128, std=128, size=ImageSize(299, 299)),
-    # inception_v3_2016_08_28_frozen.pb, with the defaults of TensorFlow's label_image/main.cc.
-    GraphSpec("input:0", "InceptionV3/Logits/AvgPool_1a_8x8/AvgPool:0", mean=0, std=255),
-    # MobileNet v1 frozen graphs; mobilenet_v1.md says that they are scaled to [-1, 1].
-    GraphSpec("input:0", "MobilenetV1/Logits/AvgPool_1a/AvgPool:0", mean=127.5, std=127.5),
-)
-
-
 def load(path: Path, settings: ModuleSettings, *, name: str) -> Module:
     """Return the module in a frozen graph.
 
-    Well-known graphs are recognised by their ops; any other is used as `settings` say. A batch size that the
-    graph fixes at 1 is made variable. Raises BadModule.
+    What `settings` do not say is known of well-known graphs, or read from the ops that images pass. A batch
+    size that the graph fixes at 1 is made variable. Raises BadModule.
     """
     content = _read(path)
     graph_def = parse(content)
@@ -65,15 +57,27 @@ def load(path: Path, settings: ModuleSettings, *, name: str) -> Module:
             "module '{path}' is not a frozen graph, or is cut short.",
             path=path,
         )
+    return from_graph(graph_def, settings, path=path, name=name, content=content)
+
+
+def from_graph(
+    graph_def: GraphDef, settings: ModuleSettings, *, path: Path, name: str, content: bytes
+) -> Module:
+    """Return the module in a graph that was read from `path`, where it was stored as `content`.
+
+    Raises BadModule.
+    """
     spec = _spec(graph_def, path, settings)
     graph = _with_any_batch_size(graph_def, spec, path)
     _check_batches(graph, path)
+    if None in (settings.input_mean, settings.input_std):
+        image_input.report(ImageInput(op_of(spec.input_name), spec.mean, spec.std, spec.size))
     used_as = f"{spec.input_name} {spec.output_name} {spec.mean:g} {spec.std:g}"
     return Module(
         name=name,
         graph=_with_scaling(graph, spec),
         fingerprint=hashlib.sha256(content + used_as.encode()).hexdigest(),
-        recorded_size=spec.size or _placeholder_size(graph_def, spec),
+        recorded_size=spec.size,
     )
 
 
@@ -89,39 +93,32 @@ def _read(path: Path) -> bytes:
 
 
 def _spec(graph_def: GraphDef, path: Path, settings: ModuleSettings) -> GraphSpec:
-    """Return how to use the graph: as the settings say, and otherwise as is known of a well-known one."""
-    spec = well_known_spec(graph_def)
-    if spec is None:
-        _check_all_given(settings, graph_def, path)
-        spec = GraphSpec("", "", mean=0, std=1)  # the settings replace all of it
-    if settings.input_tensor_name:
-        spec = dataclasses.replace(spec, input_name=tensor_of(settings.input_tensor_name), size=None)
-    if settings.bottleneck_tensor_name:
-        spec = dataclasses.replace(spec, output_name=tensor_of(settings.bottleneck_tensor_name))
-    if settings.input_mean is not None:
-        spec = dataclasses.replace(spec, mean=settings.input_mean)
-    if settings.input_std is not None:
-        spec = dataclasses.replace(spec, std=settings.input_std)
-    _check_ops(spec, graph_def, path)
-    return spec
-
-
-def well_known_spec(graph_def: GraphDef) -> GraphSpec | None:
-    """Return how to use a graph that tutorials have passed around, or None for any other graph."""
-    ops = {node.name for node in graph_def.node}
-    fitting = (spec for spec in _WELL_KNOWN if {op_of(spec.input_name), op_of(spec.output_name)} <= ops)
-    return next(fitting, None)
-
-
-def _check_all_given(settings: ModuleSettings, graph_def: GraphDef, path: Path) -> None:
-    """Raise BadModule unless the settings say everything about a graph that is not well known."""
-    needed = {
-        "input_tensor_name": settings.input_tensor_name,
-        "bottleneck_tensor_name": settings.bottleneck_tensor_name,
-        "input_mean": settings.input_mean,
-        "input_std": settings.input_std,
+    """Return how to use the graph: as the settings say, and otherwise as is known of it or read from it."""
+    if finished_classifier.is_finished(graph_def) and not settings.bottleneck_tensor_name:
+        raise finished_classifier.refusal(path)
+    _check_given_ops(settings, graph_def, path)
+    given = settings.input_tensor_name
+    images = image_input.find(graph_def, None if given is None else op_of(given))
+    known = image_input.known(graph_def)
+    values: dict[str, Any] = {
+        "input_tensor_name": given or (images and images.op),
+        "bottleneck_tensor_name": settings.bottleneck_tensor_name or (known and known.features),
+        "input_mean": _first_given(settings.input_mean, images.mean if images else None),
+        "input_std": _first_given(settings.input_std, images.std if images else None),
     }
-    missing = [name for name, value in needed.items() if value is None]
+    _check_all_known(values, graph_def, path)
+    op = op_of(str(values["input_tensor_name"]))
+    return GraphSpec(
+        tensor_of(str(values["input_tensor_name"])),
+        tensor_of(str(values["bottleneck_tensor_name"])),
+        mean=float(values["input_mean"]),
+        std=float(values["input_std"]),
+        size=images.size if images else image_input.placeholder_size(op, graph_def),
+    )
+
+
+def _check_all_known(values: Mapping[str, Any], graph_def: GraphDef, path: Path) -> None:
+    missing = [name for name, value in values.items() if value is None]
     if missing:
         raise BadModule(
             "module '{path}' is a frozen graph that is not a well-known one. To use it, set {missing}. "
@@ -132,35 +129,31 @@ def _check_all_given(settings: ModuleSettings, graph_def: GraphDef, path: Path) 
         )
 
 
-def _check_ops(spec: GraphSpec, graph_def: GraphDef, path: Path) -> None:
+def _first_given(given: float | None, found: float | None) -> float | None:
+    return found if given is None else given
+
+
+def _check_given_ops(settings: ModuleSettings, graph_def: GraphDef, path: Path) -> None:
     ops = {node.name for node in graph_def.node}
-    for setting, tensor in (
-        ("input_tensor_name", spec.input_name),
-        ("bottleneck_tensor_name", spec.output_name),
-    ):
-        if op_of(tensor) not in ops:
+    for setting in ("input_tensor_name", "bottleneck_tensor_name"):
+        given = getattr(settings, setting)
+        if given and op_of(given) not in ops:
             raise BadModule(
                 "{setting} '{tensor}' is not in module '{path}'. {likely}",
                 setting=setting_named(setting),
-                tensor=tensor,
+                tensor=tensor_of(given),
                 path=path,
                 likely=_likely_tensors(graph_def),
             )
 
 
 def _likely_tensors(graph_def: GraphDef) -> str:
-    inputs = [node.name for node in graph_def.node if node.op in INPUT_OPS]
+    inputs = image_input.placeholders(graph_def)
     pools = [node.name for node in graph_def.node if node.op in ("AvgPool", "Mean")]
     outputs = pools[-3:] + likely_outputs(graph_def)[:3]
     return (
         f"Likely inputs: {', '.join(inputs[:5]) or 'none'}; likely outputs: {', '.join(outputs) or 'none'}."
     )
-
-
-def _placeholder_size(graph_def: GraphDef, spec: GraphSpec) -> ImageSize | None:
-    node = next(node for node in graph_def.node if node.name == op_of(spec.input_name))
-    sizes = [dimension.size for dimension in node.attr["shape"].shape.dim]
-    return ImageSize(sizes[1], sizes[2]) if len(sizes) == 4 and min(sizes[1:3]) > 0 else None
 
 
 def _with_any_batch_size(graph_def: GraphDef, spec: GraphSpec, path: Path) -> FrozenGraph:

@@ -11,13 +11,16 @@ from google.protobuf.message import DecodeError
 
 from retraining.arrays import ImageSize
 from retraining.errors import BadModule
+from retraining.graphs import saved_model_folder
 from retraining.graphs.freezing import freeze
 from retraining.graphs.frozen_graph import FrozenGraph, for_inference, op_of
 from retraining.graphs.quiet_tensorflow import tf
-from retraining.modules import hub_attachment
+from retraining.modules import finished_classifier, hub_attachment
 from retraining.modules.module import Module
 
-REQUIRED_FILES = ("saved_model.pb", "variables/variables.index")
+TF1_HUB_FILE = "tfhub_module.pb"  # marks a folder as a TF1 Hub module
+
+REQUIRED_FILES = (saved_model_folder.FILE, "variables/variables.index")
 
 # In order of preference: the one made for this purpose, TF1 Hub's main one, TF2's main one.
 SIGNATURES = ("image_feature_vector", "default", "serving_default")
@@ -33,7 +36,7 @@ def load(folder: Path, *, name: str) -> Module:
     """
     check_folder(folder, shown=str(folder))
     try:
-        if (folder / "tfhub_module.pb").exists():
+        if (folder / TF1_HUB_FILE).exists():
             return _load_tf1_hub(folder, name)
         return Module(name, for_inference(_freeze_tf2(folder)), fingerprint(folder))
     except _LOAD_ERRORS as error:
@@ -52,6 +55,9 @@ def check_folder(folder: Path, *, shown: str) -> None:
     """
     missing = [name for name in REQUIRED_FILES if not (folder / name).is_file()]
     if missing:
+        graph = saved_model_folder.constant_graph(folder)
+        if graph is not None and finished_classifier.is_finished(graph.graph_def):
+            raise finished_classifier.refusal(shown)
         raise BadModule(
             "module '{folder}' is incomplete: it has no {missing}. If a download was interrupted, delete the "
             "folder and run again.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from retraining.modules import graph_module, hub_module, keras_module, local_files
+from retraining.modules import finished_classifier, graph_module, hub_module, keras_module, local_files
 from retraining.modules.module import Module
 from retraining.settings.module import ModuleSettings
 
@@ -17,5 +17,8 @@ def load_module(handle: str, settings: ModuleSettings) -> Module:
     path = local_files.local_path(handle, model_dir=settings.model_dir)
     name = local_files.short_name(handle, path)
     if path.is_dir():
-        return hub_module.load(path, name=name)
+        module = hub_module.load(path, name=name)
+        if finished_classifier.is_finished(module.graph.graph_def):  # TensorFlow's own retrain.py wrote it
+            raise finished_classifier.refusal(path)
+        return module
     return graph_module.load(path, settings, name=name)

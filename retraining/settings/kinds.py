@@ -157,6 +157,7 @@ def _paths(value: Any) -> tuple[Path, ...]:
 
 
 FILE = Kind("FILE", _path)
+PATH = Kind("PATH", _path)
 FOLDER = Kind("DIR", _path)
 PATH_PREFIX = Kind("PREFIX", _path)
 OPTIONAL_FILE = Kind("FILE", _optional_path)

@@ -15,7 +15,9 @@ from retraining.settings.setting import Settings, setting
 class GraphSettings(Settings):
     """How an exported graph is used."""
 
-    graph: Path = setting(OutputSettings.output_graph, "A frozen graph, as retrain.py writes it.", kinds.FILE)
+    graph: Path = setting(
+        OutputSettings.output_graph, "A frozen graph or a SavedModel, as retrain.py writes it.", kinds.PATH
+    )
     labels: Path = setting(OutputSettings.output_labels, "Its labels, one per line, in order.", kinds.FILE)
     input_layer: str | None = setting(None, "Name of the input op. Default: found in the graph.", kinds.NAME)
     output_layer: str | None = setting(
@@ -27,8 +29,16 @@ class GraphSettings(Settings):
     input_width: int | None = setting(
         None, "Width of the input in pixels. Default: read from the graph.", kinds.COUNT
     )
-    input_mean: float = setting(0, "Mean subtracted from each pixel value (0 to 255).", kinds.FINITE_NUMBER)
-    input_std: float = setting(255, "What each pixel value is then divided by.", kinds.POSITIVE_NUMBER)
+    input_mean: float | None = setting(
+        None,
+        "Mean subtracted from each pixel value (0 to 255). Default: read from the graph, or else 0.",
+        kinds.FINITE_NUMBER,
+    )
+    input_std: float | None = setting(
+        None,
+        "What each pixel value is then divided by. Default: read from the graph, or else 255.",
+        kinds.POSITIVE_NUMBER,
+    )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -16,7 +16,7 @@ class NetworkSettings(ReadingSettings):
     """The network to look into: give exactly one of graph, tfhub_module and network."""
 
     graph: Path | None = setting(
-        None, "A frozen graph (.pb): what retrain.py writes, or any other.", kinds.FILE
+        None, "A frozen graph (.pb) or a SavedModel: what retrain.py writes, or any other.", kinds.PATH
     )
     tfhub_module: str = setting(
         "", "A module: anything that retrain.py's {tfhub_module} takes.", kinds.HANDLE

@@ -27,6 +27,12 @@ class OutputSettings(Settings):
     final_tensor_name: str = setting(
         "final_result", "Name of the softmax op in the exported graph.", kinds.OP_NAME
     )
+    float32_weights: bool = setting(
+        False,
+        "Store weights in half precision as float32, which OpenCV's dnn needs; the file gets up to twice as "
+        "large.",
+        kinds.SWITCH,
+    )
     summaries_dir: Path = setting(Path("/tmp/retrain_logs"), "Logs for TensorBoard.", kinds.FOLDER)
     intermediate_output_graphs_dir: Path = setting(
         Path("/tmp/intermediate_graph/"), "Folder of the intermediate graphs.", kinds.FOLDER

@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 from retraining.arrays import ImageSize, Pixels
 from retraining.errors import BadRequest, Message
 from retraining.features import extractor
-from retraining.graphs import graph_file
+from retraining.features.extractor import FeatureExtractor
 from retraining.graphs.frozen_graph import (
-    INPUT_OPS,
     FrozenGraph,
     GraphDef,
     imported,
@@ -23,7 +22,7 @@ from retraining.graphs.frozen_graph import (
     tensor_of,
 )
 from retraining.graphs.quiet_tensorflow import tf
-from retraining.modules import graph_module
+from retraining.modules import classifier_source, graph_module, image_input, local_files
 from retraining.networks import construction
 from retraining.settings.module import ModuleSettings
 from retraining.settings.network import NetworkSettings
@@ -154,34 +153,41 @@ def _frozen_graph(settings: NetworkSettings) -> tuple[str, FrozenGraph]:
             settings.network, weights=settings.weights, image_size=settings.image_size
         )
         return settings.network, graph
-    loaded = extractor.load_extractor(_module_settings(settings))
+    if settings.graph is not None:
+        loaded = _graph_extractor(settings.graph, settings.module())
+    else:
+        loaded = extractor.load_extractor(settings.module())
     return loaded.name, loaded.graph
 
 
-def _module_settings(settings: NetworkSettings) -> ModuleSettings:
-    """Return the settings for loading the module or the graph as an extractor.
+def _graph_extractor(path: Path, module: ModuleSettings) -> FeatureExtractor:
+    graph_def = classifier_source.read(path)
+    completed = _completed(module, graph_def, path)
+    name = local_files.short_name(str(path), path)
+    loaded = graph_module.from_graph(
+        graph_def, completed, path=path, name=name, content=graph_def.SerializeToString(deterministic=True)
+    )
+    return extractor.extractor_of(loaded, str(path), completed)
 
-    For a graph, the names of its input and output are filled in if they were not given.
-    """
-    module = settings.module()
-    if settings.graph is None:
-        return module
-    graph_def = graph_file.read(settings.graph)
+
+def _completed(module: ModuleSettings, graph_def: GraphDef, path: Path) -> ModuleSettings:
+    """Return the settings for loading a graph, with names of input and output if they were not given."""
     output = module.bottleneck_tensor_name or _last_output(graph_def)
     module = dataclasses.replace(module, bottleneck_tensor_name=output)
-    if graph_module.well_known_spec(graph_def):
+    named = module.input_tensor_name
+    if image_input.find(graph_def, None if named is None else op_of(named)):
         return module
     # The same defaults as in label_image.py: a single input, in [0, 1].
     return dataclasses.replace(
         module,
-        input_tensor_name=module.input_tensor_name or _only_input(graph_def, settings.graph),
+        input_tensor_name=named or _only_input(graph_def, path),
         input_mean=module.input_mean or 0,
         input_std=module.input_std or 255,
     )
 
 
 def _only_input(graph_def: GraphDef, path: Path) -> str:
-    inputs: list[str] = [node.name for node in graph_def.node if node.op in INPUT_OPS]
+    inputs = image_input.placeholders(graph_def)
     if len(inputs) != 1:
         raise BadRequest(
             "graph '{path}' has {count} inputs ({names}). Name one with {input_tensor_name}.",

@@ -78,6 +78,7 @@ REFUSED = {
     "intermediate_output_graphs_dir": ("", "/dev/null", "/dev/null/below"),
     "intermediate_store_frequency": (*WHOLE, "-1"),
     "checkpoint_path": ("", "/dev/null/below"),
+    "float32_weights": ("maybe",),
     "print_misclassified_test_images": ("maybe",),
     "logging_verbosity": ("", "info", "LOUD"),
 }

@@ -99,7 +99,9 @@ def test_graph_or_labels_that_are_not_a_file_are_refused(
         (folder / flag).mkdir()
     elif kind == "pipe":
         os.mkfifo(folder / flag)
-    found = "does not exist" if kind == "missing" else "is not a file"
+    found = {"folder": "is not a file", "pipe": "is not a file", "missing": "does not exist"}[kind]
+    if (flag, kind) == ("graph.pb", "folder"):
+        found = "is a folder without saved_model.pb"
     assert errors(folder, photo, capsys) == (
         f"2: label_image: error: --{flag.split('.')[0]} '{folder / flag}' {found}. retrain.py writes the graph and "
         "its labels."
@@ -122,7 +124,7 @@ def test_input_that_does_not_take_images_is_refused_with_what_it_takes(
     write(folder, build)
     assert errors(folder, photo, capsys, "--input_layer", "odd") == (
         f"2: label_image: error: input layer 'odd' takes {dtype} {tf.TensorShape(shape)}; images are float32 "
-        "[batch, height, width, 3]. Name another with --input_layer: odd, good."
+        "[batch, height, width, 3]. Name another with --input_layer: good."
     )
     assert label(folder, "--output_layer", "scores", "--input_layer", "good", "--image", photo) == 0
 
@@ -136,8 +138,8 @@ def test_output_that_is_not_numeric_is_refused(
 
     write(folder, build)
     assert errors(folder, photo, capsys) == (
-        "2: label_image: error: output layer 'scores' gives string; scores are float32. Name another with "
-        "--output_layer: scores."
+        "2: label_image: error: output layer 'scores' gives string; scores are float32. Nothing else in "
+        "the graph looks like one."
     )
 
 

@@ -11,25 +11,12 @@ from retraining.errors import BadModule
 from retraining.features.extractor import FeatureExtractor, load_extractor
 from retraining.graphs.quiet_tensorflow import tf
 from retraining.settings.module import ModuleSettings
+from tests import old_graphs
 
 
 def write(path: Path, graph: tf.Graph) -> Path:
     path.write_bytes(graph.as_graph_def().SerializeToString())
     return path
-
-
-def inception_2015(path: Path) -> Path:
-    """A graph with the ops of classify_image_graph_def.pb, which takes one image at a time, as a JPEG."""
-    graph = tf.Graph()
-    with graph.as_default():
-        jpeg = tf.constant(b"", name="DecodeJpeg/contents")
-        decoded = tf.cast(tf.io.decode_jpeg(jpeg, channels=3, name="DecodeJpeg"), tf.float32)
-        resized = tf.compat.v1.image.resize_bilinear(decoded[tf.newaxis], [299, 299])
-        scaled = tf.multiply(resized - 128.0, 1 / 128, name="Mul")
-        scaled.set_shape([1, 299, 299, 3])
-        pool = tf.nn.avg_pool2d(scaled, 299, 1, "VALID", name="pool_3")
-        tf.reshape(pool, [1, 3], name="pool_3/_reshape")
-    return write(path, graph)
 
 
 def named_graph(path: Path, output: str, *, batch: int | None) -> Path:
@@ -79,13 +66,6 @@ SETTINGS = {
 }
 
 
-def test_inception_of_2015_is_recognised_and_gets_its_images_after_the_jpeg_decoder(tmp_path: Path) -> None:
-    extractor = load(inception_2015(tmp_path / "classify_image_graph_def.pb"))
-    assert (extractor.image_size, extractor.feature_size) == (ImageSize(299, 299), 3)
-    pixels = random_pixels(299)
-    np.testing.assert_allclose(extractor.extract(pixels), (means(pixels) * 255 - 128) / 128, atol=1e-4)
-
-
 @pytest.mark.parametrize(
     ("output", "mean", "std"),
     [
@@ -118,6 +98,20 @@ def test_unknown_graph_without_settings_is_refused_with_what_to_set(tmp_path: Pa
         f"module '{path}' is a frozen graph that is not a well-known one. To use it, set input_tensor_name, "
         "bottleneck_tensor_name, input_mean, input_std. Likely inputs: data; likely outputs: AvgPool2D, scores."
     )
+
+
+def test_only_what_cannot_be_read_from_the_graph_is_asked_for(tmp_path: Path) -> None:
+    def build() -> None:
+        pool = old_graphs.colours(old_graphs.decoded(size=16) / 255.0, "conv", "pool")
+        tf.reshape(pool, [1, 3], name="vector")
+
+    path = old_graphs.write(tmp_path / "net.pb", build)
+    assert refusal(path) == (
+        f"module '{path}' is a frozen graph that is not a well-known one. To use it, set bottleneck_tensor_name. "
+        "Likely inputs: none; likely outputs: pool, vector."
+    )
+    extractor = load(path, bottleneck_tensor_name="vector")
+    assert (extractor.image_size, extractor.feature_size) == (ImageSize(16, 16), 3)
 
 
 def test_op_that_does_not_exist_is_refused_with_likely_ones(tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ def rule(kind: Kind, value: Any) -> str:
 
 def test_every_kind_is_tried_here() -> None:
     tried = {*ALL_NUMBERS, "SWITCH", "NAME", "NAMES_IN_TEXT", "HANDLE", "LABEL", "NAMES", "OP_NAME"}
-    tried |= {"FILE", "FOLDER", "PATH_PREFIX", "OPTIONAL_FILE", "OPTIONAL_FOLDER", "PATHS"}
+    tried |= {"FILE", "PATH", "FOLDER", "PATH_PREFIX", "OPTIONAL_FILE", "OPTIONAL_FOLDER", "PATHS"}
     assert {name for name, value in vars(kinds).items() if isinstance(value, Kind)} == tried
 
 
@@ -179,7 +179,14 @@ def test_names_that_cannot_be_read_are_refused() -> None:
         assert rule(kinds.NAMES, value) == "must be a list of names"
 
 
-PATH_KINDS = [kinds.FILE, kinds.FOLDER, kinds.PATH_PREFIX, kinds.OPTIONAL_FILE, kinds.OPTIONAL_FOLDER]
+PATH_KINDS = [
+    kinds.FILE,
+    kinds.PATH,
+    kinds.FOLDER,
+    kinds.PATH_PREFIX,
+    kinds.OPTIONAL_FILE,
+    kinds.OPTIONAL_FOLDER,
+]
 
 
 @pytest.mark.parametrize("kind", PATH_KINDS)
@@ -199,7 +206,7 @@ def test_path_is_text_or_a_path_and_a_tilde_is_the_users_folder(
 
 
 def test_empty_text_is_refused_unless_the_path_is_optional() -> None:
-    for kind in (kinds.FILE, kinds.FOLDER, kinds.PATH_PREFIX):
+    for kind in (kinds.FILE, kinds.PATH, kinds.FOLDER, kinds.PATH_PREFIX):
         assert rule(kind, "") == "must be a path"
     for kind in (kinds.OPTIONAL_FILE, kinds.OPTIONAL_FOLDER):
         assert kind.convert("") is None

@@ -1,0 +1,29 @@
+"""Tells a classifier that retrain.py has written from a module, which it could be made from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from retraining.errors import BadModule
+from retraining.graphs.frozen_graph import GraphDef
+
+INPUT_OP = "Placeholder"  # the name that existing label_image samples expect
+LAYER_SCOPE = "final_layer"
+
+# TensorFlow's own retrain.py named the same layer so, from its first module of TensorFlow Hub on.
+_LAYER_SCOPES = (LAYER_SCOPE, "final_retrain_ops")
+
+
+def is_finished(graph_def: GraphDef) -> bool:
+    """Return whether a graph takes images at INPUT_OP and has the layer that a retraining adds."""
+    names = [node.name for node in graph_def.node]
+    return INPUT_OP in names and any(name.split("/")[0] in _LAYER_SCOPES for name in names)
+
+
+def refusal(path: Path | str) -> BadModule:
+    """Return the error for such a classifier that was given as a module."""
+    return BadModule(
+        "'{path}' is a finished classifier, which retrain.py wrote. To label images, give it to "
+        "label_image.py with {graph}; to retrain, name the module that it was made from.",
+        path=path,
+    )
