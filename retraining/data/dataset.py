@@ -76,11 +76,16 @@ def image_files(paths: Iterable[Path]) -> list[Path]:
 
 def check(dataset: Dataset) -> None:
     """Warn about classes with few images or an empty set; raise BadRequest if one cannot be trained."""
+    check_class_sizes(image_counts(dataset))
+
+
+def image_counts(dataset: Dataset) -> dict[str, dict[Split, int]]:
+    """Return the number of images of each class, in the order of the labels, in each set."""
     counts = {label: dict.fromkeys(Split, 0) for label in dataset.labels}
     for label, images in itertools.groupby(dataset.images, key=operator.attrgetter("label")):
         splits = [image.split for image in images]
         counts[dataset.labels[label]] = {split: splits.count(split) for split in Split}
-    check_class_sizes(counts)
+    return counts
 
 
 def _labelled(folder: FolderFiles, label: int, settings: DataSettings) -> Iterator[LabelledImage]:
