@@ -29,7 +29,7 @@ from retraining.settings.label_image import GraphSettings
 from retraining.settings.module import ModuleSettings
 from retraining.settings.setting import Settings, fields
 from retraining.settings.training import TrainingSettings
-from tests.conftest import COLOURS, MODULE_SIZE, PROJECT, write_colour_photos, write_photo
+from tests.conftest import COLOURS, FEW_COLOURS_TESTED, MODULE_SIZE, PROJECT, write_colour_photos, write_photo
 
 PAGE = (PROJECT / "docs" / "python.md").read_text(encoding="utf-8")
 QUICK: dict[str, Any] = {"how_many_training_steps": 200, "seed": 3}
@@ -97,6 +97,31 @@ def test_model_knows_its_labels_and_its_accuracy(model: RetrainedModel) -> None:
     assert repr(model) == (
         f"<RetrainedModel of colour_grid, 3 labels, test accuracy 100.0% (N={model.evaluation.count})>"
     )
+
+
+def test_model_knows_how_well_each_class_does(model: RetrainedModel) -> None:
+    assert model.evaluation is not None
+    assert model.evaluation.interval == pytest.approx((0.758, 1), abs=5e-4)  # 12 of 12
+    assert model.evaluation.balanced_accuracy == 1
+    assert [(result.label, result.images, result.tested) for result in model.class_results] == [
+        ("cyan", 30, 4),
+        ("magenta", 30, 1),
+        ("yellow", 30, 7),
+    ]
+
+
+def test_few_test_images_are_warned_of_once_by_retrain_and_by_train(
+    photos: Path, tf2_module: Path, vectors_dir: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    warning = FEW_COLOURS_TESTED.removeprefix("warning: ").replace("--", "")
+    retraining.retrain(photos, tfhub_module=str(tf2_module), bottleneck_dir=vectors_dir, **QUICK)
+    assert caplog.messages.count(warning) == 1
+    caplog.clear()
+    extractor = retraining.load_extractor(str(tf2_module))
+    vectors = retraining.compute_bottlenecks(retraining.scan(photos), extractor, bottleneck_dir=vectors_dir)
+    assert warning not in caplog.messages
+    retraining.train(vectors, extractor, **QUICK)
+    assert caplog.messages.count(warning) == 1
 
 
 def test_an_image_is_predicted_alike_in_each_form(model: RetrainedModel, photo: Path) -> None:

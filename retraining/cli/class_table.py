@@ -11,11 +11,14 @@ from retraining.printable import printable
 from retraining.training.class_results import ClassResult
 
 MOST_ROWS = 20
+HEADINGS = ("class", "images", "right", "precision", "recall")
 
 
 def lines(results: Sequence[ClassResult], listed: Path) -> list[str]:
     """Return a table of the first MOST_ROWS results, the worst; `listed` is the file that has all."""
-    rows = [("class", "images", "right", "precision", "recall"), *map(_cells, results[:MOST_ROWS])]
+    shown = results[:MOST_ROWS]
+    digits = max(len(str(result.tested)) for result in shown)
+    rows = [HEADINGS, *(_cells(result, digits) for result in shown)]
     widths = [max(map(_columns, column)) for column in zip(*rows, strict=True)]
     table = [_line(row, widths) for row in rows]
     if len(results) > MOST_ROWS:
@@ -23,8 +26,8 @@ def lines(results: Sequence[ClassResult], listed: Path) -> list[str]:
     return table
 
 
-def _cells(result: ClassResult) -> tuple[str, ...]:
-    right = f"{result.right} of {result.tested}" if result.tested else "-"
+def _cells(result: ClassResult, digits: int) -> tuple[str, ...]:
+    right = f"{result.right:{digits}} of {result.tested:{digits}}" if result.tested else "-"
     shares = ("-" if math.isnan(share) else f"{share:.1%}" for share in (result.precision, result.recall))
     return printable(result.label), f"{result.images:,}", right, *shares
 

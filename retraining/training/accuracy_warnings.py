@@ -46,11 +46,13 @@ def _warn_of_imbalance(images: Mapping[str, int], evaluation: Evaluation | None)
 
 
 def _advice(largest: str, number: int, evaluation: Evaluation) -> Message:
+    share = evaluation.confusion[number].sum() / evaluation.count
+    always = Message(
+        " Always answering '{largest}' would reach an accuracy of {share:.1%}.", largest=largest, share=share
+    )
     return Message(
-        " Always answering '{largest}' would reach an accuracy of {share:.1%}; the mean recall of the "
-        "classes is {balanced:.1%}. Judge by the recall of each class.",
-        largest=largest,
-        share=evaluation.confusion[number].sum() / evaluation.count,
+        "{always} Judge by the mean recall of the classes, {balanced:.1%}, and by the recall of each class.",
+        always=always if share > 1 / 2 else "",  # less impresses nobody
         balanced=evaluation.balanced_accuracy,
     )
 

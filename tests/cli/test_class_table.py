@@ -21,10 +21,10 @@ def test_columns_are_aligned_and_a_dash_stands_for_what_does_not_exist() -> None
         result("untested", 20, 0, 0),
     ]
     assert class_table.lines(results, LISTED) == [
-        "class      images      right  precision  recall",
-        "rare           30     0 of 1          -    0.0%",
-        "sunflower   1,320  99 of 132     100.0%   75.0%",
-        "untested       20          -          -       -",
+        "class      images       right  precision  recall",
+        "rare           30    0 of   1          -    0.0%",
+        "sunflower   1,320   99 of 132     100.0%   75.0%",
+        "untested       20           -          -       -",
     ]
 
 

@@ -13,9 +13,20 @@ def test_unbalanced_classes_are_named_with_what_a_constant_answer_would_reach(
     dataset = images_of(common=(1120, 80), rare=(20, 10))
     accuracy_warnings.warn(dataset, evaluation_of([80, 0], [9, 1]))
     assert caplog.messages == [
-        "the classes are unbalanced: 'common' has 1,200 images, but 'rare' only 30. Always answering 'common' would reach an "
-        "accuracy of 88.9%; the mean recall of the classes is 55.0%. Judge by the recall of each class. Add "
-        "images of the small classes.",
+        "the classes are unbalanced: 'common' has 1,200 images, but 'rare' only 30. Always answering 'common' would "
+        "reach an accuracy of 88.9%. Judge by the mean recall of the classes, 55.0%, and by the recall of each "
+        "class. Add images of the small classes.",
+    ]
+
+
+def test_what_a_constant_answer_would_reach_is_not_told_if_it_is_less_than_half(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    dataset = images_of(rose=(10, 10), tulip=(90, 20), daisy=(90, 10))
+    accuracy_warnings.warn(dataset, evaluation_of([10, 0, 0], [10, 10, 0], [0, 0, 10]))
+    assert caplog.messages == [
+        "the classes are unbalanced: 'tulip' has 110 images, but 'rose' only 20. Judge by the mean recall of the classes, "
+        "83.3%, and by the recall of each class. Add images of the small classes.",
     ]
 
 
