@@ -384,7 +384,7 @@ def test_page_runs_in_a_real_notebook(photos: Path, tmp_path: Path) -> None:
     outputs = [output for cell in notebook.cells for output in cell.outputs]
     assert [output for output in outputs if output.output_type == "error"] == []
     said = "".join(output.text for output in outputs if output.get("name") == "stdout")
-    assert said.splitlines()[0].startswith("magenta ")
+    assert re.match(r"(\w+ 30 \d \d [\d.]+ [\d.]+\n){3}magenta ", said), said
     assert "learning_rate must be a number greater than 0, received -1.\n" in said
     assert re.fullmatch(
         r"<RetrainedModel of small_resnet_128, 3 labels, test accuracy [\d.]+% \(N=\d+\)> \['magenta'\]",

@@ -72,7 +72,7 @@ def test_ten_test_images_in_each_class_are_enough(caplog: pytest.LogCaptureFixtu
 
 def test_only_the_ten_smallest_classes_are_named(caplog: pytest.LogCaptureFixture) -> None:
     counts = {f"class {number:02}": (20, 9 - number // 4) for number in range(30)}
-    accuracy_warnings.warn(images_of(**counts), evaluation_of(*np.eye(30).tolist()))
+    accuracy_warnings.warn(images_of(**counts), evaluation_of(*np.eye(30, dtype=int).tolist()))
     (message,) = caplog.messages
     assert message.startswith(
         "fewer than 10 test images in 30 of 30 classes (class 28: 2, class 29: 2, class 24: 3, "
