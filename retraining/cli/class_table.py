@@ -34,12 +34,8 @@ def _cells(result: ClassResult, digits: int) -> tuple[str, ...]:
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
     label, *figures = cells
-    padding = " " * (widths[0] - _columns(label))
-    return (
-        label
-        + padding
-        + "".join(f"  {cell:>{width}}" for cell, width in zip(figures, widths[1:], strict=True))
-    )
+    padded = label + " " * (widths[0] - _columns(label))
+    return "  ".join([padded, *(cell.rjust(width) for cell, width in zip(figures, widths[1:], strict=True))])
 
 
 def _columns(text: str) -> int:

@@ -51,7 +51,7 @@ def class_results(dataset: Dataset, evaluation: Evaluation | None) -> tuple[Clas
         )
         for number, (label, counts) in enumerate(image_counts(dataset).items())
     ]
-    return tuple(sorted(results, key=lambda result: (result.tested == 0, result.recall, result.label)))
+    return tuple(sorted(results, key=_worst_first))
 
 
 def write(results: Sequence[ClassResult], folder: Path) -> Path:
@@ -63,6 +63,10 @@ def write(results: Sequence[ClassResult], folder: Path) -> Path:
     header = ("class", "images", "tested", "right", "precision", "recall")
     write_csv(path, header, [_cells(result) for result in results])
     return path
+
+
+def _worst_first(result: ClassResult) -> tuple[float, str]:
+    return (result.recall if result.tested else math.inf), result.label
 
 
 def _share(part: np.int64, whole: np.int64) -> float:
