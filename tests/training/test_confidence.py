@@ -9,19 +9,17 @@ from retraining.training.confidence import effective_count, wilson_interval
 @pytest.mark.parametrize(
     ("right", "count", "low", "high"),
     [
-        # Newcombe, "Two-sided confidence intervals for the single proportion", Statistics in Medicine 17,
-        # 1998, table I, method 3.
+        # By SciPy's binomtest(...).proportion_ci(method="wilson").
         (81, 263, 0.2553, 0.3662),
         (15, 148, 0.0624, 0.1605),
         (0, 20, 0.0000, 0.1611),
         (1, 29, 0.0061, 0.1718),
-        # By SciPy's binomtest(...).proportion_ci(method="wilson").
         (10, 10, 0.7225, 1.0000),
         (0, 10, 0.0000, 0.2775),
         (26, 29, 0.7361, 0.9642),
     ],
 )
-def test_interval_is_the_one_of_the_literature(right: int, count: int, low: float, high: float) -> None:
+def test_interval_is_the_one_that_scipy_computes(right: int, count: int, low: float, high: float) -> None:
     assert wilson_interval(right / count, count) == pytest.approx((low, high), abs=5e-5)
 
 
