@@ -35,6 +35,7 @@ def retrain(settings: RetrainSettings) -> None:
     from retraining.cli import log_lines
     from retraining.export import classifier_graph, writer
     from retraining.features.extractor import load_extractor
+    from retraining.training import class_results
     from retraining.training.tensorboard import SummaryWriter
 
     log_lines.found(images)
@@ -44,9 +45,8 @@ def retrain(settings: RetrainSettings) -> None:
 
     with SummaryWriter(settings.output.summaries_dir) as tensorboard:
         model = train(bottlenecks, extractor, settings, tensorboard)
-        log_lines.evaluated(
-            model.evaluation, list_misclassified=settings.output.print_misclassified_test_images
-        )
+        class_results.write(model.class_results, settings.output.summaries_dir)
+        log_lines.evaluated(model, settings.output)
         graph = classifier_graph.build(
             extractor,
             model.layer,

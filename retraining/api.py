@@ -61,8 +61,9 @@ def retrain(
 
     `settings` are those of docs/flags.md, such as tfhub_module, how_many_training_steps and seed. Feature
     vectors are kept in `bottleneck_dir` and reused. Files that cannot be used are skipped with a warning, or
-    end the work if `strict`. `on_report` is called every `eval_step_interval` steps with a TrainingStep.
-    Raises BadRequest, BadModule and WorkFailed.
+    end the work if `strict`. Unbalanced classes and classes with few test images are warned of.
+    `on_report` is called every `eval_step_interval` steps with a TrainingStep. Raises BadRequest, BadModule
+    and WorkFailed.
     """
     given = dict(settings) | {"image_dir": image_dir}
     _check_known(given, DataSettings, ModuleSettings, AugmentationSettings, TrainingSettings)
@@ -191,10 +192,13 @@ def _trained(
     on_report: Callable[[TrainingStep], None] | None,
 ) -> RetrainedModel:
     from retraining.model import RetrainedModel
+    from retraining.training import accuracy_warnings
     from retraining.training.fresh_batches import fresh_batches
 
     batches = fresh_batches(vectors.training, extractor, augmentation=augmentation, training=training)
-    return RetrainedModel.train(vectors, extractor, training, batches=batches, on_report=on_report)
+    model = RetrainedModel.train(vectors, extractor, training, batches=batches, on_report=on_report)
+    accuracy_warnings.warn(vectors.dataset, model.evaluation)
+    return model
 
 
 def _group(group: type[Group], given: Mapping[str, Any]) -> Group:

@@ -38,8 +38,9 @@ PROGRAMS: dict[str, Callable[[list[str]], int]] = {
     "-m retraining.deep_dream": deep_dream.main,
 }
 
-# Test accuracies are shares of some 30 images: one more or less is another processor's rounding.
-PERCENT_TOLERANCE = 3.5
+# Test accuracies are shares of some 30 images: one more or less is another processor's rounding. It moves the
+# ends of their confidence interval somewhat more.
+PERCENT_TOLERANCE = 4.5
 RELATIVE_TOLERANCE = 0.05
 ABSOLUTE_TOLERANCE = 0.001
 

@@ -29,7 +29,7 @@ from retraining.settings.label_image import GraphSettings
 from retraining.settings.module import ModuleSettings
 from retraining.settings.setting import Settings, fields
 from retraining.settings.training import TrainingSettings
-from tests.conftest import COLOURS, MODULE_SIZE, PROJECT, write_colour_photos, write_photo
+from tests.conftest import COLOURS, FEW_COLOURS_TESTED, MODULE_SIZE, PROJECT, write_colour_photos, write_photo
 from tests.data.test_leftovers import litter
 
 PAGE = (PROJECT / "docs" / "python.md").read_text(encoding="utf-8")
@@ -98,6 +98,31 @@ def test_model_knows_its_labels_and_its_accuracy(model: RetrainedModel) -> None:
     assert repr(model) == (
         f"<RetrainedModel of colour_grid, 3 labels, test accuracy 100.0% (N={model.evaluation.count})>"
     )
+
+
+def test_model_knows_how_well_each_class_does(model: RetrainedModel) -> None:
+    assert model.evaluation is not None
+    assert model.evaluation.interval == pytest.approx((0.758, 1), abs=5e-4)  # 12 of 12
+    assert model.evaluation.balanced_accuracy == 1
+    assert [(result.label, result.images, result.tested) for result in model.class_results] == [
+        ("cyan", 30, 4),
+        ("magenta", 30, 1),
+        ("yellow", 30, 7),
+    ]
+
+
+def test_few_test_images_are_warned_of_once_by_retrain_and_by_train(
+    photos: Path, tf2_module: Path, vectors_dir: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    warning = FEW_COLOURS_TESTED.removeprefix("warning: ").replace("--", "")
+    retraining.retrain(photos, tfhub_module=str(tf2_module), bottleneck_dir=vectors_dir, **QUICK)
+    assert caplog.messages.count(warning) == 1
+    caplog.clear()
+    extractor = retraining.load_extractor(str(tf2_module))
+    vectors = retraining.compute_bottlenecks(retraining.scan(photos), extractor, bottleneck_dir=vectors_dir)
+    assert warning not in caplog.messages
+    retraining.train(vectors, extractor, **QUICK)
+    assert caplog.messages.count(warning) == 1
 
 
 def test_an_image_is_predicted_alike_in_each_form(model: RetrainedModel, photo: Path) -> None:
@@ -382,7 +407,7 @@ def test_page_runs_in_a_real_notebook(photos: Path, tmp_path: Path) -> None:
     outputs = [output for cell in notebook.cells for output in cell.outputs]
     assert [output for output in outputs if output.output_type == "error"] == []
     said = "".join(output.text for output in outputs if output.get("name") == "stdout")
-    assert said.splitlines()[0].startswith("magenta ")
+    assert re.match(r"(\w+ 30 \d \d [\d.]+ [\d.]+\n){3}magenta ", said), said
     assert "learning_rate must be a number greater than 0, received -1.\n" in said
     assert re.fullmatch(
         r"<RetrainedModel of small_resnet_128, 3 labels, test accuracy [\d.]+% \(N=\d+\)> \['magenta'\]",

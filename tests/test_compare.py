@@ -19,7 +19,7 @@ import label_image
 from retraining import compare
 from retraining.cli.programs import COMPARE
 from retraining.networks import construction
-from tests.conftest import PROJECT, refused, write_colour_photos, write_photo
+from tests.conftest import FEW_COLOURS_TESTED, PROJECT, refused, write_colour_photos, write_photo
 
 
 def words(photos: Path, out: Path, models: str, *more: str) -> list[str]:
@@ -94,12 +94,22 @@ def test_second_run_trains_nothing_again_and_prints_the_same(
     _, folder, command = compared
     before = (folder / "output_graph.pb").read_bytes()
     assert compare.main(command) == 0
-    output = capsys.readouterr().out
+    output, warnings = capsys.readouterr()
+    assert warnings.splitlines() == [FEW_COLOURS_TESTED]  # once, not for each model
     assert "alexnet-adam: 3 of 3 epochs were already done." in output
     assert "epoch 1 of 3" not in output
     assert re.search(
         r"^Use colour_grid: 100\.0% on the validation images, 100\.0% on the test images\.$", output, re.M
     )
+    assert re.search(
+        r"^95% confidence interval of colour_grid's test accuracy: 75\.8% to 100\.0% \(N=12\)\n\n"
+        r"class    images   right  precision  recall\n"
+        r"cyan         30  4 of 4     100\.0%  100\.0%\n",
+        output,
+        re.M,
+    )
+    assert f"\nClasses: {folder / 'class_results.csv'}\n" in output
+    assert (folder / "class_results.csv").read_text().count("\n") == 4
     assert re.search(r"^The graph was read back and agrees with the classifier on 12 images\.$", output, re.M)
     (weights,) = re.findall(r"^Weights: (.+) \(alexnet-adagrad\)$", output, re.M)
     assert construction.read_network(Path(weights)).name == "alexnet"

@@ -20,7 +20,7 @@ from retraining.features import extractor
 from retraining.settings.module import ModuleSettings
 from tests.cli.test_commands import IN_A_CHECKOUT
 from tests.cli.test_streams import unread
-from tests.conftest import COLOURS, PROJECT, write_colour_photos, write_photo
+from tests.conftest import COLOURS, FEW_COLOURS_TESTED, PROJECT, write_colour_photos, write_photo
 from tests.data.test_leftovers import litter
 from tests.interrupted_retrain import interrupted
 
@@ -56,7 +56,7 @@ def test_colours_are_learnt_and_the_export_labels_new_photos(
 ) -> None:
     assert retrain.main(words(colour_photos, tmp_path, module=tf2_module)) == 0
     captured = capsys.readouterr()
-    assert captured.err == ""
+    assert captured.err.splitlines() == [FEW_COLOURS_TESTED]
     assert final_accuracy(captured.out) == 100
     for colour, value in COLOURS.items():
         write_photo(tmp_path / "new.jpg", value, seed=9000 + len(colour))
@@ -168,8 +168,12 @@ def test_lines_that_scripts_parse(
         for offset, pattern in enumerate(patterns):
             assert re.fullmatch(pattern.format(step), lines[2 + 3 * row + offset])
     assert re.fullmatch(r"Final test accuracy = \d+\.\d% \(N=12\)", lines[11])
-    assert lines[12] == "=== MISCLASSIFIED TEST IMAGES ==="
-    listed = [line for line in lines[13:] if line.endswith(tuple(COLOURS)) and str(colour_photos) in line]
+    assert re.fullmatch(r"95% confidence interval: \d+\.\d% to \d+\.\d%", lines[12])
+    assert lines[13:15] == ["", "class    images   right  precision  recall"]
+    for line in lines[15:18]:
+        assert re.fullmatch(r"(cyan   |magenta|yellow )      30  \d of [147]  [ \d.%-]{9}  [ \d.]{5}%", line)
+    assert lines[18] == "=== MISCLASSIFIED TEST IMAGES ==="
+    listed = [line for line in lines[19:] if line.endswith(tuple(COLOURS)) and str(colour_photos) in line]
     assert len(listed) == round(12 * (1 - float(lines[11].split("= ")[1].split("%")[0]) / 100))
     assert listed
     assert all(re.fullmatch(r" *\S.*/\w+_\d{3}\.jpg  (cyan|magenta|yellow)", line) for line in listed)
@@ -215,6 +219,32 @@ def test_run_whose_output_loses_its_reader_writes_its_results_in_silence(
         assert label_image.main([*files, "--image", str(colour_photos / "magenta")]) == 141
 
 
+def test_results_of_each_class_are_written_beside_the_tensorboard_logs(
+    colour_photos: Path, tf2_module: Path, tmp_path: Path
+) -> None:
+    assert retrain.main(words(colour_photos, tmp_path, module=tf2_module)) == 0
+    assert (tmp_path / "logs" / "class_results.csv").read_text() == (
+        "class,images,tested,right,precision,recall\n"
+        "cyan,30,4,4,1.0,1.0\n"
+        "magenta,30,1,1,1.0,1.0\n"
+        "yellow,30,7,7,1.0,1.0\n"
+    )
+
+
+def test_unbalanced_classes_are_warned_of_and_counted_without_skipped_files(
+    tf2_module: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photos = tmp_path / "photos"
+    for label, count in (("cyan", 61), ("yellow", 12)):
+        for index in range(count):
+            write_photo(photos / label / f"{index}.jpg", COLOURS[label], seed=1000 * count + index)
+    (photos / "yellow" / "page.jpg").write_bytes(b"<html>")
+    assert retrain.main(words(photos, tmp_path, module=tf2_module)) == 0
+    warnings = [line for line in capsys.readouterr().err.splitlines() if "are unbalanced" in line]
+    assert len(warnings) == 1
+    assert "'cyan' has 61 images, but 'yellow' only 12. " in warnings[0]
+
+
 def test_same_seed_gives_the_same_bytes_from_an_empty_or_a_full_cache(
     colour_photos: Path, tf2_module: Path, tmp_path: Path
 ) -> None:
@@ -244,6 +274,7 @@ def test_broken_files_are_skipped_counted_and_do_not_end_the_run(
     assert retrain.main(words(colour_photos, tmp_path, module=tf2_module)) == 0
     assert capsys.readouterr().err.splitlines() == [
         f"warning: skipped {colour_photos / 'cyan' / 'page.jpg'}: it is a web page, not an image.",
+        FEW_COLOURS_TESTED,
         f"warning: 1 file skipped; the reasons are above and in {tmp_path / 'logs' / 'skipped_images.csv'}.",
     ]
 
@@ -280,6 +311,11 @@ def test_smallest_possible_dataset_is_trained(
     captured = capsys.readouterr()
     assert "Validation accuracy" not in captured.out
     assert "warning: no class has a test image, so there is no test accuracy. Add images." in captured.err
+    assert "confidence interval" not in captured.out
+    assert (tmp_path / "logs" / "class_results.csv").read_text().splitlines()[1:] == [
+        "cyan,1,0,0,,",
+        "yellow,1,0,0,,",
+    ]
     assert (tmp_path / "graph.pb").exists()
 
 

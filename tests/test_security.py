@@ -83,7 +83,10 @@ def test_own_link_is_followed(tmp_path: Path) -> None:
     output_paths.check_folder(OutputPath.of_setting("summaries_dir", link / "run"))
 
 
-@pytest.mark.parametrize("name", ["graph.pb", "labels.txt", "checkpoint.index", "logs/skipped_images.csv"])
+@pytest.mark.parametrize(
+    "name",
+    ["graph.pb", "labels.txt", "checkpoint.index", "logs/skipped_images.csv", "logs/class_results.csv"],
+)
 def test_link_in_place_of_an_output_is_replaced_and_its_target_is_not_changed(
     name: str, tf2_module: Path, tmp_path: Path
 ) -> None:

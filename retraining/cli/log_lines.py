@@ -6,8 +6,9 @@ import logging
 import math
 from pathlib import Path
 
-from retraining.cli import commands
+from retraining.cli import class_table, commands
 from retraining.comparison import table
+from retraining.comparison.candidate import Candidate
 from retraining.comparison.comparison import Comparison, Written
 from retraining.comparison.selection import Selection
 from retraining.comparison.table import Row
@@ -18,8 +19,12 @@ from retraining.features.extractor import FeatureExtractor
 from retraining.features.problem_files import SKIPPED_FILE, number_of_files
 from retraining.settings.module import FLOAT32
 from retraining.settings.output import OutputSettings
+from retraining.training import accuracy_warnings
+from retraining.training.class_results import CLASS_RESULTS_FILE
+from retraining.training.confidence import Interval
 from retraining.training.evaluation import Evaluation
 from retraining.training.learning_curve import Epoch
+from retraining.training.model import TrainedModel
 from retraining.training.trainer import TrainingStep
 
 log = logging.getLogger(__name__)
@@ -52,16 +57,34 @@ def training_step(current: TrainingStep) -> None:
         )
 
 
-def evaluated(evaluation: Evaluation | None, *, list_misclassified: bool) -> None:
-    """Print the final test accuracy, and the misclassified images if asked for."""
+def evaluated(model: TrainedModel, settings: OutputSettings) -> None:
+    """Print the final test accuracy, the results of each class, and the misclassified images if asked for."""
+    evaluation = model.evaluation
     if evaluation is None:
         log.warning("no class has a test image, so there is no test accuracy. Add images.")
-        return
-    log.info("Final test accuracy = %.1f%% (N=%d)", evaluation.accuracy * 100, evaluation.count)
-    if list_misclassified:
-        log.info("=== MISCLASSIFIED TEST IMAGES ===")
-        for image in evaluation.misclassified:
-            log.info("%70s  %s", image.path, image.predicted)
+    else:
+        log.info("Final test accuracy = %.1f%% (N=%d)", evaluation.accuracy * 100, evaluation.count)
+        log.info("95%% confidence interval: %s", _shown(evaluation.interval))
+        _class_table(model, settings.summaries_dir / CLASS_RESULTS_FILE)
+        if settings.print_misclassified_test_images:
+            _misclassified(evaluation)
+    accuracy_warnings.warn(model.bottlenecks.dataset, evaluation)
+
+
+def _shown(interval: Interval) -> str:
+    return f"{interval.low:.1%} to {interval.high:.1%}"
+
+
+def _class_table(model: TrainedModel, listed: Path) -> None:
+    log.info("")
+    for line in class_table.lines(model.class_results, listed):
+        log.info("%s", line)
+
+
+def _misclassified(evaluation: Evaluation) -> None:
+    log.info("=== MISCLASSIFIED TEST IMAGES ===")
+    for image in evaluation.misclassified:
+        log.info("%70s  %s", image.path, image.predicted)
 
 
 def finished(settings: OutputSettings, bottlenecks: Bottlenecks, *, checked_images: int) -> None:
@@ -123,11 +146,27 @@ def compared_all(result: Comparison, written: Written) -> None:
         log.info("%s", line)
     log.info("")
     selected(result.selection)
+    _winner_tested(result.winner, written.class_results)
     for title, path in result.weights.items():
         log.info("Weights: %s (%s)", path, title)
     log.info("Curves: %s", " ".join(map(str, written.pictures)))
     log.info("Table:  %s", " ".join(map(str, written.tables)))
+    log.info("Classes: %s", written.class_results)
     finished(written.outputs, result.winner.model.bottlenecks, checked_images=written.checked_images)
+
+
+def _winner_tested(winner: Candidate, listed: Path) -> None:
+    model, evaluation = winner.model, winner.model.evaluation
+    if evaluation is not None:
+        log.info(
+            "95%% confidence interval of %s's test accuracy: %s (N=%d)",
+            winner.title,
+            _shown(evaluation.interval),
+            evaluation.count,
+        )
+        _class_table(model, listed)
+    accuracy_warnings.warn(model.bottlenecks.dataset, evaluation)
+    log.info("")
 
 
 def selected(selection: Selection) -> None:

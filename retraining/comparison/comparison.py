@@ -22,6 +22,7 @@ from retraining.networks.image_batches import UsableImages
 from retraining.settings.compare import CompareSettings
 from retraining.settings.output import OutputSettings
 from retraining.storage import atomic_files
+from retraining.training import class_results
 from retraining.training.learning_curve import LearningCurve
 
 TIMED_BATCHES = 10  # only the fastest counts: other programs can slow a batch down, but never speed it up
@@ -47,11 +48,13 @@ class Comparison:
 class Written:
     """The files of a comparison.
 
-    `checked_images` is the number of images on which the winner's graph agreed with the classifier.
+    `class_results` lists how well each class does with the winner; `checked_images` is the number of images
+    on which the winner's graph agreed with the classifier.
     """
 
     pictures: list[Path]
     tables: list[Path]
+    class_results: Path
     outputs: OutputSettings
     checked_images: int
 
@@ -107,8 +110,13 @@ def write(result: Comparison, folder: Path) -> Written:
         checkpoint_path=folder / "checkpoint",
         summaries_dir=folder / "logs",
     )
-    checked_images = writer.write_all(result.graph, result.winner.model, outputs)
-    return Written(pictures, list(tables), outputs, checked_images)
+    return Written(
+        pictures=pictures,
+        tables=list(tables),
+        class_results=class_results.write(result.winner.model.class_results, folder),
+        outputs=outputs,
+        checked_images=writer.write_all(result.graph, result.winner.model, outputs),
+    )
 
 
 def _trained(

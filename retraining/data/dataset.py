@@ -82,11 +82,16 @@ def check(dataset: Dataset, lost: Mapping[str, str] = MappingProxyType({})) -> N
 
     `lost` says what there is instead in each class of which no file is a usable image.
     """
+    check_class_sizes(image_counts(dataset), lost=lost, has_set_folders=dataset.has_set_folders)
+
+
+def image_counts(dataset: Dataset) -> dict[str, dict[Split, int]]:
+    """Return the number of images of each class, in the order of the labels, in each set."""
     counts = {label: dict.fromkeys(Split, 0) for label in dataset.labels}
     for label, images in itertools.groupby(dataset.images, key=operator.attrgetter("label")):
         splits = [image.split for image in images]
         counts[dataset.labels[label]] = {split: splits.count(split) for split in Split}
-    check_class_sizes(counts, lost=lost, has_set_folders=dataset.has_set_folders)
+    return counts
 
 
 class _ClassFolders(NamedTuple):

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import collections
-import csv
 import dataclasses
-import io
 import logging
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -14,7 +12,7 @@ from retraining.data.dataset import Dataset, LabelledImage
 from retraining.errors import WorkFailed
 from retraining.features.bottleneck_sets import Bottlenecks, SkippedImage
 from retraining.printable import printable
-from retraining.storage.atomic_files import write_bytes
+from retraining.storage.csv_file import write_csv
 
 SKIPPED_FILE = "skipped_images.csv"
 DUPLICATES_FILE = "duplicate_images.csv"
@@ -60,8 +58,8 @@ def report(bottlenecks: Bottlenecks, folder: Path, *, strict: bool) -> None:
     file cannot be used.
     """
     found = duplicates(bottlenecks.dataset, bottlenecks.digests)
-    _write_csv(folder / SKIPPED_FILE, ("path", "reason"), _skipped_rows(bottlenecks.skipped))
-    _write_csv(
+    write_csv(folder / SKIPPED_FILE, ("path", "reason"), _skipped_rows(bottlenecks.skipped))
+    write_csv(
         folder / DUPLICATES_FILE,
         ("group", "kind", "class", "set", "path"),
         _duplicate_rows(found, bottlenecks.dataset.labels),
@@ -134,9 +132,3 @@ def _duplicate_rows(found: Duplicates, labels: tuple[str, ...]) -> list[tuple[st
         for number, (kind, group) in enumerate(groups, start=1)
         for image in group
     ]
-
-
-def _write_csv(path: Path, header: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([header, *rows])
-    write_bytes(path, text.getvalue().encode("utf-8"))

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from retraining.features.bottleneck_sets import Bottlenecks
 from retraining.settings.training import TrainingSettings
+from retraining.training.confidence import Interval, effective_count, wilson_interval
 from retraining.training.sampler import Sampler
 from retraining.training.softmax_layer import SoftmaxLayer
 
@@ -27,14 +28,25 @@ class Misclassified:
 class Evaluation:
     """Accuracy in [0, 1] over `count` test images, and the images that were misclassified.
 
-    `confusion` is int64 [classes, classes]: row i, column j counts the images of class i that were predicted
-    to be class j, in the order of the labels.
+    `interval` is the 95 % confidence interval of the accuracy. `confusion` is int64 [classes, classes]: row
+    i, column j counts the images of class i that were predicted to be class j, in the order of the labels.
+    An image that was drawn several times counts as often.
     """
 
     accuracy: float
+    interval: Interval
     count: int
     misclassified: tuple[Misclassified, ...]
     confusion: NDArray[np.int64] = dataclasses.field(repr=False, compare=False)
+
+    @property
+    def balanced_accuracy(self) -> float:
+        """The mean recall of the classes that have test images, in [0, 1]: small classes count as much.
+
+        Brodersen et al., "The Balanced Accuracy and Its Posterior Distribution", ICPR 2010.
+        """
+        tested = self.confusion.sum(axis=1)
+        return float((self.confusion.diagonal()[tested > 0] / tested[tested > 0]).mean())
 
 
 def evaluate(layer: SoftmaxLayer, bottlenecks: Bottlenecks, settings: TrainingSettings) -> Evaluation | None:
@@ -52,4 +64,11 @@ def evaluate(layer: SoftmaxLayer, bottlenecks: Bottlenecks, settings: TrainingSe
     )
     confusion = np.zeros((len(labels), len(labels)), np.int64)
     np.add.at(confusion, (testing.labels[rows], predicted), 1)
-    return Evaluation(1 - len(misclassified) / len(rows), len(rows), misclassified, confusion)
+    accuracy = 1 - len(misclassified) / len(rows)
+    return Evaluation(
+        accuracy=accuracy,
+        interval=wilson_interval(accuracy, effective_count(rows)),
+        count=len(rows),
+        misclassified=misclassified,
+        confusion=confusion,
+    )

@@ -11,6 +11,7 @@ from retraining.features.bottleneck_sets import Bottlenecks
 from retraining.features.extractor import FeatureExtractor
 from retraining.settings.training import TrainingSettings
 from retraining.training import trainer
+from retraining.training.class_results import ClassResult, class_results
 from retraining.training.evaluation import Evaluation, evaluate
 from retraining.training.softmax_layer import SoftmaxLayer
 from retraining.training.trainer import Store, TrainingStep
@@ -32,6 +33,11 @@ class TrainedModel:
     labels: tuple[str, ...]
     bottlenecks: Bottlenecks = dataclasses.field(repr=False)
     evaluation: Evaluation | None
+
+    @property
+    def class_results(self) -> tuple[ClassResult, ...]:
+        """How well each class does on the test images: the lowest recall first, untested classes last."""
+        return class_results(self.bottlenecks.dataset, self.evaluation)
 
     def probabilities(self, pixels: Pixels) -> Probabilities:
         """Return float32 [n, classes] for float32 [n, height, width, 3] in [0, 1], n <= BATCH_SIZE."""

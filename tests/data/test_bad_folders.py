@@ -21,7 +21,7 @@ from retraining.features.cache import BottleneckCache
 from retraining.features.extractor import FeatureExtractor
 from retraining.settings.data import DataSettings
 from retraining.storage import labels_file
-from tests.conftest import COLOURS, PROJECT, write_colour_photos, write_photo
+from tests.conftest import COLOURS, FEW_COLOURS_TESTED, PROJECT, write_colour_photos, write_photo
 from tests.data.test_dataset import many, touch
 from tests.test_retrain import words
 
@@ -156,6 +156,8 @@ def test_conflicts_leaks_and_copies_of_images_are_told_apart(
         f"warning: leak: the same image is in several sets, testing and training: '{photos}/magenta/{held_out}' "
         f"and '{training[0]}'. Keep one, or the test accuracy will be too optimistic.",
         f"warning: 1 image appears more than once in the same class: see '{listing}'.",
+        "warning: fewer than 10 test images in 3 of 3 classes (magenta: 2, cyan: 4, yellow: 7): one image more "
+        "or less changes the recall of 'magenta' by 50 points. Add images, or raise --testing_percentage.",
     ]
     with listing.open(newline="") as file:
         rows = list(csv.DictReader(file))
@@ -226,7 +228,7 @@ def test_outputs_and_cache_inside_the_image_folder_are_not_classes_in_later_runs
         assert retrain.main(inside) == 0
         captured = capsys.readouterr()
         assert "Found 90 images in 3 classes (69 training, 9 validation, 12 testing)." in captured.out
-        assert captured.err == ""
+        assert captured.err.splitlines() == [FEW_COLOURS_TESTED]
     assert f"Folder '{photos / 'results'}' holds outputs of this program and is not a class." in captured.out
     # The cache is not a class either for a run whose own cache is elsewhere.
     assert dataset.scan(DataSettings(photos), [photos / "logs", *(photos / "results").iterdir()]).labels == (
@@ -244,7 +246,7 @@ def test_graph_written_into_a_class_folder_is_not_one_of_its_images(
     into[into.index("--output_graph") + 1] = str(photos / "cyan" / "graph.pb")
     for _ in range(2):
         assert retrain.main(into) == 0
-        assert capsys.readouterr().err == ""
+        assert capsys.readouterr().err.splitlines() == [FEW_COLOURS_TESTED]
 
 
 def test_broken_links_and_images_outside_class_folders_are_warned_about(

@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from retraining.settings.training import TrainingSettings
 from retraining.training import evaluation
@@ -34,7 +35,29 @@ def test_test_batch_size_is_the_number_of_images_drawn() -> None:
     bottlenecks = sets([0, 1, 2], [], [0, 1, 2] * 5)
     result = evaluation.evaluate(FIRST_THREE, bottlenecks, TrainingSettings(test_batch_size=40))
     assert result is not None
-    assert result.count == 40
+    assert result.count == result.confusion.sum() == 40
+
+
+def test_interval_is_that_of_the_accuracy() -> None:
+    result = evaluation.evaluate(ALWAYS_B, sets([0, 1, 2], [], [1] * 26 + [0] * 3), TrainingSettings())
+    assert result is not None
+    assert result.interval == pytest.approx((0.736, 0.964), abs=5e-4)
+
+
+def test_drawing_the_same_images_again_does_not_narrow_the_interval() -> None:
+    bottlenecks = sets([0, 1, 2], [], [0, 1, 2] * 5)
+    whole = evaluation.evaluate(FIRST_THREE, bottlenecks, TrainingSettings())
+    drawn = evaluation.evaluate(FIRST_THREE, bottlenecks, TrainingSettings(test_batch_size=100_000))
+    assert whole is not None
+    assert drawn is not None
+    assert drawn.interval == pytest.approx(whole.interval, abs=0.01)
+
+
+def test_interval_is_wide_if_half_of_the_draws_are_of_one_image() -> None:
+    bottlenecks = sets([0, 1, 2], [], [0] * 100 + [1])  # each class is drawn equally often
+    drawn = evaluation.evaluate(FIRST_THREE, bottlenecks, TrainingSettings(test_batch_size=100_000))
+    assert drawn is not None
+    assert drawn.interval.low < 0.6
 
 
 def test_empty_test_set_has_no_evaluation() -> None:
