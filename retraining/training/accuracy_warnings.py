@@ -25,7 +25,8 @@ def warn(dataset: Dataset, evaluation: Evaluation | None) -> None:
     counts = image_counts(dataset)
     _warn_of_imbalance({label: sum(sets.values()) for label, sets in counts.items()}, evaluation)
     if evaluation is not None:
-        _warn_of_few_test_images({label: sets[Split.TESTING] for label, sets in counts.items()})
+        tested = {label: sets[Split.TESTING] for label, sets in counts.items()}
+        _warn_of_few_test_images(tested, has_set_folders=dataset.has_set_folders)
 
 
 def _warn_of_imbalance(images: Mapping[str, int], evaluation: Evaluation | None) -> None:
@@ -57,20 +58,23 @@ def _advice(largest: str, number: int, evaluation: Evaluation) -> Message:
     )
 
 
-def _warn_of_few_test_images(images: Mapping[str, int]) -> None:
+def _warn_of_few_test_images(images: Mapping[str, int], *, has_set_folders: bool) -> None:
     """Warn if a class has few test images; `images` is their number by class, and not 0 for all."""
     few = {label: count for label, count in images.items() if count < ADVISED_TEST_IMAGES}
     if not few:
         return
     log.warning(
         Message(
-            "fewer than {advised} test images in {few:,} of {classes:,} classes ({named}): {meaning}. Add "
-            "images, or raise {testing_percentage}.",
+            "fewer than {advised} test images in {few:,} of {classes:,} classes ({named}): {meaning}. "
+            "{remedy}",
             advised=ADVISED_TEST_IMAGES,
             few=len(few),
             classes=len(images),
             named=_named(few),
             meaning=_meaning(few),
+            remedy="Add images to the test folder."
+            if has_set_folders
+            else Message("Add images, or raise {testing_percentage}."),
         )
     )
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -54,6 +56,17 @@ def test_classes_with_few_test_images_are_counted_and_named_in_one_warning(
     assert caplog.messages == [
         "fewer than 10 test images in 3 of 4 classes (poppy: 0, tulip: 3, daisy: 9): one image more or less "
         "changes the recall of 'tulip' by 33 points. Add images, or raise testing_percentage."
+    ]
+
+
+def test_no_percentage_is_advised_where_the_test_images_have_a_folder_of_their_own(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    dataset = dataclasses.replace(images_of(rose=(40, 5), tulip=(40, 10)), has_set_folders=True)
+    accuracy_warnings.warn(dataset, evaluation_of([5, 0], [0, 10]))
+    assert caplog.messages == [
+        "fewer than 10 test images in 1 of 2 classes (rose: 5): one image more or less changes the recall of "
+        "'rose' by 20 points. Add images to the test folder."
     ]
 
 
