@@ -58,15 +58,17 @@ def compute_bottlenecks(
     images: Dataset, extractor: FeatureExtractor, settings: RetrainSettings
 ) -> Bottlenecks:
     """Return the feature vectors of all usable images; the others are listed and warned of."""
-    from retraining.features import bottlenecks, problem_files
+    from retraining.features import grouping, problem_files
     from retraining.features.cache import BottleneckCache
     from retraining.features.views import Views
 
     cache = BottleneckCache(settings.module.bottleneck_dir, extractor)
     views = Views(settings.augmentation, settings.training.seed)
-    computed = bottlenecks.compute(images, extractor, cache, views)
-    problem_files.report(computed, settings.output.summaries_dir, strict=settings.data.strict)
-    if computed.skipped:
+    computed, near = grouping.compute(
+        images, extractor, cache, views, group=settings.data.group_near_duplicates
+    )
+    problem_files.report(computed, near, settings.output.summaries_dir, strict=settings.data.strict)
+    if computed.dataset != images:
         dataset.check(computed.dataset)
     return computed
 

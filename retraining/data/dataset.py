@@ -13,6 +13,7 @@ from typing import NamedTuple
 from retraining.data.class_checks import check_class_count, check_class_sizes, warn_about_similar_names
 from retraining.data.folder_walk import FolderFiles, FolderWalk, class_folders
 from retraining.data.split import Split, split_names
+from retraining.errors import BadRequest
 from retraining.settings.data import DataSettings
 
 log = logging.getLogger(__name__)
@@ -36,10 +37,14 @@ class LabelledImage(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Dataset:
-    """Class names, sorted, and every image, by class, folder and name."""
+    """Class names, sorted, and every image, by class, folder and name.
+
+    `has_set_folders` says that the sets are those of folders, and not made by a hash.
+    """
 
     labels: tuple[str, ...]
     images: tuple[LabelledImage, ...]
+    has_set_folders: bool = False
 
 
 def scan(settings: DataSettings, outputs: Iterable[Path] = ()) -> Dataset:
@@ -61,9 +66,20 @@ def scan(settings: DataSettings, outputs: Iterable[Path] = ()) -> Dataset:
     for label, folder in enumerate(classes):
         images += _labelled(folder, label, settings)
     dataset = Dataset(labels, tuple(images))
+    check_grouping(dataset, settings)
     warn_about_similar_names(labels)
     check(dataset)
     return dataset
+
+
+def check_grouping(dataset: Dataset, settings: DataSettings) -> None:
+    """Raise BadRequest if near-duplicates are to be moved between sets that are folders."""
+    if dataset.has_set_folders and settings.group_near_duplicates:
+        raise BadRequest(
+            "{group_near_duplicates} would move images between sets, but '{folder}' has a folder for each "
+            "set. Turn it off, or give a folder of classes without sets.",
+            folder=settings.image_dir,
+        )
 
 
 def image_files(paths: Iterable[Path]) -> list[Path]:

@@ -207,7 +207,7 @@ def _by_split(dataset: Dataset, run: _Computation) -> Bottlenecks:
         training=set_of(Split.TRAINING),
         validation=set_of(Split.VALIDATION),
         testing=set_of(Split.TESTING),
-        dataset=Dataset(dataset.labels, tuple(items[number] for number in used)),
+        dataset=dataclasses.replace(dataset, images=tuple(items[number] for number in used)),
         digests=tuple(run.digests[number] for number in used),
         skipped=tuple(SkippedImage(items[number].path, skipped[number]) for number in sorted(skipped)),
     )
