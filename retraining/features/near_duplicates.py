@@ -109,7 +109,7 @@ def _proposals(bottlenecks: Bottlenecks, numbers: NDArray[np.int64]) -> Pairs:
     """Return pairs of places in `numbers`, which are those of images in the dataset."""
     count = len(bottlenecks.dataset.images)
     directions = neighbours.sketches(lambda: _image_vectors(bottlenecks), count)
-    least = _LEAST_COSINE if count > _FEW_IMAGES else -1.0
+    least = _LEAST_COSINE if count > _FEW_IMAGES else -2.0  # any
     return neighbours.nearest_earlier(directions[numbers], count=_NEIGHBOURS, least=least)
 
 

@@ -24,8 +24,8 @@ Pairs = NDArray[np.int64]
 # Shares of all rows at a time: (their numbers, their vectors).
 Blocks = Iterable[tuple[NDArray[np.int64], Vectors]]
 
-ONE_CELL = 512  # up to so many rows are compared directly
-_CELLS_PER_ROW = 3
+ONE_CELL = 2048  # up to so many rows are compared directly
+_CELLS_PER_ROW = 6
 _LARGEST_CELL = 4  # times the mean; larger ones are cut, so that many vectors that are alike cost no more
 _WIDTH = 256  # numbers of a sketch
 _ROWS_AT_ONCE = 1024
@@ -55,7 +55,7 @@ def nearest_earlier(directions: Vectors, *, count: int, least: float) -> Pairs:
 
     `directions` is float32 [n, width] of length 1; the order of the rows should have no meaning, such as
     that of hashes. To look only at earlier rows keeps groups of any size connected: each but the first of
-    many that are alike has a link to an earlier one, while the nearest few of all may be a clique.
+    many in a cell that are alike has a link to an earlier one, while the nearest few may be a clique.
     """
     found = [np.empty((0, 3))]
     for cell in _cells(directions):
