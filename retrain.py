@@ -63,14 +63,16 @@ def compute_bottlenecks(
     images: Dataset, extractor: FeatureExtractor, settings: RetrainSettings
 ) -> Bottlenecks:
     """Return the feature vectors of all usable images; the others are listed and warned of."""
-    from retraining.features import bottlenecks, lost_classes, problem_files
+    from retraining.features import grouping, lost_classes, problem_files
     from retraining.features.cache import BottleneckCache
     from retraining.features.views import Views
 
     cache = BottleneckCache(settings.module.bottleneck_dir, extractor)
     views = Views(settings.augmentation, settings.training.seed)
-    computed = bottlenecks.compute(images, extractor, cache, views)
-    problem_files.report(computed, settings.output.summaries_dir, strict=settings.data.strict)
+    computed, near = grouping.compute(
+        images, extractor, cache, views, group=settings.data.group_near_duplicates
+    )
+    problem_files.report(computed, near, settings.output.summaries_dir, strict=settings.data.strict)
     lost_classes.check(images, computed.dataset, computed.skipped)
     return computed
 

@@ -66,6 +66,11 @@ BENCHMARKS = (
         arguments.LargePhotographsSettings,
     ),
     Benchmark("large_folders", "Time and memory for 500 to 50,000 images.", arguments.LargeFoldersSettings),
+    Benchmark(
+        "near_duplicates",
+        "Altered copies of photos that are found, and the time for it.",
+        arguments.NearDuplicatesSettings,
+    ),
     Benchmark("choices", "The program's choices against their alternatives.", arguments.ChoicesSettings),
 )
 

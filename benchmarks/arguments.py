@@ -154,6 +154,15 @@ class LargeFoldersSettings(Settings):
 
 
 @dataclasses.dataclass(frozen=True)
+class NearDuplicatesSettings(Settings):
+    """Altered copies of a folder's images, found by each module; proposals for these numbers of vectors."""
+
+    folder: Path = _images()
+    handles: tuple[str, ...] = _handle(kind=several(kinds.HANDLE))
+    counts: tuple[int, ...] = setting((12_500, 25_000, 50_000), "Numbers of vectors.", WHOLE_NUMBERS)
+
+
+@dataclasses.dataclass(frozen=True)
 class ChoicesSettings(Settings):
     """Choices and their alternatives, for images of a folder and for modules that are folders."""
 

@@ -72,12 +72,15 @@ def retrain(
     found = dataset.scan(data, (module.bottleneck_dir,))
 
     from retraining.features import extractor as extractors
+    from retraining.features import grouping
+    from retraining.features.cache import BottleneckCache
+    from retraining.features.views import Views
 
     extractor = extractors.load_extractor(module)
-    vectors = _computed(
-        found, extractor, module.bottleneck_dir, augmentation, training.seed, strict=data.strict
-    )
-    problem_files.warn_of_duplicates(vectors)
+    cache, views = BottleneckCache(module.bottleneck_dir, extractor), Views(augmentation, training.seed)
+    vectors, near = grouping.compute(found, extractor, cache, views, group=data.group_near_duplicates)
+    _check_usable(vectors, found, strict=data.strict)
+    problem_files.report_duplicates(vectors, near)
     return _trained(vectors, extractor, training, augmentation, on_report)
 
 
@@ -116,9 +119,18 @@ def compute_bottlenecks(
     With augmentation on, several random views of each training image are drawn from `seed`. Files that
     cannot be used are left out with a warning. Raises BadRequest and WorkFailed.
     """
+    from retraining.features import bottlenecks
+    from retraining.features.cache import BottleneckCache
+    from retraining.features.views import Views
+
     _check_known(settings, AugmentationSettings)
     kept_in = _group(ModuleSettings, {"bottleneck_dir": bottleneck_dir}).bottleneck_dir
-    return _computed(dataset, extractor, kept_in, _group(AugmentationSettings, settings), seed)
+    cache = BottleneckCache(kept_in, extractor)
+    vectors = bottlenecks.compute(
+        dataset, extractor, cache, Views(_group(AugmentationSettings, settings), seed)
+    )
+    _check_usable(vectors, dataset)
+    return vectors
 
 
 def train(
@@ -163,25 +175,14 @@ def list_modules() -> str:
     return catalogue.table()
 
 
-def _computed(
-    found: Dataset,
-    extractor: FeatureExtractor,
-    bottleneck_dir: Path,
-    augmentation: AugmentationSettings,
-    seed: int,
-    *,
-    strict: bool = False,
-) -> Bottlenecks:
-    from retraining.features import bottlenecks
-    from retraining.features.cache import BottleneckCache
-    from retraining.features.views import Views
+def _check_usable(vectors: Bottlenecks, scanned: Dataset, *, strict: bool = False) -> None:
+    """Warn about files that were skipped; check the images again if they are not those that were scanned.
 
-    cache = BottleneckCache(bottleneck_dir, extractor)
-    vectors = bottlenecks.compute(found, extractor, cache, Views(augmentation, seed))
+    Raises BadRequest and WorkFailed.
+    """
     problem_files.warn_of_skipped(vectors.skipped)
     problem_files.check_strict(vectors.skipped, strict=strict)
-    lost_classes.check(found, vectors.dataset, vectors.skipped)
-    return vectors
+    lost_classes.check(scanned, vectors.dataset, vectors.skipped)
 
 
 def _trained(

@@ -30,13 +30,17 @@ def compare(settings: CompareSettings) -> None:
 
     # Only now, since TensorFlow takes seconds to import: a mistake above is answered at once.
     from retraining.cli import log_lines
-    from retraining.comparison import comparison
+    from retraining.comparison import comparison, duplicates
     from retraining.networks import image_batches
 
     log_lines.found(scanned)
     # All of them now: a module that does not exist is reported before anything is trained.
     modules = comparison.load_modules(settings)
-    images = image_batches.usable_images(scanned, strict=settings.data.strict)
+    grouped = duplicates.reported(scanned, settings, modules)
+    if grouped != scanned:
+        _check_held_out(grouped)
+        dataset.check(grouped)
+    images = image_batches.usable_images(grouped, strict=settings.data.strict)
     on_epoch = functools.partial(log_lines.epoch_done, epochs=settings.comparison.epochs)
     result = comparison.compare_models(
         images, settings, modules, on_epoch=on_epoch, on_row=log_lines.compared

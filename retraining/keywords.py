@@ -65,5 +65,6 @@ class RetrainKeywords(DataKeywords, ModuleKeywords, AugmentationKeywords, Traini
     """Settings of `retrain`."""
 
     strict: bool
+    group_near_duplicates: bool
     tfhub_module: str
     bottleneck_dir: AnyPath

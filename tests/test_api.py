@@ -352,7 +352,11 @@ def test_keywords_are_the_settings() -> None:
     def keys(of: Any) -> set[str]:
         return set(typing.get_type_hints(of))
 
-    assert keys(keywords.DataKeywords) == names(DataSettings) - {"image_dir", "strict"}
+    assert keys(keywords.DataKeywords) == names(DataSettings) - {
+        "image_dir",
+        "strict",
+        "group_near_duplicates",
+    }
     assert keys(keywords.ModuleKeywords) == names(ModuleSettings) - {"tfhub_module", "bottleneck_dir"}
     assert keys(keywords.AugmentationKeywords) == names(AugmentationSettings)
     assert keys(keywords.TrainingKeywords) == names(TrainingSettings)

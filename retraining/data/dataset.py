@@ -15,6 +15,7 @@ from retraining.data import set_folders
 from retraining.data.class_checks import check_class_count, check_class_sizes, warn_about_similar_names
 from retraining.data.folder_walk import FolderFiles, FolderWalk, class_folders, warn_about_stray_files
 from retraining.data.split import Split, split_names
+from retraining.errors import BadRequest
 from retraining.settings.data import DataSettings, HeldOut
 
 log = logging.getLogger(__name__)
@@ -64,9 +65,20 @@ def scan(settings: DataSettings, outputs: Iterable[Path] = ()) -> Dataset:
         for split, folders in found.classes.items():
             images += _labelled(folders[label], label, split, found.to_cut)
     dataset = Dataset(labels, tuple(images), has_set_folders=len(found.classes) > 1)
+    check_grouping(dataset, settings)
     warn_about_similar_names(labels)
     check(dataset)
     return dataset
+
+
+def check_grouping(dataset: Dataset, settings: DataSettings) -> None:
+    """Raise BadRequest if near-duplicates are to be moved between sets that are folders."""
+    if dataset.has_set_folders and settings.group_near_duplicates:
+        raise BadRequest(
+            "{group_near_duplicates} would move images between sets, but '{folder}' has a folder for each "
+            "set. Turn it off, or give a folder of classes without sets.",
+            folder=settings.image_dir,
+        )
 
 
 def image_files(paths: Iterable[Path]) -> list[Path]:

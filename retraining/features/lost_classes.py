@@ -21,10 +21,10 @@ _PLURAL_VERBS = {"is": "are", "has": "have", "makes": "make"}
 def check(scanned: Dataset, usable: Dataset, skipped: Sequence[SkippedImage]) -> None:
     """Check the classes of a dataset again once it is known which files cannot be used.
 
-    `usable` is what is left. Warns as `dataset.check` does. Raises BadRequest if a class cannot be trained
-    any more, and says what its files are if none can be used.
+    `usable` is what is left, perhaps in other sets. Warns as `dataset.check` does. Raises BadRequest if a
+    class cannot be trained any more, and says what its files are if none can be used.
     """
-    if skipped:
+    if usable != scanned:
         dataset.check(usable, _files_of_lost_classes(scanned, usable, skipped))
 
 

@@ -42,6 +42,12 @@ class DataSettings(Settings):
         f"Default: {DEFAULT_PERCENTAGE}, or the images' own validation folder.",
         kinds.PERCENTAGE,
     )
+    group_near_duplicates: bool = setting(
+        False,
+        "Keep images that show nearly the same (resized, re-encoded, cropped, mirrored or brightened copies, "
+        "bursts) in one set, so that the test accuracy is honest.",
+        kinds.SWITCH,
+    )
     strict: bool = setting(False, "Stop if any file cannot be used, after listing them all.", kinds.SWITCH)
 
     def check(self) -> None:

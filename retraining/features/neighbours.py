@@ -1,0 +1,137 @@
+"""Pairs of vectors that are near each other, found in less than quadratic time and memory.
+
+Rows are compared only within cells, as in an inverted file: each row is in the cells of its nearest centres,
+and there are two times the square root of n centres, so time grows like n ** 1.5 at most, and no array is
+larger than a few numbers per vector. Plain NumPy, and not a library with an index: FAISS brings 10 to 18 MB
+and an OpenMP runtime of its own beside TensorFlow's, hnswlib has no wheels, usearch builds a graph that
+depends on threads, and scikit-learn has no index for a thousand dimensions. The pairs decide about the split,
+so they must be the same in every run.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retraining.arrays import Vectors
+
+Pairs = NDArray[np.int64]
+"""Pairs of rows [n, 2], the second one the earlier of the two."""
+
+# Shares of all rows at a time: (their numbers, their vectors).
+Blocks = Iterable[tuple[NDArray[np.int64], Vectors]]
+
+ONE_CELL = 2048  # up to so many rows are compared directly
+_CELLS_PER_ROW = 6
+_LARGEST_CELL = 4  # times the mean; larger ones are cut, so that many vectors that are alike cost no more
+_WIDTH = 256  # numbers of a sketch
+_ROWS_AT_ONCE = 1024
+
+
+def sketches(blocks: Callable[[], Blocks], count: int) -> Vectors:
+    """Return float32 [count, at most _WIDTH]: directions whose products are near the vectors' cosines.
+
+    The cosines are those around the mean of all vectors: networks whose features are never negative put
+    everything near everything else. `blocks` is called twice, so that the vectors may stay on disk. Wide
+    vectors are projected onto random directions (Johnson-Lindenstrauss), which keeps cosines to within 0.06.
+    """
+    mean = sum(vectors.sum(0, dtype=np.float64) for _, vectors in blocks()) / count
+    width = len(mean)
+    directions = _directions(width)
+    found = np.empty((count, min(width, _WIDTH)), np.float32)
+    for rows, vectors in blocks():
+        centred = vectors - mean.astype(np.float32)
+        found[rows] = centred if directions is None else centred @ directions
+    lengths = np.linalg.norm(found, axis=1, keepdims=True)
+    np.divide(found, lengths, out=found, where=lengths > 0)
+    return found
+
+
+def nearest_earlier(directions: Vectors, *, count: int, least: float) -> Pairs:
+    """Return for each row its `count` nearest earlier ones with a product of at least `least`.
+
+    `directions` is float32 [n, width] of length 1; the order of the rows should have no meaning, such as
+    that of hashes. To look only at earlier rows keeps groups of any size connected: each but the first of
+    many in a cell that are alike has a link to an earlier one, while the nearest few may be a clique.
+    """
+    found = [np.empty((0, 3))]
+    for cell in _cells(directions):
+        if len(cell) > 1:
+            found.append(_nearest_in(directions, cell, count=count, least=least))
+    return _best_of(np.concatenate(found), count)
+
+
+def _directions(width: int) -> Vectors | None:
+    """Return float32 [width, _WIDTH], each number 1 or -1, or None if the vectors are narrow as they are."""
+    if width <= _WIDTH:
+        return None
+    signs = np.random.default_rng(0).integers(0, 2, (width, _WIDTH))
+    return (2 * signs - 1).astype(np.float32)
+
+
+def _cells(directions: Vectors) -> Iterator[NDArray[np.int64]]:
+    """Yield the rows of each cell, ascending; a row is in several."""
+    count = len(directions)
+    if count <= ONE_CELL:
+        yield np.arange(count)
+        return
+    centres = directions[: int(2 * count**0.5)]
+    # By cell, and within each cell by row.
+    nearest, nearness = _nearest_centres(directions, centres)
+    order = np.argsort(nearest.ravel(), kind="stable")
+    starts = np.searchsorted(nearest.ravel()[order], np.arange(len(centres) + 1))
+    largest = _LARGEST_CELL * _CELLS_PER_ROW * count // len(centres)
+    for first, last in itertools.pairwise(starts.tolist()):
+        members = order[first:last]
+        yield from _pieces(members // _CELLS_PER_ROW, nearness.ravel()[members], largest)
+
+
+def _nearest_centres(directions: Vectors, centres: Vectors) -> tuple[NDArray[np.int64], Vectors]:
+    """Return for each row the numbers of its nearest centres, and the products with them."""
+    nearest = np.empty((len(directions), _CELLS_PER_ROW), np.int64)
+    nearness = np.empty(nearest.shape, np.float32)
+    for start in range(0, len(directions), _ROWS_AT_ONCE):
+        products = directions[start : start + _ROWS_AT_ONCE] @ centres.T
+        rows = slice(start, start + len(products))
+        nearest[rows] = np.argpartition(-products, _CELLS_PER_ROW, axis=1)[:, :_CELLS_PER_ROW]
+        nearness[rows] = np.take_along_axis(products, nearest[rows], 1)
+    return nearest, nearness
+
+
+def _pieces(members: NDArray[np.int64], nearness: Vectors, largest: int) -> Iterator[NDArray[np.int64]]:
+    """Yield the members, in pieces that overlap by half if there are more than `largest`.
+
+    Rows that are alike are about as near to the centre, so they are in one piece.
+    """
+    if len(members) <= largest:
+        yield members
+        return
+    by_nearness = members[np.lexsort((members, nearness))]
+    for start in range(0, len(members) - largest // 2, largest // 2):
+        yield np.sort(by_nearness[start : start + largest])
+
+
+def _nearest_in(
+    directions: Vectors, cell: NDArray[np.int64], *, count: int, least: float
+) -> NDArray[np.float64]:
+    """Return rows of (row, earlier row, product) for the `count` nearest earlier rows within a cell."""
+    products = np.tril(directions[cell] @ directions[cell].T - least, -1)  # below 0 or 0: no pair
+    kept = min(count, len(cell))
+    columns = np.argpartition(-products, kept - 1, axis=1)[:, :kept]
+    values = np.take_along_axis(products, columns, 1)
+    rows, places = np.nonzero(values > 0)
+    return np.stack([cell[rows], cell[columns[rows, places]], values[rows, places]], axis=1)
+
+
+def _best_of(found: NDArray[np.float64], count: int) -> Pairs:
+    """Return the `count` nearest of each row, each once, out of those found in several cells."""
+    rows, earlier, products = found.T
+    _, once = np.unique(np.stack([rows, earlier]), axis=1, return_index=True)
+    once = once[np.lexsort((earlier[once], -products[once], rows[once]))]
+    ordered = rows[once]
+    rank = np.arange(len(once)) - np.searchsorted(ordered, ordered)
+    kept = once[rank < count]
+    return np.stack([rows[kept], earlier[kept]], axis=1).astype(np.int64)
