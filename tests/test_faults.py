@@ -320,7 +320,7 @@ def test_standard_output_that_cannot_be_written_is_an_error_once_the_results_are
         )
     assert (done.returncode, done.stderr) == (
         1,
-        "retrain: error: the output cannot be written: No space left on device.\n",
+        f"{FEW_COLOURS_TESTED}\nretrain: error: the output cannot be written: No space left on device.\n",
     )
     assert (tmp_path / "graph.pb").exists()
 

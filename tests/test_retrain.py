@@ -99,7 +99,7 @@ def write_sets(folder: Path, **per_class: int) -> Path:
 def test_sets_that_come_as_folders_are_used_and_leftovers_are_no_reason_to_stop(
     tf2_module: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    photos = write_sets(tmp_path / "photos", train=20, val=3, test=7)
+    photos = write_sets(tmp_path / "photos", train=20, val=3, test=10)
     litter(photos, photos / "train", photos / "test" / "cyan")
     assert retrain.main(words(photos, tmp_path, "--strict", module=tf2_module)) == 0
     captured = capsys.readouterr()
@@ -107,9 +107,9 @@ def test_sets_that_come_as_folders_are_used_and_leftovers_are_no_reason_to_stop(
     assert captured.out.splitlines()[:2] == [
         f"Using the folders of '{photos}' as the split: 'train' for training, 'val' for validation, 'test' for "
         "testing.",
-        "Found 90 images in 3 classes (60 training, 9 validation, 21 testing).",
+        "Found 99 images in 3 classes (60 training, 9 validation, 30 testing).",
     ]
-    assert "Final test accuracy = 100.0% (N=21)\n" in captured.out
+    assert "Final test accuracy = 100.0% (N=30)\n" in captured.out
     assert (tmp_path / "labels.txt").read_text().splitlines() == list(COLOURS)
 
 
