@@ -47,7 +47,12 @@ def retrain(settings: RetrainSettings) -> None:
         log_lines.evaluated(
             model.evaluation, list_misclassified=settings.output.print_misclassified_test_images
         )
-        graph = classifier_graph.build(extractor, model.layer, settings.output.final_tensor_name)
+        graph = classifier_graph.build(
+            extractor,
+            model.layer,
+            settings.output.final_tensor_name,
+            significant_bits=model.significant_bits,
+        )
         tensorboard.add_graph(graph.graph_def)
 
     agreed = writer.write_all(graph, model, settings.output)
@@ -92,9 +97,9 @@ def train(
         extractor,
         settings.training,
         batches=fresh_batches(
-            bottlenecks.training, extractor, augmentation=settings.augmentation, training=settings.training
+            bottlenecks, extractor, augmentation=settings.augmentation, training=settings.training
         ),
-        store=writer.IntermediateGraphs(extractor, settings.output),
+        store=writer.IntermediateGraphs(extractor, settings.output, bottlenecks.dataset.significant_bits),
         on_report=report,
     )
 

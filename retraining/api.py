@@ -194,7 +194,7 @@ def _trained(
     from retraining.model import RetrainedModel
     from retraining.training.fresh_batches import fresh_batches
 
-    batches = fresh_batches(vectors.training, extractor, augmentation=augmentation, training=training)
+    batches = fresh_batches(vectors, extractor, augmentation=augmentation, training=training)
     return RetrainedModel.train(vectors, extractor, training, batches=batches, on_report=on_report)
 
 

@@ -36,10 +36,15 @@ class LabelledImage(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Dataset:
-    """Class names, sorted, and every image, by class, folder and name."""
+    """Class names, sorted, and every image, by class, folder and name.
+
+    `significant_bits` is how many bits are used in 16-bit images that do not record it; None if that is not
+    known.
+    """
 
     labels: tuple[str, ...]
     images: tuple[LabelledImage, ...]
+    significant_bits: int | None = None
 
 
 def scan(settings: DataSettings, outputs: Iterable[Path] = ()) -> Dataset:
@@ -60,7 +65,7 @@ def scan(settings: DataSettings, outputs: Iterable[Path] = ()) -> Dataset:
     images: list[LabelledImage] = []
     for label, folder in enumerate(classes):
         images += _labelled(folder, label, settings)
-    dataset = Dataset(labels, tuple(images))
+    dataset = Dataset(labels, tuple(images), settings.significant_bits)
     warn_about_similar_names(labels)
     check(dataset)
     return dataset

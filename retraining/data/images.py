@@ -12,6 +12,8 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from retraining.arrays import ImageSize, Pixels
+from retraining.data import sample_depth
+from retraining.data.sample_depth import SHALLOW, SampleDepth
 from retraining.errors import BadImage, BadRequest
 
 # Part of the cache's key: raise it with any change that changes a pixel.
@@ -69,21 +71,46 @@ def digest(content: bytes) -> bytes:
     return hashlib.sha256(content).digest()
 
 
-def decode(content: bytes, size: ImageSize) -> Pixels:
+def depth(content: bytes) -> SampleDepth:
+    """Return how deep the samples of an image file are; only one with 16-bit samples is decoded for it.
+
+    Whether any other file is an image at all is left to `upright`. Raises BadImage.
+    """
+    if not sample_depth.may_be_deep(content):
+        return SHALLOW
+    try:
+        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+            return sample_depth.of(image, content)
+    except (Image.DecompressionBombError, *_DECODING_ERRORS):
+        return SHALLOW
+
+
+def identity(content: bytes, significant_bits: int | None) -> bytes:
+    """Return 32 bytes that differ if pixels do; for all but 16-bit images, the SHA-256 of the file.
+
+    `significant_bits` is as for `upright`. Raises BadImage.
+    """
+    return sample_depth.identity(digest(content), depth(content).bits(significant_bits))
+
+
+def decode(content: bytes, size: ImageSize, significant_bits: int | None = None) -> Pixels:
     """Return the image of a file's bytes as float32 [size.height, size.width, 3] in [0, 1].
 
-    Raises BadImage with the reason.
+    `significant_bits` is as for `upright`. Raises BadImage with the reason.
     """
-    return resized(upright(content, size), size)
+    return resized(upright(content, size, significant_bits), size)
 
 
-def upright(content: bytes, least: ImageSize | None = None) -> Image.Image:
+def upright(
+    content: bytes, least: ImageSize | None = None, significant_bits: int | None = None
+) -> Image.Image:
     """Return the image of a file's bytes in 8-bit RGB, at full size or, for a JPEG, reduced.
 
     With `least`, a JPEG is decoded at 1/2, 1/4 or 1/8 of its size as long as neither side becomes smaller
     than `least`: a JPEG stores blocks of 8x8 pixels as frequencies, and the high ones, which resizing would
     remove anyway, are then never computed. The camera's orientation (EXIF) is applied, transparent pixels
-    become white, and an animation gives its first frame. Raises BadImage with the reason.
+    become white, and an animation gives its first frame. 16-bit samples use `significant_bits` of their bits
+    if the file does not record how many; None stands for all. Raises BadImage with the reason.
     """
     if not content:
         raise BadImage("is empty")
@@ -93,8 +120,9 @@ def upright(content: bytes, least: ImageSize | None = None) -> Image.Image:
                 is_sideways = image.getexif().get(_ORIENTATION, 1) in _SIDEWAYS
                 stored = (least.height, least.width) if is_sideways else (least.width, least.height)
                 image.draft(None, stored)  # does nothing for other formats
-            ImageOps.exif_transpose(image, in_place=True)
-            return _rgb(image)
+            shallow = sample_depth.in_8_bits(image, content, significant_bits)
+            ImageOps.exif_transpose(shallow, in_place=True)
+            return _rgb(shallow)
     except UnidentifiedImageError as error:
         raise _unidentified(content) from error
     except Image.DecompressionBombError as error:
@@ -131,20 +159,20 @@ def _is_cut_short(content: bytes, error: Exception) -> bool:
     return content.startswith(b"\xff\xd8") and b"\xff\xd9" not in content[content.rfind(b"\xff\xda") :]
 
 
-def from_pillow(image: Image.Image) -> Image.Image:
+def from_pillow(image: Image.Image, significant_bits: int | None = None) -> Image.Image:
     """Return a Pillow image in 8-bit RGB as `upright` does. Raises BadImage."""
     if 0 in image.size:
         raise BadImage("has no pixels")
     try:
-        return _rgb(ImageOps.exif_transpose(image))
+        return _rgb(ImageOps.exif_transpose(sample_depth.in_8_bits(image, b"", significant_bits)))
     except _DECODING_ERRORS as error:  # Pillow decodes an opened file only when it has to
         raise BadImage("is damaged ({error})", error=error) from error
 
 
-def open_upright(path: Path) -> Image.Image:
+def open_upright(path: Path, significant_bits: int | None = None) -> Image.Image:
     """Return the image that the setting `image` names, as `upright` does. Raises BadRequest."""
     try:
-        return upright(read(path))
+        return upright(read(path), significant_bits=significant_bits)
     except BadImage as error:
         raise BadRequest("{image} '{path}' {reason}. Give an image.", path=path, reason=error) from error
 
@@ -166,9 +194,6 @@ def _rgb(image: Image.Image) -> Image.Image:
     """Return `image` in 8-bit RGB, with white where it is transparent."""
     if image.mode == "F":
         raise BadImage("has floating-point pixels, and nothing says which value is white")
-    if image.mode.startswith("I"):  # 16-bit grey, which Pillow's own conversion would clip
-        grey = np.asarray(image.convert("I"), np.int32) // 257
-        return Image.fromarray(np.clip(grey, 0, 255).astype(np.uint8)).convert("RGB")
     if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
         opaque = image.convert("RGBA")
         white = Image.new("RGBA", opaque.size, "white")

@@ -23,9 +23,12 @@ log = logging.getLogger(__name__)
 class IntermediateGraphs:
     """Stores the checkpoint and the graph every so many training steps."""
 
-    def __init__(self, extractor: FeatureExtractor, settings: OutputSettings) -> None:
+    def __init__(
+        self, extractor: FeatureExtractor, settings: OutputSettings, significant_bits: int | None = None
+    ) -> None:
         self._extractor = extractor
         self._settings = settings
+        self._significant_bits = significant_bits
 
     def is_due(self, step: int) -> bool:
         """Return whether to store after this step."""
@@ -35,7 +38,12 @@ class IntermediateGraphs:
     def __call__(self, step: int, layer: SoftmaxLayer) -> None:
         """Store the layer. Raises WorkFailed."""
         path = self._settings.intermediate_output_graphs_dir / f"intermediate_{step}.pb"
-        graph = classifier_graph.build(self._extractor, layer, self._settings.final_tensor_name)
+        graph = classifier_graph.build(
+            self._extractor,
+            layer,
+            self._settings.final_tensor_name,
+            significant_bits=self._significant_bits,
+        )
         checkpoint.write(layer, self._settings.checkpoint_path)
         write_bytes(path, graph_file.encode(graph))
         log.info("Intermediate graph: %s", path)
@@ -60,7 +68,9 @@ def write(format: Format, model: TrainedModel, path: Path, *, labels: Path, fina
 
     Raises WorkFailed.
     """
-    graph = classifier_graph.build(model.extractor, model.layer, final_tensor_name)
+    graph = classifier_graph.build(
+        model.extractor, model.layer, final_tensor_name, significant_bits=model.significant_bits
+    )
     with contextlib.ExitStack() as places:
         _stage_labels(model, labels, places)
         _stage(format, graph, model, path, places)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from retraining.arrays import ImageSize, Pixels
 from retraining.errors import BadRequest, WorkFailed, setting_named
 from retraining.features.extractor import BATCH_SIZE
-from retraining.graphs import graph_file
+from retraining.graphs import graph_file, significant_bits
 from retraining.graphs.frozen_graph import (
     INPUT_OPS,
     Forward,
@@ -50,6 +50,7 @@ def load(settings: GraphSettings) -> ImageClassifier:
         batch_size=shape[0] if shape and shape[0] is not None else BATCH_SIZE,
         mean=settings.input_mean,
         std=settings.input_std,
+        significant_bits=settings.significant_bits or significant_bits.recorded(graph_def),
     )
 
 

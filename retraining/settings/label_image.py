@@ -29,6 +29,12 @@ class GraphSettings(Settings):
     )
     input_mean: float = setting(0, "Mean subtracted from each pixel value (0 to 255).", kinds.FINITE_NUMBER)
     input_std: float = setting(255, "What each pixel value is then divided by.", kinds.POSITIVE_NUMBER)
+    significant_bits: int | None = setting(
+        None,
+        "How many bits are used in 16-bit images that do not record it, from 8 to 16. Default: read from the "
+        "graph.",
+        kinds.BIT_COUNT,
+    )
 
 
 @dataclasses.dataclass(frozen=True)
