@@ -52,6 +52,7 @@ def retrain(settings: RetrainSettings) -> None:
             model.layer,
             settings.output.final_tensor_name,
             float32_weights=settings.output.float32_weights,
+            significant_bits=model.significant_bits,
         )
         tensorboard.add_graph(graph.graph_def)
 
@@ -98,9 +99,9 @@ def train(
         extractor,
         settings.training,
         batches=fresh_batches(
-            bottlenecks.training, extractor, augmentation=settings.augmentation, training=settings.training
+            bottlenecks, extractor, augmentation=settings.augmentation, training=settings.training
         ),
-        store=writer.IntermediateGraphs(extractor, settings.output),
+        store=writer.IntermediateGraphs(extractor, settings.output, bottlenecks.dataset.significant_bits),
         on_report=report,
     )
 

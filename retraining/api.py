@@ -196,7 +196,7 @@ def _trained(
     from retraining.training import accuracy_warnings
     from retraining.training.fresh_batches import fresh_batches
 
-    batches = fresh_batches(vectors.training, extractor, augmentation=augmentation, training=training)
+    batches = fresh_batches(vectors, extractor, augmentation=augmentation, training=training)
     model = RetrainedModel.train(vectors, extractor, training, batches=batches, on_report=on_report)
     accuracy_warnings.warn(vectors.dataset, model.evaluation)
     return model

@@ -34,7 +34,8 @@ def deep_dream(settings: DeepDreamSettings) -> None:
     # Imported here, so that help is quick.
     from retraining.data import images
 
-    image = images.open_upright(dream.image) if dream.image else None
+    if dream.image:
+        images.open_upright(dream.image)
 
     # Only now, since TensorFlow takes seconds to import: a mistake above is answered at once.
     from retraining.visualization import contact_sheet, dreams, inspected_network
@@ -44,6 +45,7 @@ def deep_dream(settings: DeepDreamSettings) -> None:
     if dream.list_layers:
         print(network.list_layers())
         return
+    image = network.open_image(dream.image) if dream.image else None
     drawn = []
     for finished in dreams.draw(network, dreams.targets(network, dream, labels), dream, image):
         _report(finished)

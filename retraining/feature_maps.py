@@ -24,15 +24,17 @@ def feature_maps(settings: FeatureMapsSettings) -> None:
     # Imported here, so that help is quick.
     from retraining.data import images
 
-    image = images.open_upright(settings.maps.image) if settings.maps.image else None
+    if settings.maps.image:
+        images.open_upright(settings.maps.image)
 
     # Only now, since TensorFlow takes seconds to import: a mistake above is answered at once.
     from retraining.visualization import contact_sheet, feature_maps, inspected_network
 
     network = inspected_network.load(settings.network)
-    if image is None or settings.maps.list_layers:
+    if settings.maps.image is None or settings.maps.list_layers:
         print(network.list_layers())
         return
+    image = network.open_image(settings.maps.image)
     layers = feature_maps.chosen_layers(network, settings.maps.layers)
     for page in feature_maps.pages(network, layers, images.resized(image, network.image_size)):
         path = settings.maps.output_dir / page.file_name

@@ -13,6 +13,7 @@ class DataKeywords(TypedDict, total=False):
 
     testing_percentage: float | None
     validation_percentage: float | None
+    significant_bits: int | None
 
 
 class ModuleKeywords(TypedDict, total=False):
@@ -59,6 +60,7 @@ class GraphKeywords(TypedDict, total=False):
     input_width: int | None
     input_mean: float | None
     input_std: float | None
+    significant_bits: int | None
 
 
 class RetrainKeywords(DataKeywords, ModuleKeywords, AugmentationKeywords, TrainingKeywords, total=False):

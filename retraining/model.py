@@ -32,7 +32,11 @@ class RetrainedModel(TrainedModel):
     def classifier(self) -> ImageClassifier:
         """The model as a classifier of images."""
         return ImageClassifier(
-            run=self.probabilities, labels=self.labels, size=self.extractor.image_size, batch_size=BATCH_SIZE
+            run=self.probabilities,
+            labels=self.labels,
+            size=self.extractor.image_size,
+            batch_size=BATCH_SIZE,
+            significant_bits=self.significant_bits,
         )
 
     def predict(

@@ -30,4 +30,4 @@ def reported(scanned: Dataset, settings: CompareSettings, modules: Mapping[str, 
     problem_files.report_duplicates(computed, near, comparison.output_dir)
     split_of = {image.file: image.split for image in computed.dataset.images}
     images = tuple(image._replace(split=split_of.get(image.file, image.split)) for image in scanned.images)
-    return dataclasses.replace(scanned, images=images)
+    return dataclasses.replace(scanned, images=images, significant_bits=computed.dataset.significant_bits)

@@ -42,11 +42,14 @@ class Dataset:
     """Class names, sorted, and every image, by class, folder and name.
 
     `has_set_folders` is true if the validation or test images come from a folder of their own.
+    `significant_bits` is how many bits are used in 16-bit images that do not record it; None if that is not
+    known.
     """
 
     labels: tuple[str, ...]
     images: tuple[LabelledImage, ...]
     has_set_folders: bool = False
+    significant_bits: int | None = None
 
 
 def scan(settings: DataSettings, outputs: Iterable[Path] = ()) -> Dataset:
@@ -64,7 +67,12 @@ def scan(settings: DataSettings, outputs: Iterable[Path] = ()) -> Dataset:
     for label in range(len(labels)):
         for split, folders in found.classes.items():
             images += _labelled(folders[label], label, split, found.to_cut)
-    dataset = Dataset(labels, tuple(images), has_set_folders=len(found.classes) > 1)
+    dataset = Dataset(
+        labels,
+        tuple(images),
+        has_set_folders=len(found.classes) > 1,
+        significant_bits=settings.significant_bits,
+    )
     check_grouping(dataset, settings)
     warn_about_similar_names(labels)
     check(dataset)

@@ -11,7 +11,8 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from retraining.arrays import ImageSize, Pixels
-from retraining.data import decoders, file_kinds, large_images
+from retraining.data import decoders, file_kinds, large_images, sample_depth
+from retraining.data.sample_depth import SHALLOW, SampleDepth
 from retraining.errors import BadImage, BadRequest
 
 # Part of the cache's key: raise it with any change that changes a pixel.
@@ -62,15 +63,40 @@ def digest(content: bytes) -> bytes:
     return hashlib.sha256(content).digest()
 
 
-def decode(content: bytes, size: ImageSize) -> Pixels:
+def depth(content: bytes) -> SampleDepth:
+    """Return how deep the samples of an image file are; only one with 16-bit samples is decoded for it.
+
+    Whether any other file is an image at all is left to `upright`. Raises BadImage.
+    """
+    image_format = file_kinds.image_format(content)
+    if image_format is None or not sample_depth.may_be_deep(content):
+        return SHALLOW
+    try:
+        with decoders.opened(content, image_format) as image, large_images.turn(image, content):
+            return sample_depth.of(image, content)
+    except decoders.DECODING_ERRORS:
+        return SHALLOW
+
+
+def identity(content: bytes, significant_bits: int | None) -> bytes:
+    """Return 32 bytes that differ if pixels do; for all but 16-bit images, the SHA-256 of the file.
+
+    `significant_bits` is as for `upright`. Raises BadImage.
+    """
+    return sample_depth.identity(digest(content), depth(content).bits(significant_bits))
+
+
+def decode(content: bytes, size: ImageSize, significant_bits: int | None = None) -> Pixels:
     """Return the image of a file's bytes as float32 [size.height, size.width, 3] in [0, 1].
 
-    Raises BadImage with the reason.
+    `significant_bits` is as for `upright`. Raises BadImage with the reason.
     """
-    return resized(upright(content, size), size)
+    return resized(upright(content, size, significant_bits), size)
 
 
-def upright(content: bytes, least: ImageSize | None = None) -> Image.Image:
+def upright(
+    content: bytes, least: ImageSize | None = None, significant_bits: int | None = None
+) -> Image.Image:
     """Return the image of a file's bytes in 8-bit RGB, at full size or, for a JPEG, reduced.
 
     With `least`, a JPEG is decoded at 1/2, 1/4 or 1/8 of its size as long as neither side becomes smaller
@@ -78,7 +104,8 @@ def upright(content: bytes, least: ImageSize | None = None) -> Image.Image:
     remove anyway, are then never computed. A JPEG that would take too much memory at full size is always
     reduced. The camera's orientation (EXIF) is applied, transparent pixels become white, an animation gives
     its first frame, a HEIC its primary image and an icon its largest one. Colour profiles are not applied.
-    Raises BadImage with the reason.
+    16-bit samples use `significant_bits` of their bits if the file does not record how many; None stands for
+    all. Raises BadImage with the reason.
     """
     if not content:
         raise BadImage("is empty")
@@ -91,8 +118,9 @@ def upright(content: bytes, least: ImageSize | None = None) -> Image.Image:
                 is_sideways = image.getexif().get(_ORIENTATION, 1) in _SIDEWAYS
                 large_images.reduce(image, content, _turned(least) if least and is_sideways else least)
             with large_images.turn(image, content):
-                ImageOps.exif_transpose(image, in_place=True)
-                return _rgb(image)
+                shallow = sample_depth.in_8_bits(image, content, significant_bits)
+                ImageOps.exif_transpose(shallow, in_place=True)
+                return _rgb(shallow)
     except decoders.DECODING_ERRORS as error:
         raise decoders.damaged(content, image_format, error) from error
 
@@ -101,20 +129,20 @@ def _turned(size: ImageSize) -> ImageSize:
     return ImageSize(size.width, size.height)
 
 
-def from_pillow(image: Image.Image) -> Image.Image:
+def from_pillow(image: Image.Image, significant_bits: int | None = None) -> Image.Image:
     """Return a Pillow image in 8-bit RGB as `upright` does. Raises BadImage."""
     if 0 in image.size:
         raise BadImage("has no pixels")
     try:
-        return _rgb(ImageOps.exif_transpose(image))
+        return _rgb(ImageOps.exif_transpose(sample_depth.in_8_bits(image, b"", significant_bits)))
     except decoders.DECODING_ERRORS as error:  # Pillow decodes an opened file only when it has to
         raise BadImage("is damaged ({error})", error=error) from error
 
 
-def open_upright(path: Path) -> Image.Image:
+def open_upright(path: Path, significant_bits: int | None = None) -> Image.Image:
     """Return the image that the setting `image` names, as `upright` does. Raises BadRequest."""
     try:
-        return upright(read(path))
+        return upright(read(path), significant_bits=significant_bits)
     except BadImage as error:
         raise BadRequest("{image} '{path}' {reason}. Give an image.", path=path, reason=error) from error
 
@@ -136,9 +164,6 @@ def _rgb(image: Image.Image) -> Image.Image:
     """Return `image` in 8-bit RGB, with white where it is transparent."""
     if image.mode == "F":
         raise BadImage("has floating-point pixels, and nothing says which value is white")
-    if image.mode.startswith("I"):  # 16-bit grey, which Pillow's own conversion would clip
-        grey = np.asarray(image.convert("I"), np.int32) // 257
-        return Image.fromarray(np.clip(grey, 0, 255).astype(np.uint8)).convert("RGB")
     if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
         opaque = image.convert("RGBA")
         white = Image.new("RGBA", opaque.size, "white")

@@ -34,9 +34,12 @@ _FIRST_SIGHT = 0.4
 _PAIRS_AT_ONCE = 64
 
 
-def thumbnail(content: bytes) -> NDArray[np.uint8]:
-    """Return the small copy of a file's image, uint8 [SIDE, SIDE, 3]. Raises BadImage."""
-    pixels = images.decode(content, ImageSize(SIDE, SIDE))
+def thumbnail(content: bytes, significant_bits: int | None = None) -> NDArray[np.uint8]:
+    """Return the small copy of a file's image, uint8 [SIDE, SIDE, 3].
+
+    `significant_bits` is as for `images.upright`. Raises BadImage.
+    """
+    pixels = images.decode(content, ImageSize(SIDE, SIDE), significant_bits)
     small: NDArray[np.uint8] = np.rint(pixels * 255).astype(np.uint8)
     return small
 

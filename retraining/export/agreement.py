@@ -39,7 +39,7 @@ def check(run: Forward, model: TrainedModel, path: Path) -> int:
     """
     chosen = model.bottlenecks.first_held_out()
     agreed = 0
-    for batch in _batches(chosen, model.extractor.image_size):
+    for batch in _batches(chosen, model.extractor.image_size, model.significant_bits):
         expected = _expected(model, chosen, batch)
         difference = np.abs(run(batch.pixels) - expected).max(axis=1)
         if not (difference <= TOLERANCE).all():  # written so that NaN also fails
@@ -68,12 +68,12 @@ def _expected(model: TrainedModel, chosen: BottleneckSet, batch: _Batch) -> Prob
     return model.layer.probabilities(exact.extract(batch.pixels))
 
 
-def _batches(chosen: BottleneckSet, size: ImageSize) -> Iterator[_Batch]:
+def _batches(chosen: BottleneckSet, size: ImageSize, significant_bits: int | None) -> Iterator[_Batch]:
     count = min(len(chosen), CHECKED_IMAGES)
     for start in range(0, count, BATCH_SIZE):
         rows, pixels = [], []
         for row in range(start, min(start + BATCH_SIZE, count)):
-            decoded = _unchanged(chosen, row, size)
+            decoded = _unchanged(chosen, row, size=size, significant_bits=significant_bits)
             if decoded is not None:
                 rows.append(row)
                 pixels.append(decoded)
@@ -81,10 +81,13 @@ def _batches(chosen: BottleneckSet, size: ImageSize) -> Iterator[_Batch]:
             yield _Batch(rows, np.stack(pixels))
 
 
-def _unchanged(chosen: BottleneckSet, row: int, size: ImageSize) -> Pixels | None:
+def _unchanged(
+    chosen: BottleneckSet, row: int, *, size: ImageSize, significant_bits: int | None
+) -> Pixels | None:
     """Return the pixels of an image, or None if its file has changed since its vector was computed."""
     try:
         content = images.read(chosen.paths[row])
-        return images.decode(content, size) if images.digest(content) == chosen.keys[row] else None
+        is_same = images.identity(content, significant_bits) == chosen.keys[row]
+        return images.decode(content, size, significant_bits) if is_same else None
     except BadImage:
         return None

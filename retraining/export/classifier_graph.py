@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from retraining.features.extractor import FeatureExtractor
+from retraining.graphs import significant_bits as recorded_bits
 from retraining.graphs.frozen_graph import FrozenGraph
 from retraining.graphs.quiet_tensorflow import tf
 from retraining.graphs.simplification import simplified, with_float32_weights
@@ -17,11 +18,13 @@ def build(
     final_tensor_name: str,
     *,
     float32_weights: bool = OutputSettings.float32_weights,
+    significant_bits: int | None = None,
 ) -> FrozenGraph:
     """Return the graph from `Placeholder` to the softmax op `final_tensor_name`.
 
     Input float32 [None, height, width, 3] in [0, 1], output float32 [None, classes]. Weights in half
-    precision stay so, unless `float32_weights`.
+    precision stay so, unless `float32_weights`. `significant_bits`, that of the images' dataset, is recorded
+    in the graph unless it is None.
     """
     graph = tf.Graph()
     with graph.as_default():
@@ -40,4 +43,6 @@ def build(
             logits = tf.nn.bias_add(tf.matmul(features, weights, name="matmul"), biases, name="logits")
         tf.nn.softmax(logits, name=final_tensor_name)
     frozen = simplified(FrozenGraph(graph.as_graph_def(), f"{INPUT_OP}:0", f"{final_tensor_name}:0"))
+    if significant_bits is not None:
+        recorded_bits.record(frozen.graph_def, significant_bits)
     return with_float32_weights(frozen) if float32_weights else frozen

@@ -23,9 +23,12 @@ log = logging.getLogger(__name__)
 class IntermediateGraphs:
     """Stores the checkpoint and the graph every so many training steps."""
 
-    def __init__(self, extractor: FeatureExtractor, settings: OutputSettings) -> None:
+    def __init__(
+        self, extractor: FeatureExtractor, settings: OutputSettings, significant_bits: int | None = None
+    ) -> None:
         self._extractor = extractor
         self._settings = settings
+        self._significant_bits = significant_bits
 
     def is_due(self, step: int) -> bool:
         """Return whether to store after this step."""
@@ -40,6 +43,7 @@ class IntermediateGraphs:
             layer,
             self._settings.final_tensor_name,
             float32_weights=self._settings.float32_weights,
+            significant_bits=self._significant_bits,
         )
         checkpoint.write(layer, self._settings.checkpoint_path)
         write_bytes(path, graph_file.encode(graph))

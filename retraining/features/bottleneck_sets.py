@@ -13,7 +13,7 @@ from retraining.data.dataset import Dataset
 class BottleneckSet:
     """The vectors of one set, and for each vector the label, the image file and the key in the cache.
 
-    An image has one vector for each of its views. Without augmentation the key is the SHA-256 of the file.
+    An image has one vector for each of its views. Without augmentation the key is its `images.identity`.
     """
 
     vectors: Vectors

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
 from retraining.arrays import Pixels, Vectors
-from retraining.data import images, prefetching
+from retraining.data import images, prefetching, sample_depth
 from retraining.data.dataset import Dataset, LabelledImage
 from retraining.data.split import Split
 from retraining.errors import BadImage, WorkFailed
@@ -37,12 +37,16 @@ class _View:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Prepared:
-    """The views of one image and the SHA-256 of its file, or the reason why it cannot be used."""
+    """The views of one image and the SHA-256 of its file, or the reason why it cannot be used.
+
+    An image whose depth can only be decided from all images has just its `largest` value.
+    """
 
     number: int
     views: tuple[_View, ...] = ()
     digest: bytes = b""
     reason: str = ""
+    largest: int | None = None
 
 
 def compute(
@@ -51,9 +55,11 @@ def compute(
     """Return the vectors of all images, taken from the cache if they are in it.
 
     New vectors are added to the cache, even on Ctrl-C. Files that cannot be used are left out, and listed in
-    the result. Raises WorkFailed if the module gives values that are not numbers, or the disk is full.
+    the result. If neither the dataset nor the files say how many bits 16-bit images use, it is decided from
+    all of them; the result's dataset has it. Raises WorkFailed if the module gives values that are not
+    numbers, or the disk is full.
     """
-    run = _Computation(dataset.images, extractor, cache, views or Views())
+    run = _Computation(dataset, extractor, cache, views or Views())
     try:
         run.compute()
     finally:
@@ -86,12 +92,13 @@ class _Computation:
 
     def __init__(
         self,
-        items: tuple[LabelledImage, ...],
+        dataset: Dataset,
         extractor: FeatureExtractor,
         cache: BottleneckCache,
         views: Views,
     ) -> None:
-        self.items = items
+        self.items = items = dataset.images
+        self.significant_bits = dataset.significant_bits
         self.rows = _Rows(items, views)
         count = len(self.rows.item_of_row)
         self.vectors = large_arrays.allocate(count, extractor.feature_size, cache.folder)
@@ -123,26 +130,44 @@ class _Computation:
             self._extract(batch)
 
     def _prepared(self) -> Iterator[_Prepared]:
+        return progress(self._all_prepared(), total=len(self.items), task="Bottlenecks", unit="image")
+
+    def _all_prepared(self) -> Iterator[_Prepared]:
+        """Yield every image once; those whose depth all images decide come last, when it is decided."""
+        undecided: dict[int, int] = {}
+        for prepared in self._ahead(range(len(self.items))):
+            if prepared.largest is None:
+                yield prepared
+            else:
+                undecided[prepared.number] = prepared.largest
+        if undecided:
+            self.significant_bits = sample_depth.decided(list(undecided.values()))
+            yield from self._ahead(undecided)
+
+    def _ahead(self, numbers: Iterable[int]) -> Iterator[_Prepared]:
         # Two batches ahead: one is being decoded while another waits for the extractor.
         lookahead = max(4, 2 * BATCH_SIZE // self.rows.most_views)
-        ahead = prefetching.ahead(range(len(self.items)), self._prepare, lookahead=lookahead)
-        return progress(ahead, total=len(self.items), task="Bottlenecks", unit="image")
+        return prefetching.ahead(numbers, self._prepare, lookahead=lookahead)
 
     def _prepare(self, number: int) -> _Prepared:
         """Read one file, only once, so that its keys always belong to the bytes that are decoded."""
         try:
             content = images.read(self.items[number].path)
+            depth = images.depth(content)
+            if depth.recorded is None and self.significant_bits is None:
+                return _Prepared(number, largest=depth.largest)
             digest = images.digest(content)
-            views = self._cached(number, digest)
+            bits = depth.bits(self.significant_bits)
+            views = self._cached(number, sample_depth.identity(digest, bits))
             if any(view.vector is None for view in views):
                 views = self._decoded(number, views, content)
             return _Prepared(number, tuple(views), digest)
         except BadImage as error:
             return _Prepared(number, reason=str(error))
 
-    def _cached(self, number: int, digest: bytes) -> list[_View]:
+    def _cached(self, number: int, identity: bytes) -> list[_View]:
         """Return the views of an image, with a vector for those that are in the cache."""
-        keys = self._views.keys(self.items[number].split, digest)
+        keys = self._views.keys(self.items[number].split, identity)
         rows = self.rows.of_item(number)
         return [_View(row, key, self._cache.get(key)) for row, key in zip(rows, keys, strict=True)]
 
@@ -155,6 +180,7 @@ class _Computation:
                 split=self.items[number].split,
                 size=self._extractor.image_size,
                 views=self._views,
+                significant_bits=self.significant_bits,
             )
         )
         return [
@@ -207,7 +233,11 @@ def _by_split(dataset: Dataset, run: _Computation) -> Bottlenecks:
         training=set_of(Split.TRAINING),
         validation=set_of(Split.VALIDATION),
         testing=set_of(Split.TESTING),
-        dataset=dataclasses.replace(dataset, images=tuple(items[number] for number in used)),
+        dataset=dataclasses.replace(
+            dataset,
+            images=tuple(items[number] for number in used),
+            significant_bits=run.significant_bits,
+        ),
         digests=tuple(run.digests[number] for number in used),
         skipped=tuple(SkippedImage(items[number].path, skipped[number]) for number in sorted(skipped)),
     )

@@ -1,7 +1,8 @@
 """From the bytes of an image file to feature vectors, as pure functions that any data engine can call.
 
-The bytes give the keys of the image's views (`Views.keys`). The views whose keys are not in the cache are
-decoded, batched and extracted, and their vectors are written to the cache (`cache.write_shard`).
+The bytes give the keys of the image's views (`images.identity`, `Views.keys`). The views whose keys are not
+in the cache are decoded, batched and extracted, and their vectors are written to the cache
+(`cache.write_shard`).
 """
 
 from __future__ import annotations
@@ -28,13 +29,20 @@ class Extracted:
 
 
 def decode(
-    content: bytes, keys: Sequence[bytes], *, split: Split, size: ImageSize, views: Views
+    content: bytes,
+    keys: Sequence[bytes],
+    *,
+    split: Split,
+    size: ImageSize,
+    views: Views,
+    significant_bits: int | None = None,
 ) -> list[Pixels]:
     """Return the views of an image that have these keys; `content` is decoded only once.
 
-    Each view is float32 [size.height, size.width, 3] in [0, 1]. Raises BadImage.
+    Each view is float32 [size.height, size.width, 3] in [0, 1]. `significant_bits` is that of the image's
+    dataset. Raises BadImage.
     """
-    image = images.upright(content, views.decoded_size(split, size))
+    image = images.upright(content, views.decoded_size(split, size), significant_bits)
     if not views.are_random(split):
         return [images.resized(image, size) for _ in keys]
     # Seeded by its key, a view depends neither on which other views are drawn nor on threads.

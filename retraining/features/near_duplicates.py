@@ -7,6 +7,7 @@ are decoded and compared, each with a few others at most, so the work grows with
 from __future__ import annotations
 
 import collections
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -56,7 +57,8 @@ def find(bottlenecks: Bottlenecks) -> Groups:
     proposed = _proposals(bottlenecks, numbers)
     candidates, proposed = np.unique(proposed, return_inverse=True)
     proposed = proposed.reshape(-1, 2)
-    thumbnails, is_usable = _thumbnails([files[number] for number in candidates])
+    significant_bits = bottlenecks.dataset.significant_bits
+    thumbnails, is_usable = _thumbnails([files[number] for number in candidates], significant_bits)
     proposed = proposed[is_usable[proposed].all(axis=1)]
     alike = likeness.likeness(thumbnails[proposed[:, 0]], thumbnails[proposed[:, 1]])
     groups = grouped(proposed[alike >= _LEAST_LIKENESS], thumbnails)
@@ -134,19 +136,20 @@ def _sets(bottlenecks: Bottlenecks) -> Iterator[tuple[Split, BottleneckSet]]:
     yield Split.TESTING, bottlenecks.testing
 
 
-def _thumbnails(files: list[str]) -> tuple[Thumbnails, NDArray[np.bool_]]:
+def _thumbnails(files: list[str], significant_bits: int | None) -> tuple[Thumbnails, NDArray[np.bool_]]:
     """Return the small copies of images, and which of them could be read."""
     found = np.zeros((len(files), likeness.SIDE, likeness.SIDE, 3), np.uint8)
     is_usable = np.zeros(len(files), bool)
-    decoded = prefetching.ahead(files, _thumbnail, lookahead=_LOOKAHEAD)
+    read = functools.partial(_thumbnail, significant_bits=significant_bits)
+    decoded = prefetching.ahead(files, read, lookahead=_LOOKAHEAD)
     for number, small in enumerate(progress(decoded, total=len(files), task="Comparing", unit="image")):
         if small is not None:
             found[number], is_usable[number] = small, True
     return found, is_usable
 
 
-def _thumbnail(file: str) -> NDArray[np.uint8] | None:
+def _thumbnail(file: str, significant_bits: int | None) -> NDArray[np.uint8] | None:
     try:
-        return likeness.thumbnail(images.read(Path(file)))
+        return likeness.thumbnail(images.read(Path(file)), significant_bits)
     except BadImage:
         return None  # it has vanished or changed since its vector was computed

@@ -27,16 +27,16 @@ class Views:
         """Return how many views an image of this set has."""
         return self.augmentation.distorted_views if self.are_random(split) else 1
 
-    def keys(self, split: Split, digest: bytes) -> tuple[bytes, ...]:
-        """Return the cache keys of all views of the file whose SHA-256 is `digest`."""
+    def keys(self, split: Split, identity: bytes) -> tuple[bytes, ...]:
+        """Return the cache keys of all views of the file with this `images.identity`."""
         if not self.are_random(split):
-            return (digest,)
-        return tuple(self._key(digest, view) for view in range(self.count(split)))
+            return (identity,)
+        return tuple(self._key(identity, view) for view in range(self.count(split)))
 
     def decoded_size(self, split: Split, size: ImageSize) -> ImageSize:
         """Return the smallest size to decode an image at, so that it can give views of `size`."""
         return augmentation.least_size(size, self.augmentation) if self.are_random(split) else size
 
-    def _key(self, digest: bytes, view: int) -> bytes:
+    def _key(self, identity: bytes, view: int) -> bytes:
         setting = f"{self.augmentation.key()} seed {self.seed} view {view}"
-        return hashlib.sha256(digest + setting.encode()).digest()
+        return hashlib.sha256(identity + setting.encode()).digest()

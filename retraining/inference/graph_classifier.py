@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from retraining.arrays import ImageSize, Pixels
 from retraining.errors import BadRequest, Message, WorkFailed, setting_named
 from retraining.features.extractor import BATCH_SIZE
+from retraining.graphs import significant_bits
 from retraining.graphs.frozen_graph import (
     INPUT_OPS,
     Forward,
@@ -55,6 +56,7 @@ def load(settings: GraphSettings) -> ImageClassifier:
         batch_size=shape[0] if shape and shape[0] is not None else BATCH_SIZE,
         mean=mean,
         std=std,
+        significant_bits=settings.significant_bits or significant_bits.recorded(graph_def),
     )
 
 

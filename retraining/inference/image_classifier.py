@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retraining.arrays import ImageSize, Pixels, Probabilities
-from retraining.data import prefetching
+from retraining.data import prefetching, sample_depth
+from retraining.data.sample_depth import SHALLOW
 from retraining.errors import BadImage, BadRequest
 from retraining.features.extractor import BATCH_SIZE
 from retraining.inference import sources
@@ -35,11 +36,26 @@ class Classified:
 
 
 @dataclasses.dataclass(frozen=True)
+class _Prepared:
+    """An image with its pixels, or a `reason` why there are none.
+
+    `largest` is the largest value of a 16-bit image that may have been meant to be read as having fewer bits.
+    """
+
+    source: ImageSource
+    pixels: Pixels | None = None
+    reason: str = ""
+    largest: int | None = None
+
+
+@dataclasses.dataclass(frozen=True)
 class ImageClassifier:
     """A function from pixels to scores, with its labels and what it takes.
 
     `run` turns float32 [n, height, width, 3], n at most `batch_size`, into scores float32 [n, classes]. It
     is given pixel values of 0 to 255 after `mean` was subtracted and the result divided by `std`.
+    `significant_bits` is how many bits are used in 16-bit images that do not record it; None stands for all,
+    with a warning if the images look dark.
     """
 
     run: Callable[[Pixels], Probabilities]
@@ -48,6 +64,7 @@ class ImageClassifier:
     batch_size: int
     mean: float = 0
     std: float = 255
+    significant_bits: int | None = None
 
     def predict(
         self, images: ImageSource | Iterable[ImageSource], *, best: int | None = None
@@ -73,37 +90,41 @@ class ImageClassifier:
     def classify(self, images: Sequence[ImageSource], *, best: int | None = None) -> Iterator[Classified]:
         """Yield the predictions for each image, in order, including those that cannot be used."""
         prepared = prefetching.ahead(images, self._prepare, lookahead=2 * BATCH_SIZE)
-        waiting: list[tuple[ImageSource, Pixels | BadImage]] = []
-        for item in zip(images, prepared, strict=True):
+        waiting: list[_Prepared] = []
+        undecided: list[int] = []
+        for item in prepared:
             waiting.append(item)
+            if item.largest is not None:
+                undecided.append(item.largest)
             if len(waiting) == self.batch_size:
                 yield from self._classify(waiting, best)
                 waiting = []
         yield from self._classify(waiting, best)
+        sample_depth.warn_of_undecided(undecided)
 
-    def _prepare(self, source: ImageSource) -> Pixels | BadImage:
+    def _prepare(self, source: ImageSource) -> _Prepared:
         try:
-            pixels = sources.decode(source, self.size)
+            image = sources.opened(source)
+            pixels = sources.decode(image, self.size, self.significant_bits)
+            depth = SHALLOW if self.significant_bits else sources.depth(image)
         except BadImage as error:
-            return error
-        if self.mean == 0 and self.std == 255:
-            return pixels  # already the scale of the training, bit for bit
-        return (pixels * np.float32(255) - np.float32(self.mean)) / np.float32(self.std)
+            return _Prepared(source, reason=str(error))
+        if (self.mean, self.std) != (0, 255):  # otherwise already the scale of the training, bit for bit
+            pixels = (pixels * np.float32(255) - np.float32(self.mean)) / np.float32(self.std)
+        return _Prepared(source, pixels, largest=depth.largest if depth.recorded is None else None)
 
-    def _classify(
-        self, waiting: list[tuple[ImageSource, Pixels | BadImage]], best: int | None
-    ) -> Iterator[Classified]:
-        usable: list[Pixels] = [pixels for _, pixels in waiting if not isinstance(pixels, BadImage)]
+    def _classify(self, waiting: list[_Prepared], best: int | None) -> Iterator[Classified]:
+        usable = [item.pixels for item in waiting if item.pixels is not None]
         scores: Iterator[Any] = iter(self._scores(np.stack(usable)) if usable else ())
-        for source, pixels in waiting:
-            if isinstance(pixels, BadImage):
-                yield Classified(source, reason=str(pixels))
+        for item in waiting:
+            if item.pixels is None:
+                yield Classified(item.source, reason=item.reason)
                 continue
             image_scores = next(scores)
             if np.isfinite(image_scores).all():
-                yield Classified(source, self._best(image_scores, best))
+                yield Classified(item.source, self._best(image_scores, best))
             else:
-                yield Classified(source, reason="makes the graph give scores that are not numbers")
+                yield Classified(item.source, reason="makes the graph give scores that are not numbers")
 
     def _scores(self, pixels: Pixels) -> NDArray[np.float32]:
         scores = self.run(pixels).reshape(len(pixels), -1)

@@ -11,26 +11,40 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from retraining.arrays import ImageSize, Pixels
-from retraining.data import images
+from retraining.data import images, sample_depth
+from retraining.data.sample_depth import SampleDepth
 from retraining.errors import BadImage
 
 ImageSource: TypeAlias = str | os.PathLike[str] | bytes | Image.Image | NDArray[Any]
 
 
-def decode(source: ImageSource, size: ImageSize) -> Pixels:
+def opened(source: ImageSource) -> bytes | Image.Image | NDArray[Any]:
+    """Return a source with the bytes of its file in place of a path. Raises BadImage."""
+    return images.read(Path(source)) if isinstance(source, str | os.PathLike) else source
+
+
+def depth(source: bytes | Image.Image | NDArray[Any]) -> SampleDepth:
+    """Return how deep the samples of an image are that `decode` accepts."""
+    if isinstance(source, bytes):
+        return images.depth(source)
+    return sample_depth.of(source) if isinstance(source, Image.Image) else sample_depth.SHALLOW
+
+
+def decode(
+    source: bytes | Image.Image | NDArray[Any], size: ImageSize, significant_bits: int | None = None
+) -> Pixels:
     """Return an image as float32 [size.height, size.width, 3] in [0, 1].
 
     An array is uint8 [height, width, 3] of 0 to 255, or floating point of the same shape in [0, 1]; uint8
-    arrays may also be grey [height, width] or transparent [height, width, 4]. Raises BadImage.
+    arrays may also be grey [height, width] or transparent [height, width, 4]. `significant_bits` is as for
+    `images.upright`. Raises BadImage.
     """
     if isinstance(source, bytes):
-        return images.decode(source, size)
+        return images.decode(source, size, significant_bits)
     if isinstance(source, Image.Image):
-        return images.resized(images.from_pillow(source), size)
+        return images.resized(images.from_pillow(source, significant_bits), size)
     if isinstance(source, np.ndarray):
         return _decode_array(source, size)
-    if isinstance(source, str | os.PathLike):
-        return images.decode(images.read(Path(source)), size)
     raise BadImage(
         "has the type {kind}; an image is a path, the bytes of a file, a Pillow image or an array",
         kind=type(source).__name__,

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from retraining.arrays import ImageSize, Pixels
-from retraining.data import augmentation, images, prefetching
+from retraining.data import augmentation, images, prefetching, sample_depth
 from retraining.data.dataset import Dataset, LabelledImage
+from retraining.data.sample_depth import SampleDepth
 from retraining.data.split import Split
 from retraining.errors import BadImage, WorkFailed
 from retraining.features import lost_classes, problem_files
@@ -32,7 +34,7 @@ class ImageBatch:
 
 @dataclasses.dataclass(frozen=True)
 class UsableImages:
-    """The usable images of a dataset. `fingerprint` (hex) depends on their bytes, classes and sets."""
+    """The usable images of a dataset. `fingerprint` (hex) depends on their pixels, classes and sets."""
 
     dataset: Dataset
     fingerprint: str
@@ -45,30 +47,57 @@ class UsableImages:
 def usable_images(scanned: Dataset, *, strict: bool = False) -> UsableImages:
     """Return the images of a dataset that can be decoded, with a warning for each of the others.
 
-    Raises BadRequest if too few are left to train on, and WorkFailed if `strict` and any cannot be decoded.
+    If neither the dataset nor the files say how many bits 16-bit images use, it is decided from all of them;
+    the result's dataset has it. Raises BadRequest if too few images are left to train on, and WorkFailed if
+    `strict` and any cannot be decoded.
     """
     skipped: list[SkippedImage] = []
-    kept, fingerprint = [], hashlib.sha256("\n".join(scanned.labels).encode(errors="surrogateescape"))
-    digests = prefetching.ahead(scanned.images, _digest, lookahead=_LOOKAHEAD)
-    watched = progress(digests, total=len(scanned.images), task="Checking", unit="image")
-    for image, digest in zip(scanned.images, watched, strict=True):
-        if isinstance(digest, BadImage):
-            skipped.append(SkippedImage(image.path, str(digest)))
-            continue
-        kept.append(image)
-        fingerprint.update(digest + f"{image.label} {image.split.value}".encode())
-    usable = dataclasses.replace(scanned, images=tuple(kept))
+    kept: list[tuple[LabelledImage, _Checked]] = []
+    check = functools.partial(_check, significant_bits=scanned.significant_bits)
+    checked = prefetching.ahead(scanned.images, check, lookahead=_LOOKAHEAD)
+    watched = progress(checked, total=len(scanned.images), task="Checking", unit="image")
+    for image, found in zip(scanned.images, watched, strict=True):
+        if isinstance(found, BadImage):
+            skipped.append(SkippedImage(image.path, str(found)))
+        else:
+            kept.append((image, found))
+    significant_bits = scanned.significant_bits or _decided([found.depth for _, found in kept])
+    usable = dataclasses.replace(
+        scanned, images=tuple(image for image, _ in kept), significant_bits=significant_bits
+    )
     problem_files.warn_of_skipped(skipped)
     problem_files.check_strict(skipped, strict=strict)
     lost_classes.check(scanned, usable, skipped)
-    return UsableImages(usable, fingerprint.hexdigest())
+    return UsableImages(usable, _fingerprint(usable, [found for _, found in kept]))
+
+
+def _decided(depths: Iterable[SampleDepth]) -> int | None:
+    """Return how many bits are used in the images that do not record it; None if there is no such image."""
+    largest = [depth.largest for depth in depths if depth.recorded is None]
+    return sample_depth.decided(largest) if largest else None
+
+
+def _fingerprint(usable: Dataset, checked: Iterable[_Checked]) -> str:
+    fingerprint = hashlib.sha256("\n".join(usable.labels).encode(errors="surrogateescape"))
+    for image, found in zip(usable.images, checked, strict=True):
+        identity = sample_depth.identity(found.digest, found.depth.bits(usable.significant_bits))
+        fingerprint.update(identity + f"{image.label} {image.split.value}".encode())
+    return fingerprint.hexdigest()
 
 
 def batches_in_order(
-    items: Sequence[LabelledImage], size: ImageSize, batch_size: int
+    items: Sequence[LabelledImage],
+    size: ImageSize,
+    batch_size: int,
+    *,
+    significant_bits: int | None = None,
 ) -> Iterator[ImageBatch]:
-    """Yield every image once, in order. Raises WorkFailed for one that can no longer be read."""
-    yield from _batches(items, [_View(item, size) for item in items], batch_size)
+    """Yield every image once, in order. Raises WorkFailed for one that can no longer be read.
+
+    `significant_bits` is that of the images' dataset.
+    """
+    views = [_View(item, size, significant_bits=significant_bits) for item in items]
+    yield from _batches(items, views, batch_size)
 
 
 def shuffled_batches(
@@ -78,16 +107,18 @@ def shuffled_batches(
     *,
     augmentation: AugmentationSettings,
     seed: Sequence[int],
+    significant_bits: int | None = None,
 ) -> Iterator[ImageBatch]:
     """Yield every image once, in a random order, each as a random view if augmentation is on.
 
     `seed` determines both. The sizes of the batches differ by at most one image: a small last batch would
-    disturb batch normalization. Raises WorkFailed for an image that can no longer be read.
+    disturb batch normalization. `significant_bits` is that of the images' dataset. Raises WorkFailed for an
+    image that can no longer be read.
     """
     order = np.random.default_rng(seed).permutation(len(items))
     shuffled = [items[number] for number in order]
     views = [
-        _View(item, size, augmentation, (*seed, int(number)))
+        _View(item, size, augmentation, (*seed, int(number)), significant_bits)
         for item, number in zip(shuffled, order, strict=True)
     ]
     yield from _batches(shuffled, views, batch_size)
@@ -106,11 +137,12 @@ class _View:
     size: ImageSize
     augmentation: AugmentationSettings = AugmentationSettings()
     seed: tuple[int, ...] = ()
+    significant_bits: int | None = None
 
     def decode(self) -> Pixels:
         try:
             least = augmentation.least_size(self.size, self.augmentation)
-            image = images.upright(images.read(self.item.path), least)
+            image = images.upright(images.read(self.item.path), least, self.significant_bits)
         except BadImage as error:
             raise WorkFailed(
                 "{path} {reason}, although it could be read before. Run the command again.",
@@ -129,11 +161,19 @@ def _batches(items: Sequence[LabelledImage], views: Sequence[_View], batch_size:
         yield ImageBatch(pixels, np.array([items[row].label for row in rows], np.int64))
 
 
-def _digest(image: LabelledImage) -> bytes | BadImage:
-    """Return the SHA-256 of an image's file, or why it cannot be used."""
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Checked:
+    """The SHA-256 of the file of a usable image, and the depth of its samples."""
+
+    digest: bytes
+    depth: SampleDepth
+
+
+def _check(image: LabelledImage, significant_bits: int | None) -> _Checked | BadImage:
+    """Return what is to be known of an image, or why it cannot be used."""
     try:
         content = images.read(image.path)
-        images.upright(content)
+        images.upright(content, significant_bits=significant_bits)
+        return _Checked(images.digest(content), images.depth(content))
     except BadImage as error:
         return error
-    return images.digest(content)

@@ -87,6 +87,7 @@ class Training:
         self.epochs: list[Epoch] = []
         self._recipe = recipe
         self._labels = images.dataset.labels
+        self._significant_bits = images.dataset.significant_bits
         self._sets = {split: images.images_in(split) for split in Split}
         self._steps = image_batches.batch_count(len(self._sets[Split.TRAINING]), recipe.batch_size)
         self.network = construction.build(
@@ -133,6 +134,7 @@ class Training:
             recipe.batch_size,
             augmentation=recipe.augmentation,
             seed=(recipe.seed, epoch_number),
+            significant_bits=self._significant_bits,
         )
 
     def _train_epoch(self, batches: Iterator[ImageBatch]) -> Epoch:
@@ -153,7 +155,9 @@ class Training:
         if not items:
             return None
         size = ImageSize(recipe.image_size, recipe.image_size)
-        batches = image_batches.batches_in_order(items, size, recipe.batch_size)
+        batches = image_batches.batches_in_order(
+            items, size, recipe.batch_size, significant_bits=self._significant_bits
+        )
         probabilities = np.concatenate([self._learner.predict(batch.pixels) for batch in batches])
         labels = np.array([item.label for item in items])
         accuracy = float((probabilities.argmax(axis=1) == labels).mean())

@@ -49,6 +49,12 @@ class DataSettings(Settings):
         kinds.SWITCH,
     )
     strict: bool = setting(False, "Stop if any file cannot be used, after listing them all.", kinds.SWITCH)
+    significant_bits: int | None = setting(
+        None,
+        "How many bits are used in 16-bit images that do not record it, from 8 to 16. Default: enough for "
+        "the largest value in all of them.",
+        kinds.BIT_COUNT,
+    )
 
     def check(self) -> None:
         """Raise BadRequest if there is no folder, or no image would be left for training."""

@@ -39,6 +39,12 @@ class GraphSettings(Settings):
         "What each pixel value is then divided by. Default: read from the graph, or else 255.",
         kinds.POSITIVE_NUMBER,
     )
+    significant_bits: int | None = setting(
+        None,
+        "How many bits are used in 16-bit images that do not record it, from 8 to 16. Default: read from the "
+        "graph.",
+        kinds.BIT_COUNT,
+    )
 
 
 @dataclasses.dataclass(frozen=True)

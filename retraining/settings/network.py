@@ -26,6 +26,13 @@ class NetworkSettings(ReadingSettings):
         None, "Weights of {network}, as compare writes them. Default: random weights.", kinds.OPTIONAL_FILE
     )
 
+    significant_bits: int | None = setting(
+        None,
+        "How many bits of a 16-bit image are used if it does not record it, from 8 to 16. Default: read from "
+        "{graph}.",
+        kinds.BIT_COUNT,
+    )
+
     def check(self) -> None:
         """Raise BadRequest unless exactly one network is named, with settings that apply to it."""
         given = [name for name in ("graph", "tfhub_module", "network") if getattr(self, name)]

@@ -15,7 +15,7 @@ from retraining.data import prefetching
 from retraining.data.augmentation import draw as draw_view
 from retraining.data.augmentation import least_size
 from retraining.errors import BadImage
-from retraining.features.bottleneck_sets import BottleneckSet
+from retraining.features.bottleneck_sets import Bottlenecks, BottleneckSet
 from retraining.features.extractor import BATCH_SIZE, FeatureExtractor
 from retraining.progress import progress
 from retraining.settings.augmentation import AugmentationSettings
@@ -35,19 +35,25 @@ class _Draw(NamedTuple):
 
 
 def fresh_batches(
-    images: BottleneckSet,
+    bottlenecks: Bottlenecks,
     extractor: FeatureExtractor,
     *,
     augmentation: AugmentationSettings,
     training: TrainingSettings,
 ) -> Iterator[Batch] | None:
-    """Return the batches of a training on new views of `images` at every step, under a progress bar.
+    """Return the batches of a training on new views of its images at every step, under a progress bar.
 
-    Returns None if the settings do not ask for new views: the training then uses the vectors in `images`.
+    Returns None if the settings do not ask for new views: the training then uses the vectors.
     """
     if not augmentation.are_fresh():
         return None
-    return FreshBatches(images, extractor, augmentation=augmentation, training=training).batches()
+    return FreshBatches(
+        bottlenecks.training,
+        extractor,
+        augmentation=augmentation,
+        training=training,
+        significant_bits=bottlenecks.dataset.significant_bits,
+    ).batches()
 
 
 class FreshBatches:
@@ -60,6 +66,7 @@ class FreshBatches:
         *,
         augmentation: AugmentationSettings,
         training: TrainingSettings,
+        significant_bits: int | None = None,
     ) -> None:
         self._images = images
         self._extractor = extractor
@@ -67,6 +74,7 @@ class FreshBatches:
         self._steps = training.how_many_training_steps
         self._count = training.train_batch_size
         self._seed = training.seed
+        self._significant_bits = significant_bits
         self._least = least_size(extractor.image_size, augmentation)
         self._gone: set[int] = set()
 
@@ -102,7 +110,8 @@ class FreshBatches:
 
     def _prepare(self, draw: _Draw) -> tuple[int, Pixels | None]:
         try:
-            image = image_files.upright(image_files.read(self._images.paths[draw.row]), self._least)
+            content = image_files.read(self._images.paths[draw.row])
+            image = image_files.upright(content, self._least, self._significant_bits)
         except BadImage:
             return draw.row, None
         # Seeded by its place, so that a view does not depend on the threads or on earlier draws.

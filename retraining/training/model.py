@@ -39,6 +39,11 @@ class TrainedModel:
         """How well each class does on the test images: the lowest recall first, untested classes last."""
         return class_results(self.bottlenecks.dataset, self.evaluation)
 
+    @property
+    def significant_bits(self) -> int | None:
+        """How many bits are used in 16-bit images that do not record it; None if there were none."""
+        return self.bottlenecks.dataset.significant_bits
+
     def probabilities(self, pixels: Pixels) -> Probabilities:
         """Return float32 [n, classes] for float32 [n, height, width, 3] in [0, 1], n <= BATCH_SIZE."""
         return self.layer.probabilities(self.extractor.extract(pixels))

@@ -8,11 +8,14 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from retraining.arrays import ImageSize, Pixels
+from retraining.data import images, sample_depth
 from retraining.errors import BadRequest, Message
 from retraining.features import extractor
 from retraining.features.extractor import FeatureExtractor
+from retraining.graphs import significant_bits
 from retraining.graphs.frozen_graph import (
     FrozenGraph,
     GraphDef,
@@ -63,7 +66,8 @@ class Layer:
 class InspectedNetwork:
     """A graph that takes float32 [n, height, width, 3] in [0, 1], and its layers in the graph's order.
 
-    `others` are the ops besides convolutions that compute maps.
+    `others` are the ops besides convolutions that compute maps. `significant_bits` is how many bits are used
+    in 16-bit images that do not record it; None if that is not known.
     """
 
     name: str
@@ -71,6 +75,15 @@ class InspectedNetwork:
     image_size: ImageSize
     convolutions: tuple[Layer, ...]
     others: tuple[Layer, ...]
+    significant_bits: int | None = None
+
+    def open_image(self, path: Path) -> Image.Image:
+        """Return the image that the setting `image` names, read as in training. Raises BadRequest."""
+        image = images.open_upright(path, self.significant_bits)
+        depth = images.depth(images.read(path))
+        if self.significant_bits is None and depth.recorded is None:
+            sample_depth.warn_of_undecided([depth.largest])
+        return image
 
     def main_path(self) -> list[Layer]:
         """Return the convolutions that the network's result depends on; auxiliary heads have others."""
@@ -143,7 +156,14 @@ def load(settings: NetworkSettings) -> InspectedNetwork:
         image_size=ImageSize(height, width),
         convolutions=tuple(map(_layer, convolutions, short_names)),
         others=tuple(_layer(operation, operation.name) for operation in others),
+        significant_bits=settings.significant_bits or _recorded_bits(settings),
     )
+
+
+def _recorded_bits(settings: NetworkSettings) -> int | None:
+    if settings.graph is None:
+        return None
+    return significant_bits.recorded(classifier_source.read(settings.graph))
 
 
 def _frozen_graph(settings: NetworkSettings) -> tuple[str, FrozenGraph]:

@@ -33,6 +33,7 @@ REFUSED = {
     "testing_percentage": (*FLOATS, "100.1"),
     "validation_percentage": (*FLOATS, "100.1"),
     "strict": ("maybe", "2", "-"),
+    "significant_bits": (*WHOLE, "7", "17"),
     "tfhub_module": ("", "no_such_module", "mobilenet_v9_100_224"),
     "architecture": ("alexnet", "mobilenet_1.0", "mobilenet_3.0_224"),
     "model_dir": ("/dev/null", "/dev/null/below", "~no_such_user/x"),
@@ -90,6 +91,7 @@ LABEL_IMAGE_REFUSED = {
     "input_width": (*WHOLE, "0"),
     "input_mean": ("", "x", "nan", "inf"),
     "input_std": ("", "x", "nan", "inf", "0", "-1"),
+    "significant_bits": (*WHOLE, "7", "17"),
     "num_top_predictions": (*WHOLE, "0"),
 }
 

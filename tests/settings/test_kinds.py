@@ -61,6 +61,7 @@ WHOLE: dict[str, tuple[Kind, int, int]] = {
     "NON_NEGATIVE": (kinds.NON_NEGATIVE, 0, 10**9),
     "IMAGE_SIZE": (kinds.IMAGE_SIZE, 1, 4096),
     "VIEW_COUNT": (kinds.VIEW_COUNT, 0, 1000),
+    "BIT_COUNT": (kinds.BIT_COUNT, 8, 16),
 }
 ALL_NUMBERS: dict[str, Kind] = {name: row[0] for name, row in NUMBERS.items()}
 ALL_NUMBERS |= {name: row[0] for name, row in WHOLE.items()}
@@ -117,11 +118,11 @@ def test_text_that_is_not_a_number_is_refused(name: str, text: str) -> None:
 
 @pytest.mark.parametrize("kind", WHOLE_KINDS)
 @pytest.mark.parametrize(
-    "value", [np.int64(5), np.uint8(5), np.float32(5), 5.0, Fraction(5), Decimal(5), "5"]
+    "value", [np.int64(9), np.uint8(9), np.float32(9), 9.0, Fraction(9), Decimal(9), "9"]
 )
 def test_whole_number_of_any_type_becomes_an_int(kind: Kind, value: Any) -> None:
     converted = kind.convert(value)
-    assert converted == 5
+    assert converted == 9
     assert type(converted) is int
 
 
