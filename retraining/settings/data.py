@@ -21,13 +21,13 @@ class DataSettings(Settings):
     validation_percentage: float = setting(
         10, "Percentage of images held out for validation during training.", kinds.PERCENTAGE
     )
+    strict: bool = setting(False, "Stop if any file cannot be used, after listing them all.", kinds.SWITCH)
     group_near_duplicates: bool = setting(
         False,
         "Keep images that show nearly the same (resized, re-encoded, cropped, mirrored or brightened copies, "
         "bursts) in one set, so that the test accuracy is honest.",
         kinds.SWITCH,
     )
-    strict: bool = setting(False, "Stop if any file cannot be used, after listing them all.", kinds.SWITCH)
 
     def check(self) -> None:
         """Raise BadRequest if there is no folder, or no image would be left for training."""
