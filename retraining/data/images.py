@@ -66,7 +66,8 @@ def digest(content: bytes) -> bytes:
 def depth(content: bytes) -> SampleDepth:
     """Return how deep the samples of an image file are; only one with 16-bit samples is decoded for it.
 
-    Whether any other file is an image at all is left to `upright`. Raises BadImage.
+    Whether any other file is an image at all is left to `upright`. Raises BadImage for a damaged file of a
+    kind that may have 16-bit samples.
     """
     image_format = file_kinds.image_format(content)
     if image_format is None or not sample_depth.may_be_deep(content):
@@ -74,8 +75,8 @@ def depth(content: bytes) -> SampleDepth:
     try:
         with decoders.opened(content, image_format) as image, large_images.turn(image, content):
             return sample_depth.of(image, content)
-    except decoders.DECODING_ERRORS:
-        return SHALLOW
+    except decoders.DECODING_ERRORS as error:
+        raise decoders.damaged(content, image_format, error) from error
 
 
 def identity(content: bytes, significant_bits: int | None) -> bytes:

@@ -42,13 +42,13 @@ class DataSettings(Settings):
         f"Default: {DEFAULT_PERCENTAGE}, or the images' own validation folder.",
         kinds.PERCENTAGE,
     )
+    strict: bool = setting(False, "Stop if any file cannot be used, after listing them all.", kinds.SWITCH)
     group_near_duplicates: bool = setting(
         False,
         "Keep images that show nearly the same (resized, re-encoded, cropped, mirrored or brightened copies, "
         "bursts) in one set, so that the test accuracy is honest.",
         kinds.SWITCH,
     )
-    strict: bool = setting(False, "Stop if any file cannot be used, after listing them all.", kinds.SWITCH)
     significant_bits: int | None = setting(
         None,
         "How many bits are used in 16-bit images that do not record it, from 8 to 16. Default: enough for "

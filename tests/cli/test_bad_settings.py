@@ -34,6 +34,7 @@ REFUSED = {
     "validation_percentage": (*FLOATS, "100.1"),
     "strict": ("maybe", "2", "-"),
     "significant_bits": (*WHOLE, "7", "17"),
+    "group_near_duplicates": ("maybe", "2", "-"),
     "tfhub_module": ("", "no_such_module", "mobilenet_v9_100_224"),
     "architecture": ("alexnet", "mobilenet_1.0", "mobilenet_3.0_224"),
     "model_dir": ("/dev/null", "/dev/null/below", "~no_such_user/x"),

@@ -115,9 +115,13 @@ def test_image_of_8_bits_has_nothing_to_choose(mode: str, kind: str) -> None:
     assert images.identity(content, 12) == images.digest(content)
 
 
-def test_damaged_file_is_left_to_decoding_for_the_reason() -> None:
-    assert images.depth(RECORDED["PNG, sBIT, colours"][:80]) == SHALLOW
-    assert images.depth(b"II*\0") == SHALLOW
+@pytest.mark.parametrize("content", [RECORDED["PNG, sBIT, colours"][:80], b"II*\0"])
+def test_damaged_file_has_the_reason_that_decoding_gives(content: bytes) -> None:
+    with pytest.raises(BadImage) as decoding:
+        images.upright(content)
+    with pytest.raises(BadImage) as caught:
+        images.depth(content)
+    assert str(caught.value) == str(decoding.value)
 
 
 def test_camera_held_sideways_is_turned_upright() -> None:
