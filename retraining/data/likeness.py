@@ -70,8 +70,9 @@ def _halved(thumbnails: Thumbnails) -> NDArray[np.float32]:
     """Return float32 [n, 3, SIDE / 2, SIDE / 2]."""
     pixels = thumbnails.astype(np.float32)
     rows = pixels[:, ::2] + pixels[:, 1::2]
-    quarters: NDArray[np.float32] = (rows[:, :, ::2] + rows[:, :, 1::2]).transpose(0, 3, 1, 2)
-    return quarters / np.float32(4)
+    sums = (rows[:, :, ::2] + rows[:, :, 1::2]).transpose(0, 3, 1, 2)
+    means: NDArray[np.float32] = np.divide(sums, 4, dtype=np.float32)
+    return means
 
 
 def _planes(thumbnails: Thumbnails) -> NDArray[np.float32]:

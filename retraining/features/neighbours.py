@@ -43,7 +43,7 @@ def sketches(blocks: Callable[[], Blocks], count: int) -> Vectors:
     directions = _directions(width)
     found = np.empty((count, min(width, _WIDTH)), np.float32)
     for rows, vectors in blocks():
-        centred = vectors - mean.astype(np.float32)
+        centred = _in_range(vectors - mean)
         found[rows] = centred if directions is None else centred @ directions
     lengths = np.linalg.norm(found, axis=1, keepdims=True)
     np.divide(found, lengths, out=found, where=lengths > 0)
@@ -62,6 +62,12 @@ def nearest_earlier(directions: Vectors, *, count: int, least: float) -> Pairs:
         if len(cell) > 1:
             found.append(_nearest_in(directions, cell, count=count, least=least))
     return _best_of(np.concatenate(found), count)
+
+
+def _in_range(vectors: NDArray[np.float64]) -> Vectors:
+    """Return vectors as float32, each scaled by its largest number, so that no product overflows."""
+    largest = np.abs(vectors).max(axis=1, keepdims=True)
+    return np.divide(vectors, largest, out=np.zeros_like(vectors), where=largest > 0).astype(np.float32)
 
 
 def _directions(width: int) -> Vectors | None:
