@@ -67,7 +67,10 @@ def nearest_earlier(directions: Vectors, *, count: int, least: float) -> Pairs:
 def _in_range(vectors: NDArray[np.float64]) -> Vectors:
     """Return vectors as float32, each scaled by its largest number, so that no product overflows."""
     largest = np.abs(vectors).max(axis=1, keepdims=True)
-    return np.divide(vectors, largest, out=np.zeros_like(vectors), where=largest > 0).astype(np.float32)
+    scaled: Vectors = np.divide(
+        vectors, largest, out=np.zeros_like(vectors), where=largest > 0, dtype=np.float64
+    ).astype(np.float32)
+    return scaled
 
 
 def _directions(width: int) -> Vectors | None:
