@@ -11,9 +11,9 @@ import struct
 _HASH_RANGE = 2**27 - 1  # the published script's MAX_NUM_IMAGES_PER_CLASS
 
 # What marks variants of one subject: the published script's own mark; and what Roboflow puts behind the name
-# of a photo, as in IMG_1_jpg.rf.<hash>.jpg. Hashes of two kinds are found: 32 hexadecimal digits, and 20
-# letters and digits.
-_VARIANT = re.compile(r"(?:_nohash_|\.rf\.(?:[0-9A-Fa-f]{32}|[0-9A-Za-z]{20})(?![0-9A-Za-z])).*$")
+# of a photo, as in IMG_1_jpg.rf.<hash>.jpg. Its hashes were seen with 20 letters and digits and with 32 digits
+# in base 16; that a shorter or longer one is taken as well costs nothing.
+_VARIANT = re.compile(r"(?:_nohash_|\.rf\.[0-9A-Za-z]{8}).*$")
 
 
 class Split(enum.Enum):

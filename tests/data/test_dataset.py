@@ -70,7 +70,12 @@ def test_close_variants_share_a_set() -> None:
     assert percentage("leaf_1.jpg") != percentage("leaf_2.jpg")
 
 
-HASHES = ("0123456789abcdef0123456789abcdef", "FFB357957A29CDEF43F3FDFB2A13C417", "KNOIXW0DLHHTTrUoVsOA")
+HASHES = (
+    "0123456789abcdef0123456789abcdef",
+    "FFB357957A29CDEF43F3FDFB2A13C417",
+    "KNOIXW0DLHHTTrUoVsOA",
+    "deadbeef",
+)
 
 
 @pytest.mark.parametrize(
@@ -81,7 +86,7 @@ def test_variants_that_roboflow_made_of_a_photo_share_a_set(rest: str) -> None:
     assert percentage(f"IMG_1_jpg.rf.{rest}") == percentage("IMG_1_jpg")
 
 
-@pytest.mark.parametrize("name", ["a.rf.jpg", "a.rf.12.jpg", f"a.rf.{'f' * 31}.jpg", f"a.rf.{'f' * 33}.jpg"])
+@pytest.mark.parametrize("name", ["a.rf.jpg", "a.rf.12.jpg", "a.rf.side_view.jpg", "a.rf.1234567.jpg"])
 def test_name_with_something_else_behind_rf_is_hashed_as_a_whole(name: str) -> None:
     assert percentage(name) == pytest.approx(published(name), abs=1e-6)
 
