@@ -11,8 +11,8 @@ import struct
 _HASH_RANGE = 2**27 - 1  # the published script's MAX_NUM_IMAGES_PER_CLASS
 
 # What marks variants of one subject: the published script's own mark; and what Roboflow puts behind the name
-# of a photo, as in IMG_1_jpg.rf.<hash>.jpg. Its hashes were seen with 20 letters and digits and with 32 digits
-# in base 16; that a shorter or longer one is taken as well costs nothing.
+# of a photo, as in IMG_1_jpg.rf.<hash>.jpg. Hashes of 20 letters and digits and of 32 hexadecimal digits were
+# seen; to take others for hashes as well does no harm.
 _VARIANT = re.compile(r"(?:_nohash_|\.rf\.[0-9A-Za-z]{8}).*$")
 
 
