@@ -60,11 +60,40 @@ def find(bottlenecks: Bottlenecks) -> Groups:
     significant_bits = bottlenecks.dataset.significant_bits
     thumbnails, is_usable = _thumbnails([files[number] for number in candidates], significant_bits)
     proposed = proposed[is_usable[proposed].all(axis=1)]
-    alike = likeness.likeness(thumbnails[proposed[:, 0]], thumbnails[proposed[:, 1]])
-    groups = grouped(proposed[alike >= _LEAST_LIKENESS], thumbnails)
+    groups = grouped(_links(proposed, thumbnails), thumbnails)
     return tuple(
         tuple(sorted(file for number in group for file in copies[candidates[number]])) for group in groups
     )
+
+
+def _links(proposed: Pairs, thumbnails: Thumbnails) -> Pairs:
+    """Return pairs that look alike out of those proposed, which are sorted by image, the nearest first.
+
+    A pair that others connect already is not compared: of images that are all alike, such as the frames of a
+    film, each is compared about once.
+    """
+    rank = np.arange(len(proposed)) - np.searchsorted(proposed[:, 0], proposed[:, 0])
+    parents = list(range(len(thumbnails)))
+    links = [proposed[:0]]
+    for nearest in range(_NEIGHBOURS):
+        pairs = proposed[rank == nearest]
+        roots = np.array([_root(parents, number) for number in pairs.ravel().tolist()], np.int64).reshape(
+            -1, 2
+        )
+        pairs = pairs[roots[:, 0] != roots[:, 1]]
+        alike = likeness.likeness(thumbnails[pairs[:, 0]], thumbnails[pairs[:, 1]])
+        links.append(pairs[alike >= _LEAST_LIKENESS])
+        for one, other in links[-1].tolist():
+            parents[_root(parents, one)] = _root(parents, other)
+    return np.concatenate(links)
+
+
+def _root(parents: list[int], number: int) -> int:
+    """Return the image that stands for all those connected with this one; shortens the way to it."""
+    while parents[number] != number:
+        parents[number] = parents[parents[number]]
+        number = parents[number]
+    return number
 
 
 def grouped(links: Pairs, thumbnails: Thumbnails) -> list[list[int]]:
