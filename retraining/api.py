@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from retraining.data import dataset
 from retraining.data.dataset import Dataset
-from retraining.errors import BadRequest
+from retraining.errors import BadRequest, setting_named
 from retraining.features import lost_classes, problem_files
 from retraining.settings.augmentation import AugmentationSettings
 from retraining.settings.data import DataSettings
@@ -49,6 +49,8 @@ if TYPE_CHECKING:
     from retraining.training.trainer import TrainingStep
 
 Group = TypeVar("Group", bound=Settings)
+
+_NEED_IMAGES = {"strict", "group_near_duplicates"}
 
 
 def retrain(
@@ -91,6 +93,11 @@ def scan(image_dir: str | os.PathLike[str], **settings: Unpack[DataKeywords]) ->
     """
     given = dict(settings) | {"image_dir": image_dir}
     _check_known(given, DataSettings)
+    for name in _NEED_IMAGES.intersection(given):
+        raise BadRequest(
+            "{setting} needs the images themselves, and scan opens none. Give it to retrain.",
+            setting=setting_named(name),
+        )
     return dataset.scan(_group(DataSettings, given))
 
 

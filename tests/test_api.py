@@ -319,6 +319,16 @@ def test_sets_that_come_as_folders_are_the_split(tmp_path: Path) -> None:
         )
 
 
+@pytest.mark.parametrize("name", ["strict", "group_near_duplicates"])
+def test_scan_refuses_what_would_need_the_images_themselves(photos: Path, name: str) -> None:
+    settings: Any = {name: True}
+    with pytest.raises(retraining.BadRequest) as caught:
+        retraining.scan(photos, **settings)
+    assert str(caught.value) == (
+        f"{name} needs the images themselves, and scan opens none. Give it to retrain."
+    )
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
