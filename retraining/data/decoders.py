@@ -41,6 +41,7 @@ _DECODERS = {
 
 # What the decoders raise for damaged bytes; the first group when they open a file, as Image.open expects.
 _OPENING_ERRORS = (SyntaxError, IndexError, TypeError, KeyError, EOFError, struct.error)
+_UNKNOWN_PIXELS = "unknown pixel mode"  # Pillow's words for, say, 10 bits packed without a gap
 DECODING_ERRORS = (
     OSError,
     SyntaxError,
@@ -73,6 +74,8 @@ def opened(content: bytes, image_format: str) -> Image.Image:
     except ImportError as error:
         raise BadImage("is HEIC, as iPhones write it: pip install pillow-heif") from error
     except _OPENING_ERRORS as error:
+        if _UNKNOWN_PIXELS in str(error):
+            raise BadImage("has pixels of a kind that is not read; save it with 8 or 16 bits") from error
         if _is_cut_short(content, image_format):
             raise BadImage("is cut short") from error
         raise BadImage("is damaged or cut short") from error

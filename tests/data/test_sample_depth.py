@@ -124,6 +124,13 @@ def test_damaged_file_has_the_reason_that_decoding_gives(content: bytes) -> None
     assert str(caught.value) == str(decoding.value)
 
 
+@pytest.mark.parametrize("bits", [10, 14])
+def test_packed_bits_that_are_not_read_are_not_called_damaged(bits: int) -> None:
+    with pytest.raises(BadImage) as caught:
+        images.upright(tiff(bytes(400), size=(16, 16), bits=bits))
+    assert str(caught.value) == "has pixels of a kind that is not read; save it with 8 or 16 bits"
+
+
 def test_camera_held_sideways_is_turned_upright() -> None:
     wide = DEEP[:4]
     turned = Image.fromarray(np.rot90(wide))
