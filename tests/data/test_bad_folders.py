@@ -119,6 +119,7 @@ def test_class_with_few_images_is_trained_if_one_is_in_the_training_set(
     assert f"warning: class 'few' has only {count} images (" in capsys.readouterr().err
 
 
+@pytest.mark.soak
 def test_class_a_thousand_times_larger_does_not_drown_the_other(
     tf2_module: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
