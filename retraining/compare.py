@@ -37,7 +37,7 @@ def compare(settings: CompareSettings) -> None:
     # All of them now: a module that does not exist is reported before anything is trained.
     modules = comparison.load_modules(settings)
     grouped = duplicates.reported(scanned, settings, modules)
-    if grouped != scanned:
+    if grouped.images != scanned.images:
         _check_held_out(grouped)
         dataset.check(grouped)
     images = image_batches.usable_images(grouped, strict=settings.data.strict)

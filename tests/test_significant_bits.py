@@ -286,8 +286,10 @@ def test_run_trains_and_checks_its_graph_on_12_bits(
 ) -> None:
     steps = ("--how_many_training_steps", "30")
     assert retrain.main(words(plates, tmp_path, *flags, *steps, module=tf2_module)) == 0
-    lines = capsys.readouterr().out.splitlines()
+    captured = capsys.readouterr()
+    lines = captured.out.splitlines()
     assert DECIDED in lines
+    assert captured.err.count("class 'above' has only 12 images") == 1
     assert "Final test accuracy = 100.0%" in "\n".join(lines)
     assert significant_bits.recorded(graph_file.read(tmp_path / "graph.pb")) == 12
 
@@ -299,7 +301,9 @@ def test_comparison_decides_once_and_records_it(
     flags = ["--image_dir", str(plates), "--models", str(tf2_module), "--how_many_training_steps", "20"]
     places = ["--bottleneck_dir", str(tmp_path / "cache"), "--output_dir", str(out)]
     assert compare.main([*flags, *places, "--epochs", "2"]) == 0
-    assert capsys.readouterr().out.splitlines().count(DECIDED) == 1
+    captured = capsys.readouterr()
+    assert captured.out.splitlines().count(DECIDED) == 1
+    assert captured.err.count("class 'above' has only 12 images") == 1
     assert significant_bits.recorded(graph_file.read(out / "output_graph.pb")) == 12
 
 

@@ -24,7 +24,7 @@ def check(scanned: Dataset, usable: Dataset, skipped: Sequence[SkippedImage]) ->
     `usable` is what is left, perhaps in other sets. Warns as `dataset.check` does. Raises BadRequest if a
     class cannot be trained any more, and says what its files are if none can be used.
     """
-    if usable != scanned:
+    if usable.images != scanned.images:
         dataset.check(usable, _files_of_lost_classes(scanned, usable, skipped))
 
 
