@@ -47,12 +47,8 @@ def retrain(settings: RetrainSettings) -> None:
         model = train(bottlenecks, extractor, settings, tensorboard)
         class_results.write(model.class_results, settings.output.summaries_dir)
         log_lines.evaluated(model, settings.output)
-        graph = classifier_graph.build(
-            extractor,
-            model.layer,
-            settings.output.final_tensor_name,
-            float32_weights=settings.output.float32_weights,
-            significant_bits=model.significant_bits,
+        graph = classifier_graph.of_model(
+            model, settings.output.final_tensor_name, float32_weights=settings.output.float32_weights
         )
         tensorboard.add_graph(graph.graph_def)
 

@@ -68,13 +68,7 @@ class RetrainedModel(TrainedModel):
         """
         place = Path(path).expanduser()
         chosen = formats.format_of(place, format)
-        graph = classifier_graph.build(
-            self.extractor,
-            self.layer,
-            final_tensor_name,
-            float32_weights=float32_weights,
-            significant_bits=self.significant_bits,
-        )
+        graph = classifier_graph.of_model(self, final_tensor_name, float32_weights=float32_weights)
         beside = Path(labels).expanduser() if labels is not None else default_path(place)
         writer.write(chosen, graph, self, place, labels=beside)
         return place

@@ -83,12 +83,7 @@ def compare_models(
     weights: dict[str, Path] = {}
     for trained in _trained(images, settings, modules, on_epoch):
         model = trained.model
-        graph = classifier_graph.build(
-            model.extractor,
-            model.layer,
-            OutputSettings.final_tensor_name,
-            significant_bits=model.significant_bits,
-        )
+        graph = classifier_graph.of_model(model)
         rows.append(_row(trained, graph))
         learning_curves[trained.title] = trained.curve
         if trained.weights is not None:

@@ -69,8 +69,9 @@ def depth(content: bytes) -> SampleDepth:
     Whether any other file is an image at all is left to `upright`. Raises BadImage for a damaged file of a
     kind that may have 16-bit samples.
     """
-    image_format = file_kinds.image_format(content)
-    if image_format is None or not sample_depth.may_be_deep(content):
+    # Most files are JPEGs, which the first test rules out: this is asked of every image of every run.
+    image_format = file_kinds.image_format(content) if sample_depth.may_be_deep(content) else None
+    if image_format is None:
         return SHALLOW
     try:
         with decoders.opened(content, image_format) as image, large_images.turn(image, content):

@@ -9,7 +9,24 @@ from retraining.graphs.quiet_tensorflow import tf
 from retraining.graphs.simplification import simplified, with_float32_weights
 from retraining.modules.finished_classifier import INPUT_OP, LAYER_SCOPE
 from retraining.settings.output import OutputSettings
+from retraining.training.model import TrainedModel
 from retraining.training.softmax_layer import SoftmaxLayer
+
+
+def of_model(
+    model: TrainedModel,
+    final_tensor_name: str = OutputSettings.final_tensor_name,
+    *,
+    float32_weights: bool = OutputSettings.float32_weights,
+) -> FrozenGraph:
+    """Return the graph of a trained model, as `build` does."""
+    return build(
+        model.extractor,
+        model.layer,
+        final_tensor_name,
+        float32_weights=float32_weights,
+        significant_bits=model.significant_bits,
+    )
 
 
 def build(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,9 +81,10 @@ class InspectedNetwork:
     def open_image(self, path: Path) -> Image.Image:
         """Return the image that the setting `image` names, read as in training. Raises BadRequest."""
         image = images.open_upright(path, self.significant_bits)
-        depth = images.depth(images.read(path))
-        if self.significant_bits is None and depth.recorded is None:
-            sample_depth.warn_of_undecided([depth.largest])
+        if self.significant_bits is None:
+            depth = images.depth(images.read(path))
+            if depth.recorded is None:
+                sample_depth.warn_of_undecided([depth.largest])
         return image
 
     def main_path(self) -> list[Layer]:
@@ -139,7 +141,7 @@ class InspectedNetwork:
 
 def load(settings: NetworkSettings) -> InspectedNetwork:
     """Return the network that the settings name. Raises BadRequest."""
-    name, graph = _frozen_graph(settings)
+    name, graph, recorded_bits = _read(settings)
     runnable = imported(graph.graph_def)
     _, height, width, _ = runnable.get_tensor_by_name(graph.input_name).shape
     operations = [operation for operation in runnable.get_operations() if _has_maps(operation)]
@@ -156,32 +158,33 @@ def load(settings: NetworkSettings) -> InspectedNetwork:
         image_size=ImageSize(height, width),
         convolutions=tuple(map(_layer, convolutions, short_names)),
         others=tuple(_layer(operation, operation.name) for operation in others),
-        significant_bits=settings.significant_bits or _recorded_bits(settings),
+        significant_bits=settings.significant_bits or recorded_bits,
     )
 
 
-def _recorded_bits(settings: NetworkSettings) -> int | None:
-    if settings.graph is None:
-        return None
-    return significant_bits.recorded(classifier_source.read(settings.graph))
+class _Read(NamedTuple):
+    """A network's name, its graph, whose image size is fixed, and the significant bits that it records."""
+
+    name: str
+    graph: FrozenGraph
+    recorded_bits: int | None = None
 
 
-def _frozen_graph(settings: NetworkSettings) -> tuple[str, FrozenGraph]:
-    """Return the network's name and its graph, whose image size is fixed."""
+def _read(settings: NetworkSettings) -> _Read:
     if settings.network:
         graph = construction.frozen_graph(
             settings.network, weights=settings.weights, image_size=settings.image_size
         )
-        return settings.network, graph
-    if settings.graph is not None:
-        loaded = _graph_extractor(settings.graph, settings.module())
-    else:
+        return _Read(settings.network, graph)
+    if settings.graph is None:
         loaded = extractor.load_extractor(settings.module())
-    return loaded.name, loaded.graph
+        return _Read(loaded.name, loaded.graph)
+    graph_def = classifier_source.read(settings.graph)
+    loaded = _graph_extractor(graph_def, settings.graph, settings.module())
+    return _Read(loaded.name, loaded.graph, significant_bits.recorded(graph_def))
 
 
-def _graph_extractor(path: Path, module: ModuleSettings) -> FeatureExtractor:
-    graph_def = classifier_source.read(path)
+def _graph_extractor(graph_def: GraphDef, path: Path, module: ModuleSettings) -> FeatureExtractor:
     completed = _completed(module, graph_def, path)
     name = local_files.short_name(str(path), path)
     loaded = graph_module.from_graph(
