@@ -34,7 +34,7 @@ def keras_vectors(name: str, pixels: np.ndarray, scaled: np.ndarray) -> np.ndarr
     ("name", "scaling"),
     [
         ("MobileNetV2", lambda pixels: pixels * 2 - 1),
-        ("EfficientNetV2B0", lambda pixels: pixels * 255),
+        pytest.param("EfficientNetV2B0", lambda pixels: pixels * 255, marks=pytest.mark.soak),
         pytest.param(
             "ResNet50",
             lambda pixels: pixels[..., ::-1] * 255 - np.array([103.939, 116.779, 123.68]),
