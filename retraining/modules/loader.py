@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
-from retraining.modules import finished_classifier, graph_module, hub_module, keras_module, local_files
+from retraining.modules import (
+    finished_classifier,
+    graph_module,
+    hub_module,
+    keras_module,
+    local_files,
+    shipped,
+)
 from retraining.modules.module import Module
 from retraining.settings.module import ModuleSettings
 
 
 def load_module(handle: str, settings: ModuleSettings) -> Module:
-    """Return the module of a handle that `handles.resolve` returned. Raises BadModule.
+    """Return the module of a handle that `handles.resolve` returned.
 
-    A module on the web is downloaded first, unless an earlier run has done so.
+    A module on the web is downloaded first, unless an earlier run has done so. Raises BadModule, and BadRequest
+    for an image size that a network of this program does not take.
     """
     if handle.startswith(keras_module.PREFIX):
         return keras_module.load(handle, image_size=settings.image_size)
+    network = shipped.NETWORKS.get(handle)
+    if network is not None:
+        network.check(handle, settings.image_size)
+        return network.at_any_size(hub_module.load(network.folder, name=network.folder.name))
     path = local_files.local_path(handle, model_dir=settings.model_dir)
     name = local_files.short_name(handle, path)
     if path.is_dir():
