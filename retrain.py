@@ -40,7 +40,7 @@ def retrain(settings: RetrainSettings) -> None:
 
     log_lines.found(images)
     extractor = load_extractor(settings.module)
-    log_lines.loaded(extractor)
+    log_lines.loaded(extractor, settings.module)
     bottlenecks = compute_bottlenecks(images, extractor, settings)
 
     with SummaryWriter(settings.output.summaries_dir) as tensorboard:

@@ -17,7 +17,8 @@ from retraining.data.split import Split
 from retraining.features.bottleneck_sets import Bottlenecks
 from retraining.features.extractor import FeatureExtractor
 from retraining.features.problem_files import SKIPPED_FILE, number_of_files
-from retraining.settings.module import FLOAT32
+from retraining.modules import handles, shipped
+from retraining.settings.module import FLOAT32, ModuleSettings
 from retraining.settings.output import OutputSettings
 from retraining.training import accuracy_warnings
 from retraining.training.class_results import CLASS_RESULTS_FILE
@@ -39,11 +40,12 @@ def found(dataset: Dataset) -> None:
     log.info("Found %d images in %d classes (%s).", len(dataset.images), len(dataset.labels), shares)
 
 
-def loaded(extractor: FeatureExtractor) -> None:
-    """Print which module was loaded, its image size and its feature size."""
+def loaded(extractor: FeatureExtractor, settings: ModuleSettings) -> None:
+    """Print which module was loaded, whether it comes with this program, its image size and feature size."""
     features = f"{extractor.image_size} pixels to {extractor.feature_size} features"
     computed = "" if extractor.precision == FLOAT32 else f", computed in {extractor.precision}"
-    log.info("Module %s: %s%s.", extractor.name, features, computed)
+    origin = " (built in)" if handles.resolve(settings) in shipped.NETWORKS else ""
+    log.info("Module %s%s: %s%s.", extractor.name, origin, features, computed)
 
 
 def training_step(current: TrainingStep) -> None:

@@ -18,6 +18,7 @@ from retraining.export import classifier_graph, writer
 from retraining.features import extractor
 from retraining.features.extractor import BATCH_SIZE, FeatureExtractor
 from retraining.graphs.frozen_graph import FrozenGraph, count_parameters, forward
+from retraining.graphs.simplification import with_float32_weights
 from retraining.networks.image_batches import UsableImages
 from retraining.settings.compare import CompareSettings
 from retraining.settings.output import OutputSettings
@@ -142,7 +143,7 @@ def _row(trained: Candidate, graph: FrozenGraph) -> Row:
         test_accuracy=float("nan") if evaluation is None else evaluation.accuracy,
         mean_test_accuracy=trained.curve.mean_of_last(lambda epoch: epoch.testing),
         validation_accuracy=trained.curve.values(lambda epoch: epoch.validation)[-1],
-        parameters=count_parameters(graph),
+        parameters=count_parameters(with_float32_weights(graph)),
         file_bytes=graph.graph_def.ByteSize(),
         training_seconds=trained.seconds,
         images_per_second=images_per_second(graph, trained.model.extractor.image_size),

@@ -54,7 +54,10 @@ def static_shapes(graph_def: GraphDef) -> dict[str, list[int | None]]:
 
 
 def count_parameters(graph: FrozenGraph) -> int:
-    """Return how many weights a frozen graph has: the floating-point numbers in constants, except scalars."""
+    """Return how many weights a frozen graph has: the floating-point numbers in constants, except scalars.
+
+    Weights that are stored as bytes must have been turned into float32 first.
+    """
     tensors = (node.attr["value"].tensor for node in graph.graph_def.node if node.op == "Const")
     floating = (tensor for tensor in tensors if tf.as_dtype(tensor.dtype).is_floating)
     shapes = [tf.TensorShape(tensor.tensor_shape) for tensor in floating]

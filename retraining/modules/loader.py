@@ -17,8 +17,8 @@ from retraining.settings.module import ModuleSettings
 def load_module(handle: str, settings: ModuleSettings) -> Module:
     """Return the module of a handle that `handles.resolve` returned.
 
-    A module on the web is downloaded first, unless an earlier run has done so. Raises BadModule, and BadRequest
-    for an image size that a network of this program does not take.
+    A module on the web is downloaded first, unless an earlier run has done so. Raises BadModule, and
+    BadRequest for an image size that a network of this program does not take.
     """
     if handle.startswith(keras_module.PREFIX):
         return keras_module.load(handle, image_size=settings.image_size)
@@ -27,7 +27,7 @@ def load_module(handle: str, settings: ModuleSettings) -> Module:
         network.check(handle, settings.image_size)
         return network.at_any_size(hub_module.load(network.folder, name=network.folder.name))
     path = local_files.local_path(handle, model_dir=settings.model_dir)
-    name = local_files.short_name(handle, path)
+    name = local_files.short_name(handle)
     if path.is_dir():
         module = hub_module.load(path, name=name)
         if finished_classifier.is_finished(module.graph.graph_def):  # TensorFlow's own retrain.py wrote it

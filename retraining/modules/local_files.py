@@ -47,7 +47,7 @@ def local_path(handle: str, *, model_dir: Path | None) -> Path:
     return path
 
 
-def short_name(handle: str, path: Path) -> str:
+def short_name(handle: str) -> str:
     """Return a short name for the module, which can be part of a folder's name."""
     if "://" in handle:
         name = "_".join(urllib.parse.urlsplit(handle).path.strip("/").split("/")[-3:])

@@ -39,8 +39,8 @@ class ShippedNetwork:
         """Raise BadRequest if `image_size`, the setting, is not a size that the network takes."""
         if image_size is not None and image_size not in self.sizes:
             raise BadRequest(
-                "{image_size} must be one of {sizes} for module {handle}, received {received}. Without it, the "
-                "size is {size}.",
+                "{image_size} must be one of {sizes} for module {handle}, received {received}. Without it, "
+                "the size is {size}.",
                 sizes=", ".join(map(str, self.sizes)),
                 handle=handle,
                 received=image_size,

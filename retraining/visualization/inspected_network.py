@@ -186,7 +186,7 @@ def _read(settings: NetworkSettings) -> _Read:
 
 def _graph_extractor(graph_def: GraphDef, path: Path, module: ModuleSettings) -> FeatureExtractor:
     completed = _completed(module, graph_def, path)
-    name = local_files.short_name(str(path), path)
+    name = local_files.short_name(str(path))
     loaded = graph_module.from_graph(
         graph_def, completed, path=path, name=name, content=graph_def.SerializeToString(deterministic=True)
     )

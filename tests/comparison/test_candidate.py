@@ -12,6 +12,7 @@ from retraining.data import dataset
 from retraining.export import classifier_graph
 from retraining.graphs.frozen_graph import FrozenGraph, count_parameters, forward
 from retraining.graphs.quiet_tensorflow import tf
+from retraining.graphs.simplification import with_float32_weights
 from retraining.networks import construction, image_batches
 from retraining.networks.image_batches import UsableImages
 from retraining.settings.augmentation import AugmentationSettings
@@ -102,3 +103,13 @@ def test_half_precision_weights_count_as_parameters() -> None:
         tf.constant(1.5)
         tf.constant([1, 2, 3])
     assert count_parameters(FrozenGraph(graph.as_graph_def(), "", "")) == 17
+
+
+def test_weights_in_bytes_count_as_parameters_and_their_steps_do_not() -> None:
+    graph = tf.Graph()
+    with graph.as_default():
+        pixels = tf.compat.v1.placeholder(tf.float32, [None, 3])
+        weights = tf.cast(tf.constant(np.ones((3, 4), np.int8)), tf.float32) * np.ones((1, 4), np.float32)
+        output = tf.matmul(pixels, weights) + np.ones(4, np.float32)
+    frozen = FrozenGraph(graph.as_graph_def(), pixels.name, output.name)
+    assert count_parameters(with_float32_weights(frozen)) == 3 * 4 + 4

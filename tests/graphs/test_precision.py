@@ -112,7 +112,7 @@ def test_run_in_bfloat16_exports_a_graph_that_was_checked(
         captured = capsys.readouterr()
         assert captured.err == ""
         said = "" if name == FLOAT32 else ", computed in bfloat16"
-        assert f"Module small_resnet_128: 128x128 pixels to 768 features{said}.\n" in captured.out
+        assert f"Module small_resnet_128 (built in): 128x128 pixels to 768 features{said}.\n" in captured.out
         assert final_accuracy(captured.out) == 100
         assert re.search(r"agrees with the classifier on 12 images", captured.out)
     assert len(list((tmp_path / "bottlenecks").iterdir())) == 2

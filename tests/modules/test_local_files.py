@@ -290,4 +290,4 @@ def test_missing_module_in_a_file_system_that_tensorflow_reads_is_reported(tmp_p
     ],
 )
 def test_short_name_can_be_part_of_a_folder_name(handle: str, name: str) -> None:
-    assert local_files.short_name(handle, Path(handle)) == name
+    assert local_files.short_name(handle) == name

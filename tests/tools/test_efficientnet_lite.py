@@ -39,7 +39,7 @@ class Tensor:
 
     def __init__(self, stored: Stored, array: np.ndarray, rebuild: Any) -> None:
         strides = tuple(stride // array.itemsize for stride in array.strides)
-        self.reduced = rebuild, (stored, 0, array.shape, strides, False, OrderedDict())
+        self.reduced: Any = rebuild, (stored, 0, array.shape, strides, False, OrderedDict())
 
     def __reduce__(self) -> Any:
         return self.reduced
@@ -136,7 +136,7 @@ def test_nothing_that_a_pickle_names_is_called(
     protocol: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(pickled_values.UnknownContent, match="which plain data does not need|not plain data"):
+    with pytest.raises(pickled_values.UnknownContent, match=r"which plain data does not need|not plain data"):
         pickled_values.read(io.BytesIO(pickle.dumps(Harmful(), protocol)))
     assert list(tmp_path.iterdir()) == []
 
@@ -162,7 +162,8 @@ def test_bytes_times_steps_are_the_weights_to_half_a_step(depthwise: bool) -> No
     kernel = (rng.normal(size=(3, 3, 6, 1) if depthwise else (1, 1, 4, 6)) * scale).astype(np.float32)
     step = quantisation.steps(kernel, depthwise=depthwise)
     whole = quantisation.rounded(kernel, step)
-    assert (step.dtype, step.shape) == (np.float32, (1, 1, 6, 1) if depthwise else (1, 1, 1, 6))
+    assert step.dtype == np.float32
+    assert step.shape == ((1, 1, 6, 1) if depthwise else (1, 1, 1, 6))
     assert whole.dtype == np.int8
     assert (np.abs(whole.astype(int)).max(axis=(0, 1, 3) if depthwise else (0, 1, 2)) == 127).all()
     assert (np.abs(whole * step - kernel) <= step * 0.5001).all()

@@ -46,9 +46,7 @@ def convert(settings: ConversionSettings) -> None:
     files = [path for path in settings.folder.rglob("*") if path.is_file()]
     difference, largest = _difference(settings.folder, layers)
     print(f"{settings.folder}: {sum(path.stat().st_size for path in files):,} bytes.")
-    print(
-        f"On random pixels, rounding changed features by up to {difference:.3f}; they are up to {largest:.3f}."
-    )
+    print(f"On random pixels, rounding changes features of up to {largest:.3f} by up to {difference:.3f}.")
 
 
 def installed() -> Path:
@@ -91,7 +89,7 @@ def save(layers: Layers, folder: Path) -> None:
         tf.saved_model.save(lite, str(new), signatures={"serving_default": lite.serve})
 
 
-class QuantisedNetwork(tf.Module):
+class QuantisedNetwork(tf.Module):  # type: ignore[misc]
     """EfficientNet-Lite0 with weights in bytes: float32 [n, 224, 224, 3] in [0, 1] to float32 [n, 1280].
 
     It can be called, and has the signature of TensorFlow Hub's networks: `inputs` to `default`.

@@ -81,7 +81,7 @@ class _Machine:
             self._steps(opcode)(argument)
 
     def _steps(self, opcode: str) -> Callable[[Any], None]:
-        steps = {
+        steps: dict[str, Callable[[Any], None]] = {
             "MARK": self._mark,
             "TUPLE": self._tuple,
             "APPENDS": self._append_all,

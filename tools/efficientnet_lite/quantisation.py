@@ -15,9 +15,11 @@ def steps(kernel: NDArray[np.float32], *, depthwise: bool) -> NDArray[np.float32
     number for each output channel and 1 for all other dimensions.
     """
     largest = np.abs(kernel).max(axis=(0, 1, 3) if depthwise else (0, 1, 2), keepdims=True)
-    return np.maximum(largest, 1e-12).astype(np.float32) / np.float32(_LARGEST)
+    step: NDArray[np.float32] = np.maximum(largest, 1e-12).astype(np.float32) / np.float32(_LARGEST)
+    return step
 
 
 def rounded(kernel: NDArray[np.float32], step: NDArray[np.float32]) -> NDArray[np.int8]:
     """Return the bytes whose products with `step` are nearest to the weights."""
-    return np.rint(kernel / step).astype(np.int8)
+    whole: NDArray[np.int8] = np.rint(kernel / step).astype(np.int8)
+    return whole

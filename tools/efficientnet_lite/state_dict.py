@@ -91,7 +91,7 @@ class _Storages:
         return self._by_key.setdefault(key, _Storage(kind, count, np.empty(0, kind)))
 
     def fill(self, key: str, file: BinaryIO) -> None:
-        """Read the numbers of a storage. Raises UnknownContent if there are not as many as there should be."""
+        """Read the numbers of a storage. Raises UnknownContent if their count is wrong."""
         storage = self._by_key[key]
         size = storage.count * storage.kind.itemsize
         if file.read(_COUNT.size) != _COUNT.pack(storage.count):
