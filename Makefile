@@ -11,7 +11,7 @@ BIN = $(VENV)/bin
 
 demo: $(VENV)/installed
 	$(BIN)/python -m retraining.sample_photos $(DEMO_DIR)/photos
-	$(BIN)/python retrain.py --image_dir $(DEMO_DIR)/photos --tfhub_module builtin \
+	$(BIN)/python retrain.py --image_dir $(DEMO_DIR)/photos \
 		--bottleneck_dir $(DEMO_DIR)/bottlenecks --summaries_dir $(DEMO_DIR)/logs \
 		--output_graph $(DEMO_DIR)/output_graph.pb --output_labels $(DEMO_DIR)/output_labels.txt \
 		--checkpoint_path $(DEMO_DIR)/checkpoint --eval_step_interval 400

@@ -2,7 +2,7 @@
 
     import retraining
 
-    model = retraining.retrain("my_photos", tfhub_module="builtin")
+    model = retraining.retrain("my_photos")
     model.evaluation.accuracy
     model.predict(["photo.jpg"])
     model.export("flowers.pb")

@@ -403,7 +403,8 @@ def page_cells(photos: Path, folder: Path) -> list[str]:
     cells = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
     assert len(cells) >= 7
     for typed, meant in {
-        'tfhub_module="builtin")': 'tfhub_module="builtin", bottleneck_dir="vectors")',
+        'retrain("my_photos")': 'retrain("my_photos", tfhub_module="builtin_small", bottleneck_dir="vectors")',
+        'load_extractor("builtin")': 'load_extractor("builtin_small")',
         "compute_bottlenecks(dataset, extractor)": 'compute_bottlenecks(dataset, extractor, bottleneck_dir="vectors")',
         '"/tmp/output_graph.pb", labels="/tmp/output_labels.txt"': '"flowers.pb", labels="flowers_labels.txt"',
     }.items():

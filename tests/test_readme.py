@@ -121,7 +121,7 @@ def test_python_code_classifies_a_photograph(
     capsys.readouterr()
     code = block.text.replace("/tmp/output_graph.pb", str(tmp_path / "graph.pb"))
     code = code.replace("/tmp/output_labels.txt", str(tmp_path / "labels.txt"))
-    code = code.replace("size = (128, 128)", f"size = ({MODULE_SIZE}, {MODULE_SIZE})")
+    code = code.replace("size = (224, 224)", f"size = ({MODULE_SIZE}, {MODULE_SIZE})")
     monkeypatch.chdir(tmp_path)
     exec(compile(code, str(block), "exec"), {})
     label, score = capsys.readouterr().out.splitlines()[0].split()

@@ -23,7 +23,7 @@ def _module_table() -> str:
 RETRAIN = Program(
     name="retrain",
     description="Turn a folder of images, one sub-folder per class, into an image classifier.",
-    example="--image_dir ~/flower_photos --tfhub_module builtin",
+    example="--image_dir ~/flower_photos",
     settings=RetrainSettings,
     check=checks.check_retrain,
     listings={"list_modules": Listing("Print the modules that are known by name, and exit.", _module_table)},

@@ -25,7 +25,7 @@ class ReadingSettings(Settings):
 
     image_size: int | None = setting(
         None,
-        "Height and width in pixels, for a network that takes images of any size.",
+        "Height and width in pixels, for a network that takes several sizes, as the built-in ones do.",
         kinds.IMAGE_SIZE,
     )
     input_tensor_name: str | None = setting(
