@@ -12,7 +12,7 @@ from typing import Any
 from retraining.settings import kinds
 from retraining.settings.compare import LEARNING_RATES
 from retraining.settings.kinds import Kind
-from retraining.settings.module import BUILTIN, FLOAT32, PRECISIONS
+from retraining.settings.module import BUILTIN, BUILTIN_SMALL, FLOAT32, PRECISIONS
 from retraining.settings.setting import REQUIRED, Settings, setting
 
 # Settings that are given without a flag, and what stands for them in the help.
@@ -149,7 +149,7 @@ class LargePhotographsSettings(Settings):
 class LargeFoldersSettings(Settings):
     """retrain.py on folders of these numbers of images."""
 
-    handle: str = _handle(BUILTIN)
+    handle: str = _handle(BUILTIN_SMALL)
     counts: tuple[int, ...] = setting((500, 5_000, 50_000), "Numbers of images.", WHOLE_NUMBERS)
 
 
