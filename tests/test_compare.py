@@ -250,7 +250,7 @@ def test_missing_module_is_reported_before_any_model_is_trained(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     photos = write_colour_photos(tmp_path / "photos", per_class=30)
-    assert compare.main(words(photos, tmp_path, f"builtin,alexnet,{tmp_path}/gone")) == 2
+    assert compare.main(words(photos, tmp_path, f"builtin_small,alexnet,{tmp_path}/gone")) == 2
     captured = capsys.readouterr()
     assert captured.out == "Found 90 images in 3 classes (69 training, 9 validation, 12 testing).\n"
     assert captured.err.splitlines()[-1] == (

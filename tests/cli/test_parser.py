@@ -23,10 +23,10 @@ def refusal(*words: str) -> str:
     return refused(RETRAIN, ["--image_dir", "photos", *words])
 
 
-def test_defaults_are_the_same_as_in_the_tutorials() -> None:
+def test_defaults_are_those_of_the_tutorials_with_the_network_that_ships() -> None:
     settings = parse()
     assert settings.data.held_out == HeldOut(testing=10, validation=10)
-    assert settings.module.tfhub_module == "https://tfhub.dev/google/imagenet/inception_v3/feature_vector/3"
+    assert settings.module.tfhub_module == "builtin"
     assert settings.module.bottleneck_dir == Path("/tmp/bottleneck")
     training = settings.training
     assert (training.how_many_training_steps, training.learning_rate) == (4000, 0.01)
