@@ -28,6 +28,7 @@ from retraining.features.extractor import FeatureExtractor, load_extractor
 from retraining.graphs.quiet_tensorflow import tf
 from retraining.settings.data import DataSettings
 from retraining.settings.module import ModuleSettings
+from tests.forked_retrain import Forks
 
 PROJECT = Path(__file__).parent.parent
 
@@ -159,6 +160,14 @@ def save_tf1_hub(session: tf.compat.v1.Session, folder: Path, images: tf.Tensor,
 @pytest.fixture(scope="session")
 def extractor(tf2_module: Path) -> FeatureExtractor:
     return load_extractor(ModuleSettings(str(tf2_module)))
+
+
+@pytest.fixture(scope="session")
+def forks() -> Iterator[Forks]:
+    """Run retrain.py in processes of their own, without waiting for TensorFlow's import in each."""
+    forks = Forks()
+    yield forks
+    forks.close()
 
 
 @dataclasses.dataclass(frozen=True)

@@ -22,7 +22,7 @@ from tests.cli.test_commands import IN_A_CHECKOUT
 from tests.cli.test_streams import unread
 from tests.conftest import COLOURS, FEW_COLOURS_TESTED, PROJECT, write_colour_photos, write_photo
 from tests.data.test_leftovers import litter
-from tests.interrupted_retrain import interrupted
+from tests.forked_retrain import Forks
 
 
 def words(photos: Path, out: Path, *more: str | Path, module: str | Path = "builtin") -> list[str]:
@@ -319,13 +319,13 @@ def test_smallest_possible_dataset_is_trained(
     assert (tmp_path / "graph.pb").exists()
 
 
-def test_ctrl_c_keeps_the_vectors_and_exits_130(tmp_path: Path) -> None:
+def test_ctrl_c_keeps_the_vectors_and_exits_130(tf2_module: Path, tmp_path: Path, forks: Forks) -> None:
     photos = tmp_path / "photos"
     for name in ("cyan", "yellow"):
         for index in range(600):
             write_photo(photos / name / f"{name}_{index:03}.jpg", COLOURS[name], seed=index)
     flush = "retraining.features.cache:BottleneckCache.flush"
-    run = interrupted(signal.SIGINT, flush, words(photos, tmp_path))
-    assert (run.returncode, run.stderr) == (130, "\nretrain: interrupted; what was computed is kept\n")
+    run = forks.run(words(photos, tmp_path, module=tf2_module), tmp_path, sent=signal.SIGINT, call=flush)
+    assert (run.status, run.errors) == (130, "\nretrain: interrupted; what was computed is kept\n")
     assert 256 <= kept(tmp_path) < 1200
     assert not (tmp_path / "graph.pb").exists()
