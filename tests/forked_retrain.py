@@ -33,7 +33,11 @@ import retrain
 PROJECT = Path(__file__).parent.parent
 
 # What a run imports first when it has something to do.
-IMPORTED = ("retraining.export.writer", "retraining.training.fresh_batches", "retraining.training.tensorboard")
+IMPORTED = (
+    "retraining.export.writer",
+    "retraining.training.fresh_batches",
+    "retraining.training.tensorboard",
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,7 +69,9 @@ class Forks:
         """End the process."""
         self._process.communicate()
 
-    def start(self, flags: Sequence[str], *, output: Path, errors: Path, sent: str = "", call: str = "") -> int:
+    def start(
+        self, flags: Sequence[str], *, output: Path, errors: Path, sent: str = "", call: str = ""
+    ) -> int:
         """Start retrain.py with `flags`, to be interrupted after `call` if one is named; return its process id."""
         return self._ask(
             {"flags": list(flags), "output": str(output), "errors": str(errors), "sent": sent, "call": call}
@@ -116,7 +122,9 @@ def work(*, flags: list[str], output: str, errors: str, sent: str, call: str) ->
         with open(path, "wb") as file:  # noqa: PTH123
             os.dup2(file.fileno(), number)
         setattr(sys, name, os.fdopen(number, "w", closefd=False))
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored, if a shell started it in the background
+    signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # ignored, if a shell started it in the background
     if call:
         signal_after(call, signal.Signals[sent])
     sys.exit(retrain.main(flags))

@@ -21,7 +21,7 @@ import retrain
 from retraining.data import dataset
 from retraining.errors import WorkFailed
 from retraining.export import checkpoint
-from retraining.features import bottlenecks
+from retraining.features import bottlenecks, cache
 from retraining.features.bottleneck_sets import Bottlenecks
 from retraining.features.cache import SHARD_SIZE, BottleneckCache
 from retraining.features.extractor import FeatureExtractor
@@ -53,8 +53,8 @@ def command(photos: Path, out: Path, module: Path, *more: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def many_photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """1,200 photos: four full shards and a part of a fifth."""
-    return write_colour_photos(tmp_path_factory.mktemp("many") / "photos", per_class=400)
+    """600 photos: two full shards and a part of a third."""
+    return write_colour_photos(tmp_path_factory.mktemp("many") / "photos", per_class=200)
 
 
 def check_equal_to_uninterrupted(photos: Path, out: Path, module: Path, forks: Forks) -> None:
@@ -64,15 +64,15 @@ def check_equal_to_uninterrupted(photos: Path, out: Path, module: Path, forks: F
         done = forks.run(words(photos, folder, module=module), out.parent)
         assert (done.status, done.errors) == (0, "")
     # No cached vector was computed again, or it would be in the cache twice.
-    assert kept(out) == 1200
+    assert kept(out) == 600
     for name in ("graph.pb", "labels.txt"):
         assert (out / name).read_bytes() == (uninterrupted / name).read_bytes()
 
 
 KILLS = {  # the call after which the run is killed, and how many vectors are on disk then
     "retraining.features.cache:BottleneckCache.flush": 256,
-    "retraining.training.trainer:gradient_step": 1200,
-    "retraining.export.agreement:check": 1200,
+    "retraining.training.trainer:gradient_step": 600,
+    "retraining.export.agreement:check": 600,
 }
 
 
@@ -117,16 +117,16 @@ def test_run_killed_fifty_times_gives_the_same_result_as_an_uninterrupted_one(
 
 
 def test_kill_costs_at_most_one_shard(
-    tmp_path: Path, extractor: FeatureExtractor, monkeypatch: pytest.MonkeyPatch
+    colour_photos: Path, tmp_path: Path, extractor: FeatureExtractor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    photos = write_colour_photos(tmp_path / "photos", per_class=200)
-    scanned = dataset.scan(DataSettings(photos))
-    for limit in range(0, 600, 97):
+    scanned = dataset.scan(DataSettings(colour_photos))
+    for limit in range(0, 90, 17):
+        monkeypatch.setattr(cache, "SHARD_SIZE", 32)
         counting = Counting(monkeypatch)
         killed_after(limit, scanned, extractor, tmp_path / str(limit), monkeypatch)
         done = counting.images
         bottlenecks.compute(scanned, extractor, BottleneckCache(tmp_path / str(limit), extractor))
-        assert counting.images - 600 <= SHARD_SIZE, f"killed after {done}"
+        assert counting.images - 90 <= 32, f"killed after {done}"
         monkeypatch.undo()
 
 
@@ -138,20 +138,20 @@ def killed_after(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Compute `limit` vectors, then stop as kill -9 does, without writing anything more."""
-    cache, added = BottleneckCache(cache_dir, extractor), 0
-    add = cache.add
+    killed, added = BottleneckCache(cache_dir, extractor), 0
+    add = killed.add
 
     def counted(key: bytes, row: np.ndarray) -> None:
         nonlocal added
         added += 1
         if added > limit:
-            monkeypatch.setattr(cache, "flush", lambda: None)
+            monkeypatch.setattr(killed, "flush", lambda: None)
             raise SystemExit
         add(key, row)
 
-    monkeypatch.setattr(cache, "add", counted)
+    monkeypatch.setattr(killed, "add", counted)
     with pytest.raises(SystemExit):
-        bottlenecks.compute(scanned, extractor, cache)
+        bottlenecks.compute(scanned, extractor, killed)
 
 
 def check_signal(
@@ -281,7 +281,7 @@ def test_full_disk_leaves_an_earlier_checkpoint_and_labels_intact(tmp_path: Path
 def test_disk_that_fills_up_while_the_cache_is_written_keeps_earlier_shards(
     many_photos: Path, tf2_module: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    size = str(200 * 2**10)
+    size = str(100 * 2**10)
     mounted = subprocess.run(
         ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(tmp_path)],
         capture_output=True,
@@ -298,7 +298,7 @@ def test_disk_that_fills_up_while_the_cache_is_written_keeps_earlier_shards(
             r"--bottleneck_dir to another folder, and run again\.\n",
             errors,
         ), errors
-        assert 0 < kept(tmp_path) < 1200
+        assert 0 < kept(tmp_path) < 600
         assert kept(tmp_path) % SHARD_SIZE == 0
     finally:
         subprocess.run(["umount", "--lazy", str(tmp_path)], check=True)
