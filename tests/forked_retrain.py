@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import gc
 import importlib
 import json
 import os
@@ -32,11 +33,13 @@ import retrain
 
 PROJECT = Path(__file__).parent.parent
 
-# What a run imports first when it has something to do.
+# What a run imports when it has something to do.
 IMPORTED = (
-    "retraining.export.writer",
+    "PIL.JpegImagePlugin",
+    "retraining.model",
     "retraining.training.fresh_batches",
     "retraining.training.tensorboard",
+    "tqdm.auto",
 )
 
 
@@ -134,6 +137,7 @@ def serve() -> None:
     """Answer the requests until there are no more."""
     for module in IMPORTED:
         importlib.import_module(module)
+    gc.freeze()  # or each run would go through all of TensorFlow's objects when it ends
     while line := sys.stdin.readline():
         request = json.loads(line)
         if "wait" in request:
