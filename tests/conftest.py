@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
 import logging
 import os
 import signal
@@ -35,6 +36,11 @@ PROJECT = Path(__file__).parent.parent
 MODULE_SIZE = 32
 MODULE_FEATURES = 48
 COLOURS = {"cyan": (0, 255, 255), "magenta": (255, 0, 255), "yellow": (255, 255, 0)}
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector what is there by now: TensorFlow's many objects, which stay to the end."""
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
