@@ -40,10 +40,10 @@ def found(dataset: Dataset) -> None:
 
 
 def loaded(extractor: FeatureExtractor) -> None:
-    """Print which module was loaded, its image size and its feature size."""
+    """Print which module was loaded, its image size and its feature size, and what computes it."""
     features = f"{extractor.image_size} pixels to {extractor.feature_size} features"
-    computed = "" if extractor.precision == FLOAT32 else f", computed in {extractor.precision}"
-    log.info("Module %s: %s%s.", extractor.name, features, computed)
+    precision = "" if extractor.precision == FLOAT32 else f" in {extractor.precision}"
+    log.info("Module %s: %s, computed by %s%s.", extractor.name, features, extractor.engine, precision)
 
 
 def training_step(current: TrainingStep) -> None:

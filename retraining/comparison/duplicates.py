@@ -22,7 +22,8 @@ def reported(scanned: Dataset, settings: CompareSettings, modules: Mapping[str, 
     one if only networks are compared. Files that cannot be used stay where they are. Raises WorkFailed.
     """
     comparison = settings.comparison
-    extractor = next(iter(modules.values()), None) or extractors.load_extractor(comparison.module(BUILTIN))
+    first = next(iter(modules.values()), None)
+    extractor = first or extractors.load_extractor(comparison.module(BUILTIN), scanned)
     cache = BottleneckCache(comparison.bottleneck_dir, extractor)
     computed, near = grouping.compute(
         scanned, extractor, cache, Views(), group=settings.data.group_near_duplicates
