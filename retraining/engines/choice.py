@@ -9,10 +9,10 @@ from __future__ import annotations
 from retraining.engines import requirements
 from retraining.graphs import precision as precisions
 from retraining.graphs.frozen_graph import FrozenGraph
-from retraining.settings.module import AUTO, BFLOAT16, BUILTIN, FLOAT32, LITERT, TENSORFLOW, ModuleSettings
+from retraining.settings.module import AUTO, BFLOAT16, BUILTIN, BUILTIN_SMALL, FLOAT32, LITERT, TENSORFLOW, ModuleSettings
 
 # Handles of networks that are about twice as fast in bfloat16, where the processor has it, and as accurate.
-FASTER_IN_BFLOAT16 = frozenset({BUILTIN})
+FASTER_IN_BFLOAT16 = frozenset({BUILTIN, BUILTIN_SMALL})
 
 _DEPTHWISE = "DepthwiseConv2dNative"
 

@@ -95,7 +95,7 @@ class Conversion:
 
     def _converted(self) -> bytes:
         """Return the network in the engine's format, or b'' if it cannot be converted."""
-        plain = simplification.simplified(simplification.with_float32_weights(self.graph))
+        plain = simplification.with_float32_weights(simplification.simplified(self.graph))
         try:
             with native_output_captured(is_shown_on_error=False):
                 return self.engine.convert(plain)
