@@ -59,11 +59,14 @@ class Round:
 
 
 def run(settings: StageSettings) -> None:
-    """Measure the stage for a module and a precision, and print a part of the main table."""
+    """Measure the stage for a module, an engine and a precision, and print a part of the main table."""
     found = image_folder.usable(settings.folder, at_least=LARGE_BATCH)
-    extractor = load_extractor(ModuleSettings(settings.handle, precision=settings.precision))
+    chosen = ModuleSettings(settings.handle, engine=settings.engine, precision=settings.precision)
+    extractor = load_extractor(chosen, found)
     rounds = measure(found, extractor, repeat=settings.repeat)
-    subject = f"{len(found.images):,} images; module {extractor.name}; {extractor.precision}"
+    subject = (
+        f"{len(found.images):,} images; module {extractor.name}; {extractor.engine}, {extractor.precision}"
+    )
     print(f"{figures.machine()}\n{subject}\n")
     figures.print_figures(stage_figures(rounds))
 
@@ -72,7 +75,9 @@ def measure(dataset: Dataset, extractor: FeatureExtractor, *, repeat: int) -> tu
     """Return `repeat` rounds over the dataset, which has at least LARGE_BATCH usable images."""
     decode = functools.partial(_decode, size=extractor.image_size)
     pixels = np.stack([decode(image) for image in dataset.images[:FORWARD_IMAGES]])
-    run = frozen_graph.forward(extractor.graph, extractor.precision)
+    run: Forward = extractor.extract
+    if extractor.conversion is None:  # which takes batches of any size as they are
+        run = frozen_graph.forward(extractor.graph, extractor.precision)
     for batch_size in (SMALL_BATCH, LARGE_BATCH):
         run(pixels[:batch_size])
     extractor.extract(pixels[:BATCH_SIZE])  # starts its session, which is not part of the stage

@@ -9,7 +9,7 @@ from retraining.graphs.frozen_graph import Forward
 
 
 def padded(run: Forward, batch_size: int) -> Forward:
-    """Return `run` for any number of images: it is given `batch_size` at a time, the last filled up with zeros.
+    """Return `run` for any number of images: it gets `batch_size` at a time, the last filled up with zeros.
 
     Otherwise the engine might choose another kernel for a smaller batch, and a vector would depend on which
     images happened to be left for the last one.

@@ -9,7 +9,16 @@ from __future__ import annotations
 from retraining.engines import requirements
 from retraining.graphs import precision as precisions
 from retraining.graphs.frozen_graph import FrozenGraph
-from retraining.settings.module import AUTO, BFLOAT16, BUILTIN, BUILTIN_SMALL, FLOAT32, LITERT, TENSORFLOW, ModuleSettings
+from retraining.settings.module import (
+    AUTO,
+    BFLOAT16,
+    BUILTIN,
+    BUILTIN_SMALL,
+    FLOAT32,
+    LITERT,
+    TENSORFLOW,
+    ModuleSettings,
+)
 
 # Handles of networks that are about twice as fast in bfloat16, where the processor has it, and as accurate.
 FASTER_IN_BFLOAT16 = frozenset({BUILTIN, BUILTIN_SMALL})
@@ -18,7 +27,7 @@ _DEPTHWISE = "DepthwiseConv2dNative"
 
 
 def precision_for(handle: str, settings: ModuleSettings) -> str:
-    """Return the precision, one of PRECISIONS, for the network of a handle that `handles.resolve` returned."""
+    """Return the precision, one of PRECISIONS, for the network of a handle that was resolved."""
     if settings.precision != AUTO:
         return settings.precision
     is_faster = handle in FASTER_IN_BFLOAT16 and settings.engine in (AUTO, TENSORFLOW)

@@ -1,9 +1,10 @@
-"""A network converted for an engine, and checked against TensorFlow before anything that it computes is used."""
+"""A network converted for an engine, and checked against TensorFlow before it is used."""
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -97,7 +98,7 @@ class Conversion:
         """Return the network in the engine's format, or b'' if it cannot be converted."""
         plain = simplification.with_float32_weights(simplification.simplified(self.graph))
         try:
-            with native_output_captured(is_shown_on_error=False):
+            with native_output_captured(is_shown_on_error=False), _converters_silenced():
                 return self.engine.convert(plain)
         except Exception as error:  # converters raise whatever the graph makes them stumble over
             log.debug("%s cannot convert %s: %s", self.engine.title, self._name, error)
@@ -128,6 +129,20 @@ class Conversion:
 
     def _in_tensorflow(self) -> Forward:
         return tensorflow_engine.load(self.graph, FLOAT32)
+
+
+@contextlib.contextmanager
+def _converters_silenced() -> Iterator[None]:
+    """Keep what converters tell developers out of an application's log."""
+    loggers = [logging.getLogger(name) for name in ("absl", "tf2onnx")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
 
 
 def largest_difference(vectors: Vectors, exact: Vectors) -> float:

@@ -32,8 +32,8 @@ class Record:
 
     `network` is the fingerprint of the extractor as TensorFlow computes it in float32, and `versions` are
     those of engine and converter: with others, the network is converted again. `refused` says why the engine
-    is not used, or is ''; otherwise `sha256` (hex) is that of the converted file, and `largest_difference` the
-    one from TensorFlow on `photos` photos.
+    is not used, or is ''; otherwise `sha256` (hex) is that of the converted file, and `largest_difference` is
+    that from TensorFlow on a number of `photos`.
     """
 
     engine: str
@@ -61,10 +61,11 @@ class Place:
         """
         try:
             record = Record(**json.loads(self._record_path.read_bytes()))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         except (OSError, ValueError, TypeError):
-            return self._damaged(self._record_path)
+            _warn_of_damage(self._record_path)
+            return None
         made_from = dataclasses.replace(record, refused="", sha256="", largest_difference=0.0, photos=0)
         if made_from != self._blank:
             return None
@@ -73,9 +74,11 @@ class Place:
         try:
             content = self._path.read_bytes()
         except OSError:
-            return self._damaged(self._path)
-        is_whole = hashlib.sha256(content).hexdigest() == record.sha256
-        return (record, content) if is_whole else self._damaged(self._path)
+            content = b""
+        if hashlib.sha256(content).hexdigest() == record.sha256:
+            return record, content
+        _warn_of_damage(self._path)
+        return None
 
     def keep(self, content: bytes, *, largest_difference: float, photos: int) -> None:
         """Keep a converted network that was found to agree with TensorFlow."""
@@ -103,5 +106,6 @@ class Place:
         except WorkFailed as error:
             log.warning("the network converted for %s is not kept: %s", record.engine, error)
 
-    def _damaged(self, path: Path) -> None:
-        log.warning("'%s' is damaged; the network is converted again.", path)
+
+def _warn_of_damage(path: Path) -> None:
+    log.warning("'%s' is damaged; the network is converted again.", path)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-
 from retraining.graphs.frozen_graph import FrozenGraph
 
 # Version of ONNX's operators: of 2021, which every reader of today knows.
@@ -12,7 +10,6 @@ _OPSET = 17
 
 def convert(graph: FrozenGraph) -> bytes:
     """Return a graph whose weights are float32 as an ONNX model that takes any number of images."""
-    logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)
     import tf2onnx
 
     model, _ = tf2onnx.convert.from_graph_def(

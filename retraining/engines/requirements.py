@@ -1,4 +1,4 @@
-"""What each engine needs installed: known without importing any of it, so that a request is refused at once."""
+"""What each engine needs installed: known without importing it, so that a request is refused at once."""
 
 from __future__ import annotations
 

@@ -88,9 +88,9 @@ class ModuleSettings(ReadingSettings):
     )
     precision: str = setting(
         AUTO,
-        f"Number format in which feature vectors are computed: {', '.join(PRECISIONS)}, or auto, bfloat16 for "
-        "the networks and processors that are known to be faster in it and as accurate. The exported graph "
-        "always uses float32.",
+        f"Number format in which feature vectors are computed: {', '.join(PRECISIONS)}, or auto, bfloat16 "
+        "for the networks and processors that are known to be faster in it and as accurate. The exported "
+        "graph always uses float32.",
         kinds.one_of(AUTO, *PRECISIONS),
     )
     bottleneck_dir: Path = setting(
@@ -110,7 +110,7 @@ class ModuleSettings(ReadingSettings):
             )
         if self.precision == BFLOAT16 and self.engine not in (AUTO, TENSORFLOW):
             raise BadRequest(
-                "{precision} bfloat16 is computed by TensorFlow only, but {engine} is {name}. Leave one of them "
-                "out.",
+                "{precision} bfloat16 is computed by TensorFlow only, but {engine} is {name}. Leave one of "
+                "them out.",
                 name=self.engine,
             )
