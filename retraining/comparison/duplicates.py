@@ -18,8 +18,8 @@ from retraining.settings.module import BUILTIN_SMALL
 def reported(scanned: Dataset, settings: CompareSettings, modules: Mapping[str, FeatureExtractor]) -> Dataset:
     """Warn about images that are there more than once, and return the dataset, regrouped if asked for.
 
-    They are found by the vectors of the first module, which the comparison needs anyway, or of
-    `builtin_small` if only networks are compared. Files that cannot be used stay where they are. Raises
+    They are found by the vectors of the first module, which the comparison needs anyway, or of the small one
+    that ships if only networks are compared. Files that cannot be used stay where they are. Raises
     WorkFailed.
     """
     comparison = settings.comparison

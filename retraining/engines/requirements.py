@@ -43,8 +43,8 @@ def check(engine: str) -> None:
     missing = [] if engine == AUTO else REQUIREMENTS[engine].missing()
     if missing:
         raise BadRequest(
-            "{engine} {name} needs {packages}, which is not installed. Install it with pip install "
-            "{arguments}, or leave {engine} out.",
+            "{engine} {name} needs {packages}, not installed here. Run pip install {arguments}, or leave "
+            "{engine} out.",
             name=engine,
             packages=" and ".join(missing),
             arguments=" ".join(missing),

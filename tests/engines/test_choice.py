@@ -80,7 +80,7 @@ def test_engine_that_is_not_installed_is_refused_with_what_installs_it(
     with pytest.raises(BadRequest) as caught:
         requirements.check(engine)
     assert str(caught.value) == (
-        f"engine {engine} needs {missing.replace(' ', ' and ')}, which is not installed. Install it with pip "
+        f"engine {engine} needs {missing.replace(' ', ' and ')}, not installed here. Run pip "
         f"install {missing}, or leave engine out."
     )
 
