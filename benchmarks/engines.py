@@ -22,12 +22,11 @@ from benchmarks.figures import Rounds, print_table, rate
 from retraining.arrays import Pixels, Vectors
 from retraining.data import images
 from retraining.data.dataset import Dataset
-from retraining.engines.conversion import largest_difference
+from retraining.engines.conversion import convert, largest_difference
 from retraining.engines.requirements import REQUIREMENTS, is_installed
 from retraining.engines.table import CONVERTING
 from retraining.features.extractor import FeatureExtractor, load_extractor
 from retraining.graphs import precision as precisions
-from retraining.graphs import simplification
 from retraining.graphs.frozen_graph import Forward
 from retraining.settings.module import (
     BFLOAT16,
@@ -135,7 +134,6 @@ def _pixels(found: Dataset, extractor: FeatureExtractor, count: int) -> Pixels:
 
 def _prepared(extractor: FeatureExtractor, pixels: Pixels, scratch: Path) -> Iterator[Measured]:
     """Yield the network in every engine that is installed, after a first run of each."""
-    plain = simplification.with_float32_weights(simplification.simplified(extractor.graph))
     files: dict[str, bytes] = {}
     for engine, precision in VARIANTS:
         if not is_installed(engine) or (precision == BFLOAT16 and precisions.unsupported_reason()):
@@ -144,9 +142,9 @@ def _prepared(extractor: FeatureExtractor, pixels: Pixels, scratch: Path) -> Ite
         if suffix not in files:
             log.info("%s: converting to %s", extractor.name, suffix)
             files[suffix] = (
-                plain.graph_def.SerializeToString()
+                extractor.graph.graph_def.SerializeToString()
                 if engine == TENSORFLOW
-                else CONVERTING[engine].convert(plain)
+                else convert(CONVERTING[engine], extractor.graph)
             )
         model = scratch / f"model{suffix}"
         model.write_bytes(files[suffix])

@@ -96,10 +96,8 @@ class Conversion:
 
     def _converted(self) -> bytes:
         """Return the network in the engine's format, or b'' if it cannot be converted."""
-        plain = simplification.with_float32_weights(simplification.simplified(self.graph))
         try:
-            with native_output_captured(is_shown_on_error=False), _converters_silenced():
-                return self.engine.convert(plain)
+            return convert(self.engine, self.graph)
         except Exception as error:  # converters raise whatever the graph makes them stumble over
             log.debug("%s cannot convert %s: %s", self.engine.title, self._name, error)
             return b""
@@ -129,6 +127,14 @@ class Conversion:
 
     def _in_tensorflow(self) -> Forward:
         return tensorflow_engine.load(self.graph, FLOAT32)
+
+
+def convert(engine: Engine, graph: FrozenGraph) -> bytes:
+    """Return a graph in an engine's format, printing nothing. Raises any exception if that fails."""
+    # An engine might turn stored bytes into float32 at every run.
+    plain = simplification.with_float32_weights(simplification.simplified(graph))
+    with native_output_captured(is_shown_on_error=False), _converters_silenced():
+        return engine.convert(plain)
 
 
 @contextlib.contextmanager
