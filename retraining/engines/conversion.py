@@ -142,6 +142,7 @@ def _converters_silenced() -> Iterator[None]:
     """Keep what converters tell developers out of an application's log."""
     loggers = [logging.getLogger(name) for name in ("absl", "tf2onnx")]
     levels = [logger.level for logger in loggers]
+    handlers = list(logging.root.handlers)
     for logger in loggers:
         logger.setLevel(logging.CRITICAL)
     try:
@@ -149,6 +150,8 @@ def _converters_silenced() -> Iterator[None]:
     finally:
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)
+        # absl sets up the logging of the whole process before it logs anything.
+        logging.root.handlers[:] = handlers
 
 
 def largest_difference(vectors: Vectors, exact: Vectors) -> float:

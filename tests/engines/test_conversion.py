@@ -208,6 +208,16 @@ def test_network_that_litert_cannot_compute_stays_with_tensorflow_and_nothing_el
     assert not converted(tmp_path, graph=graph).settle(forbidden)
 
 
+@pytest.mark.parametrize("engine", CONVERTING.values(), ids=list(CONVERTING))
+def test_logging_of_the_application_stays_as_it_is(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    for package in engine.requirement.packages.values():
+        pytest.importorskip(package)
+    monkeypatch.setattr(logging.root, "handlers", [])  # as in a script that sets up no logging
+    assert conversions.convert(engine, networks.graph_of(networks.dense))
+    assert logging.root.handlers == []
+    assert logging.getLogger("absl").level != logging.CRITICAL
+
+
 def test_engine_that_does_not_start_is_tried_again_by_the_next_run(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
