@@ -25,7 +25,7 @@ from retraining.data.dataset import Dataset
 from retraining.engines.conversion import convert, largest_difference
 from retraining.engines.requirements import REQUIREMENTS, is_installed
 from retraining.engines.table import CONVERTING
-from retraining.features.extractor import FeatureExtractor, load_extractor
+from retraining.features.extractor import BATCH_SIZE, FeatureExtractor, load_extractor
 from retraining.graphs import precision as precisions
 from retraining.graphs.frozen_graph import Forward
 from retraining.settings.module import (
@@ -164,16 +164,21 @@ def _stage_row(handle: str, found: Dataset, settings: EnginesSettings) -> tuple[
     """Return the bottleneck stage in TensorFlow and float32 beside that of what is chosen by itself."""
     before = load_extractor(ModuleSettings(handle, engine=TENSORFLOW, precision=FLOAT32))
     after = load_extractor(ModuleSettings(handle), found)
+    title = f"{after.engine}, {after.precision}"
+    if after == before:  # measuring it twice would take minutes for a large network
+        return after.name, "", title, "", "", ""
+    pixels = _pixels(found, before, BATCH_SIZE)
+    before.extract(pixels)  # starts its session, which is not part of the stage
     pairs = [
-        (stage.measure(found, before, repeat=1)[0], stage.measure(found, after, repeat=1)[0])
+        (stage.stage_rate(found, before), stage.measure(found, after, repeat=1)[0])
         for _ in range(settings.repeat)
     ]
     return (
         after.name,
-        _median([first.stage for first, _ in pairs]),
-        f"{after.engine}, {after.precision}",
+        _median([first for first, _ in pairs]),
+        title,
         _median([second.stage for _, second in pairs]),
-        f"{Rounds.of(second.stage / first.stage for first, second in pairs).median:.2f}",
+        f"{Rounds.of(second.stage / first for first, second in pairs).median:.2f}",
         f"{Rounds.of(second.ratio for _, second in pairs).median:.2f}",
     )
 

@@ -89,7 +89,7 @@ def measure(dataset: Dataset, extractor: FeatureExtractor, *, repeat: int) -> tu
                 forward_small_batch=_forward_rate(run, pixels, SMALL_BATCH),
                 forward_large_batch=_forward_rate(run, pixels, LARGE_BATCH),
                 decode=_decode_rate(dataset, extractor.image_size),
-                stage=_stage_rate(dataset, extractor),
+                stage=stage_rate(dataset, extractor),
             )
         )
     return tuple(rounds)
@@ -118,7 +118,8 @@ def _decode_rate(dataset: Dataset, size: ImageSize) -> float:
     return rate(len(dataset.images), work)
 
 
-def _stage_rate(dataset: Dataset, extractor: FeatureExtractor) -> float:
+def stage_rate(dataset: Dataset, extractor: FeatureExtractor) -> float:
+    """Return the images per second of the stage alone, into an empty cache."""
     with tempfile.TemporaryDirectory(prefix="bench_") as folder:
         cache = BottleneckCache(Path(folder), extractor)
         return rate(len(dataset.images), lambda: bottlenecks.compute(dataset, extractor, cache))

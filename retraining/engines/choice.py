@@ -9,6 +9,7 @@ from __future__ import annotations
 from retraining.engines import requirements
 from retraining.graphs import precision as precisions
 from retraining.graphs.frozen_graph import FrozenGraph
+from retraining.graphs.quiet_tensorflow import tf
 from retraining.settings.module import (
     AUTO,
     BFLOAT16,
@@ -38,15 +39,18 @@ def engine_for(graph: FrozenGraph, settings: ModuleSettings, precision: str) -> 
     """Return the engine, one of ENGINES, for a network that is computed in this precision.
 
     Networks with depthwise convolutions, such as MobileNet and EfficientNet, are faster in LiteRT. Others are
-    about as fast in every engine, and spared the conversion. Raises BadRequest for an engine that is asked
+    about as fast in every engine, and spared the conversion. Only TensorFlow uses a graphics card. Raises BadRequest for an engine that is asked
     for by name and not installed.
     """
     requirements.check(settings.engine)
     if settings.engine != AUTO:
         return settings.engine
-    if precision == FLOAT32 and requirements.is_installed(LITERT) and _is_depthwise(graph):
-        return LITERT
-    return TENSORFLOW
+    is_ready = precision == FLOAT32 and requirements.is_installed(LITERT)
+    return LITERT if is_ready and _is_depthwise(graph) and not _has_gpu() else TENSORFLOW
+
+
+def _has_gpu() -> bool:
+    return bool(tf.config.list_physical_devices("GPU"))
 
 
 def _is_depthwise(graph: FrozenGraph) -> bool:

@@ -56,6 +56,14 @@ def test_auto_takes_litert_for_depthwise_networks_in_float32_if_it_is_installed(
     assert choice.engine_for(graph, ModuleSettings(BUILTIN), computed_in) == expected
 
 
+def test_auto_stays_with_tensorflow_where_it_has_a_graphics_card(monkeypatch: pytest.MonkeyPatch) -> None:
+    installed(monkeypatch, "ai_edge_litert")
+    monkeypatch.setattr(choice, "_has_gpu", lambda: True)
+    graph = networks.graph_of(networks.depthwise)
+    assert choice.engine_for(graph, ModuleSettings(BUILTIN), FLOAT32) == TENSORFLOW
+    assert choice.engine_for(graph, ModuleSettings(BUILTIN, engine=LITERT), FLOAT32) == LITERT
+
+
 @pytest.mark.parametrize("engine", [LITERT, ONNXRUNTIME, OPENVINO])
 def test_engine_that_is_asked_for_is_taken_if_it_is_installed(
     engine: str, monkeypatch: pytest.MonkeyPatch
