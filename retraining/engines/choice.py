@@ -39,8 +39,8 @@ def engine_for(graph: FrozenGraph, settings: ModuleSettings, precision: str) -> 
     """Return the engine, one of ENGINES, for a network that is computed in this precision.
 
     Networks with depthwise convolutions, such as MobileNet and EfficientNet, are faster in LiteRT. Others are
-    about as fast in every engine, and spared the conversion. Only TensorFlow uses a graphics card. Raises BadRequest for an engine that is asked
-    for by name and not installed.
+    about as fast in every engine, and spared the conversion. Only TensorFlow uses a graphics card. Raises
+    BadRequest for an engine that is asked for by name and not installed.
     """
     requirements.check(settings.engine)
     if settings.engine != AUTO:
