@@ -63,9 +63,9 @@ class Written:
 def load_modules(settings: CompareSettings, photos: Dataset) -> dict[str, FeatureExtractor]:
     """Return the modules among the models, by handle; they are for `photos`. Raises BadModule."""
     comparison = settings.comparison
-    return {
-        handle: extractor.load_extractor(comparison.module(handle), photos) for handle in comparison.modules
-    }
+    # One that does not exist is reported before any of them is converted for an engine.
+    loaded = {handle: extractor.load_extractor(comparison.module(handle)) for handle in comparison.modules}
+    return {handle: extractor.settled(module, photos) for handle, module in loaded.items()}
 
 
 def compare_models(
