@@ -39,7 +39,7 @@ def retrain(settings: RetrainSettings) -> None:
     from retraining.training.tensorboard import SummaryWriter
 
     log_lines.found(images)
-    extractor = load_extractor(settings.module)
+    extractor = load_extractor(settings.module, images)
     log_lines.loaded(extractor, settings.module)
     bottlenecks = compute_bottlenecks(images, extractor, settings)
 

@@ -54,6 +54,9 @@ BENCHMARKS = (
     ),
     Benchmark("stage", "The bottleneck stage against its limit, in minutes.", arguments.StageSettings),
     Benchmark("modules", "The accuracy that each of several modules reaches.", arguments.ModulesSettings),
+    Benchmark(
+        "engines", "Engines that can compute a network: vectors, speed, start-up.", arguments.EnginesSettings
+    ),
     Benchmark("precision", "bfloat16 against float32: speed and accuracy.", arguments.PrecisionSettings),
     Benchmark(
         "augmentation", "Runs with distorted images against plain ones.", arguments.AugmentedRunsSettings

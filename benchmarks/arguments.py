@@ -12,7 +12,7 @@ from typing import Any
 from retraining.settings import kinds
 from retraining.settings.compare import LEARNING_RATES
 from retraining.settings.kinds import Kind
-from retraining.settings.module import BUILTIN, BUILTIN_SMALL, FLOAT32, PRECISIONS
+from retraining.settings.module import AUTO, BUILTIN, BUILTIN_SMALL, ENGINES, PRECISIONS
 from retraining.settings.setting import REQUIRED, Settings, setting
 
 # Settings that are given without a flag, and what stands for them in the help.
@@ -79,7 +79,8 @@ class StageSettings(Settings):
 
     folder: Path = _images()
     handle: str = _handle()
-    precision: str = setting(FLOAT32, "What the network computes in.", kinds.one_of(*PRECISIONS))
+    engine: str = setting(AUTO, "What computes the network.", kinds.one_of(AUTO, *ENGINES))
+    precision: str = setting(AUTO, "What the network computes in.", kinds.one_of(AUTO, *PRECISIONS))
     repeat: int = _repeat(5)
 
 
@@ -101,6 +102,15 @@ class PrecisionSettings(Settings):
     folder: Path = _images()
     handles: tuple[str, ...] = _handle(kind=several(kinds.HANDLE))
     repeat: int = _repeat(5)
+
+
+@dataclasses.dataclass(frozen=True)
+class EnginesSettings(Settings):
+    """Every engine that is installed, for each handle."""
+
+    folder: Path = _images()
+    handles: tuple[str, ...] = _handle(kind=several(kinds.HANDLE))
+    repeat: int = _repeat(3)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -78,9 +78,10 @@ def run(settings: AugmentedRunsSettings) -> None:
 def _figures(settings: AugmentedRunsSettings, scratch: Path) -> Iterator[Figure]:
     if not settings.skip_commands:
         yield from _run_figures(wall_times(settings.folder, settings.handle, scratch))
-    extractor = load_extractor(ModuleSettings(settings.handle))
+    found = dataset.scan(DataSettings(settings.folder))
+    extractor = load_extractor(ModuleSettings(settings.handle), found)
     cache = BottleneckCache(scratch / "cache", extractor)
-    training = bottlenecks.compute(dataset.scan(DataSettings(settings.folder)), extractor, cache).training
+    training = bottlenecks.compute(found, extractor, cache).training
     yield from _view_figures(measure(training, extractor, repeat=settings.repeat))
 
 

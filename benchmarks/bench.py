@@ -39,7 +39,7 @@ def _measure(settings: BenchSettings, scratch: Path) -> None:
     from retraining.features.cache import BottleneckCache
     from retraining.features.extractor import load_extractor
 
-    extractor = load_extractor(ModuleSettings(handle))
+    extractor = load_extractor(ModuleSettings(handle), images)
     stage_rounds = stage.measure(images, extractor, repeat=repeat)
     vectors = bottlenecks.compute(images, extractor, BottleneckCache(paths.bottleneck_dir, extractor))
     training_rounds = training.measure(vectors, extractor, repeat=repeat)

@@ -69,7 +69,7 @@ def retrained(handle: str, paths: Paths, *flags: str) -> Retrained:
     printed = commands.run(
         [*paths.retrain(module), f"--model_dir={paths.outputs / 'modules'}", *named, *flags]
     ).output
-    description = re.findall(r"^Module \S+: (.*)\.$", printed, re.MULTILINE)[0]
+    description = re.findall(r"^Module \S+: (.*), computed by .*\.$", printed, re.MULTILINE)[0]
     accuracy = float(re.findall(r"^Final test accuracy = ([\d.]+)%", printed, re.MULTILINE)[0])
     shown = re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1", "/".join(handle.split("/")[-2:]))
     return Retrained(shown, description, accuracy, _labelled_accuracy(paths))

@@ -24,7 +24,7 @@ from retraining.errors import BadRequest
 from retraining.features.extractor import BATCH_SIZE, FeatureExtractor, load_extractor
 from retraining.graphs import precision
 from retraining.progress import progress
-from retraining.settings.module import BFLOAT16, FLOAT32, PRECISIONS, ModuleSettings
+from retraining.settings.module import BFLOAT16, FLOAT32, PRECISIONS, TENSORFLOW, ModuleSettings
 
 COLUMNS = (
     "module",
@@ -65,7 +65,10 @@ def _rows(settings: PrecisionSettings) -> Iterator[tuple[str, ...]]:
 
 
 def _speed_cells(handle: str, settings: PrecisionSettings) -> tuple[str, ...]:
-    full, short = (load_extractor(ModuleSettings(handle, precision=name)) for name in (FLOAT32, BFLOAT16))
+    full, short = (
+        load_extractor(ModuleSettings(handle, engine=TENSORFLOW, precision=name))
+        for name in (FLOAT32, BFLOAT16)
+    )
     batches = _batches(settings.folder, full.image_size)
     cosine = lowest_cosine(_vectors(full, batches), _vectors(short, batches))  # and both are warm
     turns = progress(range(settings.repeat), total=settings.repeat, task=handle, unit="round")
@@ -102,5 +105,7 @@ def _accuracy(handle: str, folder: Path, name: str) -> str:
     if handle.endswith("weights=random"):
         return ""
     with tempfile.TemporaryDirectory(prefix="bench_") as outputs:
-        row = modules.retrained(handle, Paths(folder, Path(outputs)), f"--precision={name}")
+        row = modules.retrained(
+            handle, Paths(folder, Path(outputs)), f"--precision={name}", f"--engine={TENSORFLOW}"
+        )
     return f"{row.test_accuracy:.1f}%, exported {row.labelled_accuracy:.1f}%"

@@ -59,11 +59,14 @@ class Round:
 
 
 def run(settings: StageSettings) -> None:
-    """Measure the stage for a module and a precision, and print a part of the main table."""
+    """Measure the stage for a module, an engine and a precision, and print a part of the main table."""
     found = image_folder.usable(settings.folder, at_least=LARGE_BATCH)
-    extractor = load_extractor(ModuleSettings(settings.handle, precision=settings.precision))
+    chosen = ModuleSettings(settings.handle, engine=settings.engine, precision=settings.precision)
+    extractor = load_extractor(chosen, found)
     rounds = measure(found, extractor, repeat=settings.repeat)
-    subject = f"{len(found.images):,} images; module {extractor.name}; {extractor.precision}"
+    subject = (
+        f"{len(found.images):,} images; module {extractor.name}; {extractor.engine}, {extractor.precision}"
+    )
     print(f"{figures.machine()}\n{subject}\n")
     figures.print_figures(stage_figures(rounds))
 
@@ -72,7 +75,9 @@ def measure(dataset: Dataset, extractor: FeatureExtractor, *, repeat: int) -> tu
     """Return `repeat` rounds over the dataset, which has at least LARGE_BATCH usable images."""
     decode = functools.partial(_decode, size=extractor.image_size)
     pixels = np.stack([decode(image) for image in dataset.images[:FORWARD_IMAGES]])
-    run = frozen_graph.forward(extractor.graph, extractor.precision)
+    run: Forward = extractor.extract
+    if extractor.conversion is None:  # which takes batches of any size as they are
+        run = frozen_graph.forward(extractor.graph, extractor.precision)
     for batch_size in (SMALL_BATCH, LARGE_BATCH):
         run(pixels[:batch_size])
     extractor.extract(pixels[:BATCH_SIZE])  # starts its session, which is not part of the stage
@@ -84,7 +89,7 @@ def measure(dataset: Dataset, extractor: FeatureExtractor, *, repeat: int) -> tu
                 forward_small_batch=_forward_rate(run, pixels, SMALL_BATCH),
                 forward_large_batch=_forward_rate(run, pixels, LARGE_BATCH),
                 decode=_decode_rate(dataset, extractor.image_size),
-                stage=_stage_rate(dataset, extractor),
+                stage=stage_rate(dataset, extractor),
             )
         )
     return tuple(rounds)
@@ -113,7 +118,8 @@ def _decode_rate(dataset: Dataset, size: ImageSize) -> float:
     return rate(len(dataset.images), work)
 
 
-def _stage_rate(dataset: Dataset, extractor: FeatureExtractor) -> float:
+def stage_rate(dataset: Dataset, extractor: FeatureExtractor) -> float:
+    """Return the images per second of the stage alone, into an empty cache."""
     with tempfile.TemporaryDirectory(prefix="bench_") as folder:
         cache = BottleneckCache(Path(folder), extractor)
         return rate(len(dataset.images), lambda: bottlenecks.compute(dataset, extractor, cache))

@@ -78,7 +78,7 @@ def retrain(
     from retraining.features.cache import BottleneckCache
     from retraining.features.views import Views
 
-    extractor = extractors.load_extractor(module)
+    extractor = extractors.load_extractor(module, found)
     cache, views = BottleneckCache(module.bottleneck_dir, extractor), Views(augmentation, training.seed)
     vectors, near = grouping.compute(found, extractor, cache, views, group=data.group_near_duplicates)
     _check_usable(vectors, found, strict=data.strict)
@@ -127,11 +127,13 @@ def compute_bottlenecks(
     cannot be used are left out with a warning. Raises BadRequest and WorkFailed.
     """
     from retraining.features import bottlenecks
+    from retraining.features import extractor as extractors
     from retraining.features.cache import BottleneckCache
     from retraining.features.views import Views
 
     _check_known(settings, AugmentationSettings)
     kept_in = _group(ModuleSettings, {"bottleneck_dir": bottleneck_dir}).bottleneck_dir
+    extractor = extractors.settled(extractor, dataset)
     cache = BottleneckCache(kept_in, extractor)
     vectors = bottlenecks.compute(
         dataset, extractor, cache, Views(_group(AugmentationSettings, settings), seed)

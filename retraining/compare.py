@@ -35,7 +35,7 @@ def compare(settings: CompareSettings) -> None:
 
     log_lines.found(scanned)
     # All of them now: a module that does not exist is reported before anything is trained.
-    modules = comparison.load_modules(settings)
+    modules = comparison.load_modules(settings, scanned)
     grouped = duplicates.reported(scanned, settings, modules)
     if grouped.images != scanned.images:
         _check_held_out(grouped)

@@ -21,6 +21,7 @@ class ModuleKeywords(TypedDict, total=False):
 
     architecture: str
     model_dir: AnyPath | None
+    engine: str
     precision: str
     image_size: int | None
     input_tensor_name: str | None

@@ -24,6 +24,7 @@ FLOORS = (
     ("storage",),
     ("data", "graphs"),
     ("modules",),
+    ("engines",),
     ("features",),
     ("training",),
     ("networks", "export", "inference"),
@@ -39,6 +40,7 @@ DOORS = FLOORS[-1]
 KNOW_TENSORFLOW = {
     "graphs",
     "modules",
+    "engines",
     "networks",
     "features",
     "training",

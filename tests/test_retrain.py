@@ -149,7 +149,9 @@ def test_lines_that_scripts_parse(
     assert retrain.main(words(colour_photos, tmp_path, *more, module=tf2_module)) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "Found 90 images in 3 classes (69 training, 9 validation, 12 testing)."
-    assert lines[1] == "Module colour_grid: 32x32 pixels to 48 features."
+    assert lines[1] == "Module colour_grid: 32x32 pixels to 48 features, computed by TensorFlow."
+    assert re.fullmatch(r"90 bottlenecks computed in \d+\.\d s \(\d+ images per second\)\.", lines[2])
+    lines[2:3] = []
     patterns = (
         r"Step {}: Train accuracy = \d+\.\d%",
         r"Step {}: Cross entropy = \d\.\d{{6}}",

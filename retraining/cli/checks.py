@@ -7,6 +7,7 @@ from pathlib import Path
 
 from retraining.cli import output_paths
 from retraining.cli.output_paths import OutputPath
+from retraining.engines import requirements
 from retraining.errors import BadRequest, Message, setting_named
 from retraining.settings import architectures
 from retraining.settings.compare import CompareSettings
@@ -72,6 +73,7 @@ def check_deep_dream(settings: DeepDreamSettings) -> None:
 
 
 def _check_module(module: ModuleSettings) -> None:
+    requirements.check(module.engine)
     _check_folder("bottleneck_dir", module.bottleneck_dir)
     if module.model_dir is not None:
         _check_folder("model_dir", module.model_dir)

@@ -41,11 +41,13 @@ def found(dataset: Dataset) -> None:
 
 
 def loaded(extractor: FeatureExtractor, settings: ModuleSettings) -> None:
-    """Print which module was loaded, whether it comes with this program, its image size and feature size."""
-    features = f"{extractor.image_size} pixels to {extractor.feature_size} features"
-    computed = "" if extractor.precision == FLOAT32 else f", computed in {extractor.precision}"
+    """Print which module was loaded, whether it is built in, its image and feature size, what computes it."""
     origin = " (built in)" if handles.resolve(settings) in shipped.NETWORKS else ""
-    log.info("Module %s%s: %s%s.", extractor.name, origin, features, computed)
+    features = f"{extractor.image_size} pixels to {extractor.feature_size} features"
+    precision = "" if extractor.precision == FLOAT32 else f" in {extractor.precision}"
+    log.info(
+        "Module %s%s: %s, computed by %s%s.", extractor.name, origin, features, extractor.engine, precision
+    )
 
 
 def training_step(current: TrainingStep) -> None:

@@ -14,6 +14,7 @@ from retraining.comparison import candidate, curves, selection, table
 from retraining.comparison.candidate import Candidate, OnEpoch
 from retraining.comparison.selection import Selection
 from retraining.comparison.table import Row
+from retraining.data.dataset import Dataset
 from retraining.export import classifier_graph, writer
 from retraining.features import extractor
 from retraining.features.extractor import BATCH_SIZE, FeatureExtractor
@@ -60,10 +61,12 @@ class Written:
     checked_images: int
 
 
-def load_modules(settings: CompareSettings) -> dict[str, FeatureExtractor]:
-    """Return the modules among the models, by handle. Raises BadModule."""
+def load_modules(settings: CompareSettings, photos: Dataset) -> dict[str, FeatureExtractor]:
+    """Return the modules among the models, by handle; they are for `photos`. Raises BadModule."""
     comparison = settings.comparison
-    return {handle: extractor.load_extractor(comparison.module(handle)) for handle in comparison.modules}
+    # One that does not exist is reported before any of them is converted for an engine.
+    loaded = {handle: extractor.load_extractor(comparison.module(handle)) for handle in comparison.modules}
+    return {handle: extractor.settled(module, photos) for handle, module in loaded.items()}
 
 
 def compare_models(

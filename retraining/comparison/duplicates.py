@@ -23,9 +23,8 @@ def reported(scanned: Dataset, settings: CompareSettings, modules: Mapping[str, 
     WorkFailed.
     """
     comparison = settings.comparison
-    extractor = next(iter(modules.values()), None) or extractors.load_extractor(
-        comparison.module(BUILTIN_SMALL)
-    )
+    first = next(iter(modules.values()), None)
+    extractor = first or extractors.load_extractor(comparison.module(BUILTIN_SMALL), scanned)
     cache = BottleneckCache(comparison.bottleneck_dir, extractor)
     computed, near = grouping.compute(
         scanned, extractor, cache, Views(), group=settings.data.group_near_duplicates

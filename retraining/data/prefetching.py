@@ -20,7 +20,7 @@ def ahead(items: Iterable[Item], work: Callable[[Item], Result], *, lookahead: i
     memory. An exception in `work` is raised here.
     """
     waiting = iter(items)
-    threads = ThreadPoolExecutor(_processors(), thread_name_prefix="decode")
+    threads = ThreadPoolExecutor(processors(), thread_name_prefix="decode")
     try:
         futures: collections.deque[Future[Result]] = collections.deque(
             threads.submit(work, item) for item in itertools.islice(waiting, lookahead)
@@ -33,7 +33,7 @@ def ahead(items: Iterable[Item], work: Callable[[Item], Result], *, lookahead: i
         threads.shutdown(wait=True, cancel_futures=True)
 
 
-def _processors() -> int:
+def processors() -> int:
     """Return how many processors this process may use: in a container, perhaps not all of the machine's."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))

@@ -8,13 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from retraining.arrays import ImageSize, Pixels, Probabilities
+from retraining.arrays import ImageSize, Pixels, Probabilities, Vectors
 from retraining.data import images
 from retraining.errors import BadImage, WorkFailed
 from retraining.features.bottleneck_sets import BottleneckSet
 from retraining.features.extractor import BATCH_SIZE
 from retraining.graphs.frozen_graph import Forward
-from retraining.settings.module import FLOAT32
 from retraining.training.model import TrainedModel
 
 CHECKED_IMAGES = 100
@@ -38,15 +37,30 @@ def check(run: Forward, model: TrainedModel, path: Path) -> int:
     They are images of the test set or, if that is empty, of another set. Raises WorkFailed if one differs.
     """
     chosen = model.bottlenecks.first_held_out()
+    exact = model.extractor.in_tensorflow()
     agreed = 0
     for batch in _batches(chosen, model.extractor.image_size, model.significant_bits):
-        expected = _expected(model, chosen, batch)
-        difference = np.abs(run(batch.pixels) - expected).max(axis=1)
-        if not (difference <= TOLERANCE).all():  # written so that NaN also fails
+        probabilities = run(batch.pixels)
+        difference = _difference(probabilities, model, chosen.vectors[batch.rows])
+        if not _agrees(difference) and exact != model.extractor:
+            # Exported files are computed by TensorFlow in float32. Another engine or precision may differ by
+            # more than they do.
+            difference = _difference(probabilities, model, exact.extract(batch.pixels))
+        if not _agrees(difference):
             worst = chosen.paths[batch.rows[int(difference.argmax())]]
             raise _disagreement(float(difference.max()), worst, path)
         agreed += len(batch.rows)
     return agreed
+
+
+def _difference(probabilities: Probabilities, model: TrainedModel, vectors: Vectors) -> Probabilities:
+    """Return float32 [n]: for each image the largest difference from what the layer makes of its vector."""
+    difference: Probabilities = np.abs(probabilities - model.layer.probabilities(vectors)).max(axis=1)
+    return difference
+
+
+def _agrees(difference: Probabilities) -> bool:
+    return bool((difference <= TOLERANCE).all())  # written so that NaN does not
 
 
 def _disagreement(difference: float, worst: Path, path: Path) -> WorkFailed:
@@ -58,14 +72,6 @@ def _disagreement(difference: float, worst: Path, path: Path) -> WorkFailed:
         worst=worst,
         path=path,
     )
-
-
-def _expected(model: TrainedModel, chosen: BottleneckSet, batch: _Batch) -> Probabilities:
-    if model.extractor.precision == FLOAT32:
-        return model.layer.probabilities(chosen.vectors[batch.rows])
-    # Exported files compute in float32, so vectors of another precision cannot be compared with them.
-    exact = dataclasses.replace(model.extractor, precision=FLOAT32)
-    return model.layer.probabilities(exact.extract(batch.pixels))
 
 
 def _batches(chosen: BottleneckSet, size: ImageSize, significant_bits: int | None) -> Iterator[_Batch]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
+import time
 from collections.abc import Iterable, Iterator
 
 import numpy as np
@@ -23,6 +25,8 @@ from retraining.storage import large_arrays
 
 _SPLITS = tuple(Split)
 _ROWS_AT_ONCE = 4096
+
+log = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -60,10 +64,20 @@ def compute(
     numbers, or the disk is full.
     """
     run = _Computation(dataset, extractor, cache, views or Views())
+    started = time.monotonic()
     try:
         run.compute()
     finally:
         cache.flush()
+    if run.extracted:
+        seconds = time.monotonic() - started
+        log.info(
+            "%s bottleneck%s computed in %.1f s (%.0f images per second).",
+            f"{run.extracted:,}",
+            "" if run.extracted == 1 else "s",
+            seconds,
+            run.extracted / seconds,
+        )
     return _by_split(dataset, run)
 
 
@@ -104,6 +118,7 @@ class _Computation:
         self.vectors = large_arrays.allocate(count, extractor.feature_size, cache.folder)
         self.keys: list[bytes] = [b""] * count
         self.digests: list[bytes] = [b""] * len(items)
+        self.extracted = 0  # vectors that were computed
         self.reasons: dict[int, str] = {}  # why an image cannot be used, by its number
         self._extractor = extractor
         self._cache = cache
@@ -195,6 +210,7 @@ class _Computation:
         if not (extracted.are_finite.any() or self._has_numbers):
             raise self._no_numbers(batch[0])
         self._has_numbers = True
+        self.extracted += len(batch)
         for view, vector, is_finite in zip(batch, extracted.vectors, extracted.are_finite, strict=True):
             self.vectors[view.row] = vector
             if is_finite:

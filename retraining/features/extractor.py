@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import hashlib
@@ -10,18 +11,23 @@ import logging
 import numpy as np
 
 from retraining.arrays import ImageSize, Pixels, Vectors
+from retraining.data import images
+from retraining.data.dataset import Dataset
 from retraining.data.images import PREPROCESSING
-from retraining.errors import BadModule, Message
+from retraining.engines import choice, tensorflow_engine
+from retraining.engines.conversion import CHECKED_PHOTOS, Conversion
+from retraining.engines.requirements import REQUIREMENTS
+from retraining.engines.table import CONVERTING
+from retraining.errors import BadImage, BadModule, Message
 from retraining.graphs import precision
-from retraining.graphs.frozen_graph import Forward, FrozenGraph, forward
+from retraining.graphs.frozen_graph import Forward, FrozenGraph
 from retraining.graphs.quiet_tensorflow import tf
 from retraining.modules import handles, image_size
 from retraining.modules.loader import load_module
 from retraining.modules.module import Module
-from retraining.settings.module import BFLOAT16, FLOAT32, ModuleSettings
+from retraining.settings.module import AUTO, BFLOAT16, FLOAT32, TENSORFLOW, ModuleSettings
 
-# Large enough to keep two cores busy, small enough for a wide network in 4 GB, as benchmarks/ measured.
-BATCH_SIZE = 32
+BATCH_SIZE = tensorflow_engine.BATCH_SIZE
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +37,8 @@ class FeatureExtractor:
     """A pretrained network that turns images of one size into feature vectors.
 
     `fingerprint` (hex) changes with anything that could change a vector. `precision`, one of PRECISIONS, is
-    the number format in which the network computes.
+    the number format in which the network computes. `conversion` is the graph for an engine other than
+    TensorFlow, which computes it without one.
     """
 
     name: str
@@ -40,40 +47,58 @@ class FeatureExtractor:
     fingerprint: str
     graph: FrozenGraph
     precision: str = FLOAT32
+    conversion: Conversion | None = dataclasses.field(default=None, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if self.conversion is not None and self.conversion.graph is not self.graph:
+            raise ValueError("the conversion is of another graph: leave it out for a graph that was changed")
 
     @functools.cached_property
     def _forward(self) -> Forward:
-        return forward(self.graph, self.precision)
+        return self.conversion or tensorflow_engine.load(self.graph, self.precision)
+
+    @property
+    def engine(self) -> str:
+        """The title of the engine that computes the vectors."""
+        if self.conversion is None or self.conversion.refused:
+            return REQUIREMENTS[TENSORFLOW].title
+        return self.conversion.engine.title
 
     def extract(self, pixels: Pixels) -> Vectors:
-        """Return float32 [n, feature_size] for float32 [n, height, width, 3] in [0, 1], n <= BATCH_SIZE.
+        """Return float32 [n, feature_size] for float32 [n, height, width, 3] in [0, 1].
 
-        Smaller batches are padded to BATCH_SIZE. Otherwise TensorFlow might choose another kernel for them,
-        and a vector would depend on which images happened to be left for the last batch.
+        An image has the same vector whatever other images are in its batch.
         """
-        count = len(pixels)
-        padding = np.zeros((BATCH_SIZE - count, *pixels.shape[1:]), np.float32)
-        batch = np.concatenate([pixels, padding]) if len(padding) else pixels
-        return self._forward(batch)[:count]
+        return self._forward(pixels)
+
+    def in_tensorflow(self) -> FeatureExtractor:
+        """Return the extractor as the exported graph computes: in TensorFlow and in float32."""
+        if self.conversion is None:
+            return dataclasses.replace(self, precision=FLOAT32)
+        return dataclasses.replace(self, fingerprint=self.conversion.network, conversion=None)
 
 
-def load_extractor(settings: ModuleSettings) -> FeatureExtractor:
-    """Return the extractor for the module that the settings name. Raises BadRequest and BadModule."""
+def load_extractor(settings: ModuleSettings, photos: Dataset | None = None) -> FeatureExtractor:
+    """Return the extractor for the module that the settings name. Raises BadRequest and BadModule.
+
+    An engine that is new to the module is checked on some of the `photos`, or else on the first batch.
+    """
     handle = handles.resolve(settings)
-    return extractor_of(load_module(handle, settings), handle, settings)
+    extractor = extractor_of(load_module(handle, settings), handle, settings)
+    return extractor if photos is None else settled(extractor, photos)
 
 
 def extractor_of(module: Module, handle: str, settings: ModuleSettings) -> FeatureExtractor:
     """Return the extractor for a loaded module, which messages call `handle`. Raises BadModule.
 
-    If this machine cannot compute in bfloat16, a warning says so, and float32 is used instead.
+    If this machine cannot compute in bfloat16 as asked, a warning says so, and float32 is used instead.
     """
     size = image_size.choose(module, handle, settings.image_size)
     graph, feature_size = _graph_to_vectors(module, handle, size)
-    computed_in = _supported_precision(settings.precision)
+    computed_in = _supported_precision(choice.precision_for(handle, settings))
     if any(node.op.startswith("FakeQuant") for node in graph.graph_def.node):
         log.info("Module %s is instrumented for quantization (FakeQuant ops).", module.name)
-    return FeatureExtractor(
+    extractor = FeatureExtractor(
         name=module.name,
         image_size=size,
         feature_size=feature_size,
@@ -81,12 +106,60 @@ def extractor_of(module: Module, handle: str, settings: ModuleSettings) -> Featu
         graph=graph,
         precision=computed_in,
     )
+    engine = choice.engine_for(graph, settings, computed_in)
+    return extractor if engine == TENSORFLOW else _converted(extractor, engine, settings)
+
+
+def settled(extractor: FeatureExtractor, photos: Dataset) -> FeatureExtractor:
+    """Return the extractor with an engine that is known to agree with TensorFlow, or with TensorFlow.
+
+    Its fingerprint is then that of the engine which really computes its vectors.
+    """
+    conversion = extractor.conversion
+    if conversion is None:
+        return extractor
+    try:
+        is_used = conversion.settle(lambda: _some_pixels(photos, extractor.image_size))
+    except BadImage:  # none of them could be decoded, so the first batch decides
+        return extractor
+    return extractor if is_used else extractor.in_tensorflow()
+
+
+def _converted(extractor: FeatureExtractor, engine: str, settings: ModuleSettings) -> FeatureExtractor:
+    """Return an extractor in float32 as an engine of CONVERTING computes it."""
+    conversion = Conversion(
+        CONVERTING[engine],
+        extractor.graph,
+        name=extractor.name,
+        network=extractor.fingerprint,
+        bottleneck_dir=settings.bottleneck_dir,
+        is_asked_for=settings.engine != AUTO,
+    )
+    return dataclasses.replace(
+        extractor, fingerprint=_digest(f"{extractor.fingerprint} {engine}"), conversion=conversion
+    )
+
+
+def _some_pixels(photos: Dataset, size: ImageSize) -> Pixels:
+    """Return some images, spread over all classes, as float32 [n, height, width, 3]. Raises BadImage."""
+    decoded = []
+    step = max(1, -(-len(photos.images) // CHECKED_PHOTOS))
+    for photo in photos.images[::step]:
+        with contextlib.suppress(BadImage):
+            decoded.append(images.decode(images.read(photo.path), size, photos.significant_bits))
+    if not decoded:
+        raise BadImage("is one of many that cannot be decoded")
+    return np.stack(decoded)
 
 
 def _fingerprint(module: Module, size: ImageSize, feature_size: int, computed_in: str) -> str:
     content = f"{module.fingerprint} {size} {feature_size} {PREPROCESSING}"
     if computed_in != FLOAT32:  # caches from before there was a choice stay valid
         content += f" {computed_in}"
+    return _digest(content)
+
+
+def _digest(content: str) -> str:
     return hashlib.sha256(content.encode()).hexdigest()
 
 

@@ -21,6 +21,18 @@ def freeze(function: Any, output: int = 0) -> FrozenGraph:
     return FrozenGraph(with_sorted_weights(graph_def), input_name, output_name)
 
 
+def function_of(frozen: FrozenGraph, *, batch_size: int) -> Any:
+    """Return a ConcreteFunction that computes a graph with one input for `batch_size` images at a time.
+
+    With the size fixed, no shape has to be computed while it runs.
+    """
+    graph_def = GraphDef.FromString(frozen.graph_def.SerializeToString())
+    for node in graph_def.node:
+        if node.name == op_of(frozen.input_name) and node.attr["shape"].shape.dim:
+            node.attr["shape"].shape.dim[0].size = batch_size
+    return _pruned(graph_def, frozen.input_name, frozen.output_name)
+
+
 def with_sorted_weights(graph_def: GraphDef) -> GraphDef:
     """Return the graph with its weights and the ops that read them first, by name, before all other ops.
 
@@ -54,6 +66,11 @@ def _inlined(graph_def: GraphDef, input_name: str, output_name: str) -> GraphDef
         function.signature.name += _NEW_NAME
         for attribute in ("_XlaMustCompile", "_noinline"):
             function.attr.pop(attribute, None)
+    pruned = _pruned(graph_def, input_name, output_name)
+    return convert_variables_to_constants_v2(pruned).graph.as_graph_def()
+
+
+def _pruned(graph_def: GraphDef, input_name: str, output_name: str) -> Any:
     imported = tf.compat.v1.wrap_function(lambda: tf.graph_util.import_graph_def(graph_def, name=""), [])
     tensors = (imported.graph.get_tensor_by_name(name) for name in (input_name, output_name))
-    return convert_variables_to_constants_v2(imported.prune(*tensors)).graph.as_graph_def()
+    return imported.prune(*tensors)

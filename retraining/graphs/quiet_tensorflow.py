@@ -2,7 +2,7 @@
 
 Users should see our lines only. TensorFlow 2.21 prints a dozen lines about processors and GPUs while its
 libraries load, before it reads TF_CPP_MIN_LOG_LEVEL. So standard error is captured during the import, and
-shown if the import fails.
+shown if the import fails. Its converter for other engines, and theirs, print too.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
 @contextlib.contextmanager
-def _native_output_captured() -> Iterator[None]:
+def native_output_captured(*, is_shown_on_error: bool = True) -> Iterator[None]:
     """Capture what native libraries write to file descriptor 2, and show it if an error follows."""
     descriptors.open_closed()
     # It may be missing, closed, without a reader, or an object of the application's own.
@@ -35,14 +35,14 @@ def _native_output_captured() -> Iterator[None]:
             os.dup2(saved, 2)
             noise.seek(0)
             with contextlib.suppress(OSError):
-                os.write(2, noise.read())
+                os.write(2, noise.read() if is_shown_on_error else b"")
             raise
         finally:
             os.dup2(saved, 2)
             os.close(saved)
 
 
-with _native_output_captured(), warnings.catch_warnings():
+with native_output_captured(), warnings.catch_warnings():
     warnings.simplefilter("ignore")
     import tensorflow as tf
 
@@ -52,4 +52,4 @@ with _native_output_captured(), warnings.catch_warnings():
 # "Instructions for updating" are for developers, not for users.
 tf.get_logger().setLevel("ERROR")
 
-__all__ = ["convert_variables_to_constants_v2", "tf"]
+__all__ = ["convert_variables_to_constants_v2", "native_output_captured", "tf"]

@@ -18,6 +18,11 @@ BFLOAT16 = "bfloat16"  # float32's range with 8 bits of precision: https://arxiv
 
 PRECISIONS = (FLOAT32, BFLOAT16)
 
+TENSORFLOW, LITERT, ONNXRUNTIME, OPENVINO = "tensorflow", "litert", "onnxruntime", "openvino"
+ENGINES = (TENSORFLOW, LITERT, ONNXRUNTIME, OPENVINO)
+
+AUTO = "auto"  # an engine and a precision: those known to be the fastest for the network on this machine
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ReadingSettings(Settings):
@@ -75,18 +80,25 @@ class ModuleSettings(ReadingSettings):
         "environment variable TFHUB_CACHE_DIR names, or else a temporary folder.",
         kinds.OPTIONAL_FOLDER,
     )
+    engine: str = setting(
+        AUTO,
+        f"What computes the feature vectors: {', '.join(ENGINES)}, or auto, the one known to be the fastest "
+        "for the network among those installed. The exported graph is TensorFlow's.",
+        kinds.one_of(AUTO, *ENGINES),
+    )
     precision: str = setting(
-        FLOAT32,
-        f"Number format in which feature vectors are computed, {' or '.join(PRECISIONS)}; the exported graph "
-        "always uses float32.",
-        kinds.one_of(*PRECISIONS),
+        AUTO,
+        f"Number format in which feature vectors are computed: {', '.join(PRECISIONS)}, or auto, bfloat16 "
+        "for the networks and processors that are known to be faster in it and as accurate. The exported "
+        "graph always uses float32.",
+        kinds.one_of(AUTO, *PRECISIONS),
     )
     bottleneck_dir: Path = setting(
         Path("/tmp/bottleneck"), "Cache of feature vectors, reused by later runs.", kinds.FOLDER
     )
 
     def check(self) -> None:
-        """Raise BadRequest if no network is named, or two of them."""
+        """Raise BadRequest if no network is named, or two of them, or an engine that cannot do as asked."""
         if not self.tfhub_module:
             raise BadRequest("{tfhub_module} must name a module, received ''.")
         if self.architecture and self.tfhub_module != BUILTIN:
@@ -95,4 +107,10 @@ class ModuleSettings(ReadingSettings):
                 "one of them.",
                 old=self.architecture,
                 new=self.tfhub_module,
+            )
+        if self.precision == BFLOAT16 and self.engine not in (AUTO, TENSORFLOW):
+            raise BadRequest(
+                "{precision} bfloat16 is computed by TensorFlow only, but {engine} is {name}. Leave one of "
+                "them out.",
+                name=self.engine,
             )

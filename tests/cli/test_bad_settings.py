@@ -39,6 +39,7 @@ REFUSED = {
     "architecture": ("alexnet", "mobilenet_1.0", "mobilenet_3.0_224"),
     "model_dir": ("/dev/null", "/dev/null/below", "~no_such_user/x"),
     "image_size": (*WHOLE, "0", "4097"),
+    "engine": ("", "LiteRT", "tflite"),
     "precision": ("", "float16", "BFLOAT16"),
     "input_mean": ("", "x", "nan", "inf"),
     "input_std": ("", "x", "nan", "inf", "0", "-1"),

@@ -96,7 +96,7 @@ def test_switch_takes_true_and_false_after_it(words: list[str], value: bool) -> 
             "--logging_verbosity LOUD",
             "--logging_verbosity must be one of DEBUG INFO WARN ERROR FATAL, received 'LOUD'.",
         ),
-        ("--precision float16", "--precision must be one of float32 bfloat16, received 'float16'."),
+        ("--precision float16", "--precision must be one of auto float32 bfloat16, received 'float16'."),
         (
             "--print_misclassified_test_images maybe",
             "--print_misclassified_test_images must be True or False, received 'maybe'.",

@@ -70,7 +70,9 @@ def test_network_has_the_accuracy_of_its_last_epoch(alexnet: Candidate) -> None:
 
 
 def retrained(handle: str, images: UsableImages, settings: CompareSettings) -> Candidate:
-    return candidate.retrain(handle, comparison.load_modules(settings)[handle], images, settings)
+    return candidate.retrain(
+        handle, comparison.load_modules(settings, images.dataset)[handle], images, settings
+    )
 
 
 def test_module_has_as_many_epochs_as_a_network(

@@ -111,7 +111,7 @@ def test_run_in_bfloat16_exports_a_graph_that_was_checked(
         assert retrain.main(words(colour_photos, tmp_path, "--precision", name)) == 0
         captured = capsys.readouterr()
         assert captured.err == ""
-        said = "" if name == FLOAT32 else ", computed in bfloat16"
+        said = ", computed by TensorFlow" + ("" if name == FLOAT32 else " in bfloat16")
         assert f"Module small_resnet_128 (built in): 128x128 pixels to 768 features{said}.\n" in captured.out
         assert final_accuracy(captured.out) == 100
         assert re.search(r"agrees with the classifier on 12 images", captured.out)

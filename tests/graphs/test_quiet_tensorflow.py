@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from retraining.graphs.quiet_tensorflow import _native_output_captured
+from retraining.graphs.quiet_tensorflow import native_output_captured
 from tests.conftest import PROJECT
 
 
@@ -48,10 +48,10 @@ def test_native_output_is_captured_whatever_standard_error_is(
     stream: object, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "stderr", stream)
-    with _native_output_captured():
+    with native_output_captured():
         os.write(2, b"noise")
     assert capfd.readouterr().err == ""
-    with pytest.raises(ImportError), _native_output_captured():
+    with pytest.raises(ImportError), native_output_captured():
         os.write(2, b"the reason")
         raise ImportError
     assert capfd.readouterr().err == "the reason"

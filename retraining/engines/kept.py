@@ -1,0 +1,111 @@
+"""Converted networks kept on disk, each beside a record of what it was made from and how it was checked."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import logging
+from pathlib import Path
+
+from retraining.data.folder_walk import CACHE_TAG
+from retraining.engines.engine import Engine
+from retraining.engines.requirements import REQUIREMENTS
+from retraining.errors import WorkFailed
+from retraining.settings.module import TENSORFLOW
+from retraining.storage.atomic_files import write_bytes
+
+FOLDER = "engines"  # within bottleneck_dir
+
+# The first line that the CACHEDIR.TAG specification asks for, and a note for people.
+_TAG = (
+    b"Signature: 8a477f597d28d172789f06886806bc55\n"
+    b"# Networks converted for engines, which are converted again if this folder is removed.\n"
+)
+
+log = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True)
+class Record:
+    """What is known of a network in an engine.
+
+    `network` is the fingerprint of the extractor as TensorFlow computes it in float32, and `versions` are
+    those of engine and converter: with others, the network is converted again. `refused` says why the engine
+    is not used, or is ''; otherwise `sha256` (hex) is that of the converted file, and `largest_difference` is
+    that from TensorFlow on a number of `photos`.
+    """
+
+    engine: str
+    versions: str
+    network: str
+    refused: str = ""
+    sha256: str = ""
+    largest_difference: float = 0.0
+    photos: int = 0
+
+
+class Place:
+    """Where a network that is converted for an engine is kept."""
+
+    def __init__(self, bottleneck_dir: Path, engine: Engine, *, name: str, network: str) -> None:
+        self.folder = bottleneck_dir / FOLDER
+        stem = f"{name}-{network[:16]}-{engine.name}"
+        self._path, self._record_path = self.folder / f"{stem}{engine.suffix}", self.folder / f"{stem}.json"
+        versions = f"{engine.requirement.versions()} {REQUIREMENTS[TENSORFLOW].versions()}"
+        self._blank = Record(engine.name, versions, network)
+
+    def read(self) -> tuple[Record, bytes] | None:
+        """Return the record and the converted network, b'' if it is refused; None if there is none for this
+        network and these versions. Of a damaged one, a warning says that it will be made again.
+        """
+        try:
+            record = Record(**json.loads(self._record_path.read_bytes()))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except (OSError, ValueError, TypeError):
+            _warn_of_damage(self._record_path)
+            return None
+        made_from = dataclasses.replace(record, refused="", sha256="", largest_difference=0.0, photos=0)
+        if made_from != self._blank:
+            return None
+        if record.refused:
+            return record, b""
+        try:
+            content = self._path.read_bytes()
+        except OSError:
+            content = b""
+        if hashlib.sha256(content).hexdigest() == record.sha256:
+            return record, content
+        _warn_of_damage(self._path)
+        return None
+
+    def keep(self, content: bytes, *, largest_difference: float, photos: int) -> None:
+        """Keep a converted network that was found to agree with TensorFlow."""
+        self._write(
+            dataclasses.replace(
+                self._blank,
+                sha256=hashlib.sha256(content).hexdigest(),
+                largest_difference=largest_difference,
+                photos=photos,
+            ),
+            content,
+        )
+
+    def refuse(self, reason: str) -> None:
+        """Record why the engine is not used, so that it is not tried again in each run."""
+        self._write(dataclasses.replace(self._blank, refused=reason))
+
+    def _write(self, record: Record, content: bytes = b"") -> None:
+        try:
+            write_bytes(self.folder / CACHE_TAG, _TAG)
+            if content:
+                write_bytes(self._path, content)
+            # Last, since it stands for the whole.
+            write_bytes(self._record_path, json.dumps(dataclasses.asdict(record), indent=1).encode())
+        except WorkFailed as error:
+            log.warning("the network converted for %s is not kept: %s", record.engine, error)
+
+
+def _warn_of_damage(path: Path) -> None:
+    log.warning("'%s' is damaged; the network is converted again.", path)

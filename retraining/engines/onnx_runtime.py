@@ -1,0 +1,36 @@
+"""ONNX Runtime, Microsoft's engine for ONNX models: https://onnxruntime.ai."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retraining.data import prefetching
+from retraining.engines import onnx_conversion
+from retraining.engines.batches import padded
+from retraining.engines.engine import Engine
+from retraining.graphs.frozen_graph import Forward
+from retraining.settings.module import ONNXRUNTIME
+
+# Larger batches leave the processor's cache, as benchmarks/engines.py measured.
+BATCH_SIZE = 8
+
+
+def load(content: bytes) -> Forward:
+    """Return the function that runs an ONNX model."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = prefetching.processors()
+    options.log_severity_level = 4  # fatal only
+    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    (given,), (wanted,) = session.get_inputs(), session.get_outputs()
+
+    def run(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+        vectors: NDArray[np.float32] = session.run([wanted.name], {given.name: pixels})[0]
+        return vectors
+
+    return padded(run, BATCH_SIZE)
+
+
+ENGINE = Engine(name=ONNXRUNTIME, suffix=".onnx", convert=onnx_conversion.convert, load=load)

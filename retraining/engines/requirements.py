@@ -1,0 +1,60 @@
+"""What each engine needs installed: known without importing it, so that a request is refused at once."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.util
+
+from retraining.errors import BadRequest
+from retraining.settings.module import AUTO, LITERT, ONNXRUNTIME, OPENVINO, TENSORFLOW
+
+
+@dataclasses.dataclass(frozen=True)
+class Requirement:
+    """The title of an engine, and the distributions that bring it, each with the package that is imported."""
+
+    title: str
+    packages: dict[str, str]
+
+    def missing(self) -> list[str]:
+        """Return the distributions that are not installed."""
+        return [name for name, package in self.packages.items() if importlib.util.find_spec(package) is None]
+
+    def versions(self) -> str:
+        """Return the names and versions of the distributions, as a conversion records them."""
+        return " ".join(f"{name} {_version(name)}" for name in self.packages)
+
+
+REQUIREMENTS = {
+    TENSORFLOW: Requirement("TensorFlow", {"tensorflow": "tensorflow"}),
+    LITERT: Requirement("LiteRT", {"ai-edge-litert": "ai_edge_litert"}),
+    ONNXRUNTIME: Requirement("ONNX Runtime", {"onnxruntime": "onnxruntime", "tf2onnx": "tf2onnx"}),
+    OPENVINO: Requirement("OpenVINO", {"openvino": "openvino", "tf2onnx": "tf2onnx"}),
+}
+
+
+def is_installed(engine: str) -> bool:
+    """Return whether an engine, one of ENGINES, can be used on this machine."""
+    return not REQUIREMENTS[engine].missing()
+
+
+def check(engine: str) -> None:
+    """Raise BadRequest if an engine that is asked for by name is not installed."""
+    missing = [] if engine == AUTO else REQUIREMENTS[engine].missing()
+    if missing:
+        raise BadRequest(
+            "{engine} {name} needs {packages}, not installed here. Run pip install {arguments}, or leave "
+            "{engine} out.",
+            name=engine,
+            packages=" and ".join(missing),
+            arguments=" ".join(missing),
+        )
+
+
+def _version(distribution: str) -> str:
+    from importlib import metadata  # which the command line need not wait for
+
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:  # tensorflow-cpu and the like bring the same package
+        return "?"

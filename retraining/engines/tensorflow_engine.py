@@ -1,0 +1,17 @@
+"""TensorFlow, which computes every graph as it is: what other engines are checked against."""
+
+from __future__ import annotations
+
+from retraining.engines.batches import padded
+from retraining.graphs import frozen_graph
+from retraining.graphs.frozen_graph import Forward, FrozenGraph
+
+# Large enough to keep two cores busy, small enough for a wide network in 4 GB, as benchmarks/ measured.
+BATCH_SIZE = 32
+
+
+def load(graph: FrozenGraph, precision: str) -> Forward:
+    """Return the function that runs a graph in TensorFlow; `precision` is one of PRECISIONS."""
+    # Weights in half precision or in bytes need no care here: TensorFlow turns them into float32 once, when
+    # the session starts, and folding them first made it no faster.
+    return padded(frozen_graph.forward(graph, precision), BATCH_SIZE)
