@@ -228,15 +228,15 @@ FULL = {  # largest size of a file in bytes, more flags, and how the error begin
         "--how_many_training_steps 900",
         "--summaries_dir '{out}/logs' cannot be written: ",
     ),
-    "graph": (500_000, "--tfhub_module builtin", "'{out}/graph.pb' cannot be written: "),
+    "graph": (500_000, "--tfhub_module builtin_small", "'{out}/graph.pb' cannot be written: "),
     "SavedModel": (
         500_000,
-        "--tfhub_module builtin --saved_model_dir {out}/saved_model",
+        "--tfhub_module builtin_small --saved_model_dir {out}/saved_model",
         "'{out}/saved_model' cannot be written: ",
     ),
     "intermediate graph": (
         500_000,
-        "--tfhub_module builtin --intermediate_store_frequency 5",
+        "--tfhub_module builtin_small --intermediate_store_frequency 5",
         "'{out}/intermediate/intermediate_5.pb' cannot be written: ",
     ),
 }

@@ -25,7 +25,7 @@ from tests.data.test_leftovers import litter
 from tests.interrupted_retrain import interrupted
 
 
-def words(photos: Path, out: Path, *more: str | Path, module: str | Path = "builtin") -> list[str]:
+def words(photos: Path, out: Path, *more: str | Path, module: str | Path = "builtin_small") -> list[str]:
     flags = {
         "--image_dir": photos,
         "--tfhub_module": module,

@@ -7,8 +7,11 @@ and weights behind a cast make it fail (opencv/modules/dnn/src/tensorflow/tf_gra
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from retraining.graphs.frozen_graph import FrozenGraph, GraphDef, NodeDef, imported, op_of
 from retraining.graphs.quiet_tensorflow import tf
@@ -51,18 +54,31 @@ def for_training(frozen: FrozenGraph) -> FrozenGraph:
 
 
 def with_float32_weights(frozen: FrozenGraph) -> FrozenGraph:
-    """Return a graph that computes the same, bit for bit, without constants that a Cast turns into float32.
+    """Return a graph that computes the same, bit for bit, whose weights are all constants in float32.
 
-    Every number in half precision is one in float32 too.
+    Weights stored in half precision pass through a Cast, and those stored as bytes through a Cast and a Mul
+    with the size of a step. The graph should be `simplified`: an Identity between them hides them.
     """
     graph_def = GraphDef.FromString(frozen.graph_def.SerializeToString())
     constants = {node.name: node for node in graph_def.node if node.op == "Const"}
-    for node in graph_def.node:
-        if node.op == "Cast" and node.attr["DstT"].type == tf.float32.as_datatype_enum:
-            source = constants.get(op_of(node.input[0]))
-            if source is not None:
-                _become_float32(node, source)
+    for node in graph_def.node:  # inputs first, so a Mul finds the constant that its Cast has become
+        sources = [constants.get(op_of(name)) for name in node.input]
+        if _is_stored_weight(node, sources):
+            values = [
+                tf.make_ndarray(source.attr["value"].tensor) for source in sources if source is not None
+            ]
+            _become_float32(node, np.multiply(*values) if node.op == "Mul" else values[0])
+            constants[node.name] = node
     return _needed(graph_def, frozen)
+
+
+def _is_stored_weight(node: NodeDef, sources: Sequence[NodeDef | None]) -> bool:
+    """Return whether an op only turns stored weights, which are constants, into float32."""
+    if not sources or None in sources:
+        return False
+    if node.op == "Cast":
+        return bool(node.attr["DstT"].type == tf.float32.as_datatype_enum)
+    return node.op == "Mul" and bool(node.attr["T"].type == tf.float32.as_datatype_enum)
 
 
 def _order_matters(graph_def: GraphDef) -> bool:
@@ -70,14 +86,13 @@ def _order_matters(graph_def: GraphDef) -> bool:
     return any(operation.type in _CONTROL_FLOW or operation.op_def.is_stateful for operation in operations)
 
 
-def _become_float32(node: NodeDef, source: NodeDef) -> None:
-    """Turn a node into a constant with the value of `source` in float32."""
-    value = tf.make_ndarray(source.attr["value"].tensor).astype(np.float32)
+def _become_float32(node: NodeDef, value: NDArray[Any]) -> None:
+    """Turn a node into a constant with this value in float32."""
     node.op = "Const"
     node.input[:] = []
     node.attr.clear()
     node.attr["dtype"].type = tf.float32.as_datatype_enum
-    node.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(value))
+    node.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(value.astype(np.float32)))
 
 
 def _needed(graph_def: GraphDef, frozen: FrozenGraph) -> FrozenGraph:

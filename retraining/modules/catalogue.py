@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from retraining.errors import BadRequest
-from retraining.settings.module import BUILTIN, DEFAULT_MODULE
+from retraining.settings.module import BUILTIN, BUILTIN_SMALL
 from retraining.suggestions import did_you_mean
 
 _HUB = "https://tfhub.dev/google/imagenet/"
@@ -101,7 +101,7 @@ def address_of(name: str) -> str:
 def looks_like_a_name(handle: str) -> bool:
     """Return whether a handle, unless it is an existing file, should be looked up here."""
     word = rf"[a-z0-9_][a-z0-9_.]*({_QUANTOPS})?({_FEATURE_VECTOR}|{_CLASSIFICATION})?"
-    return handle != BUILTIN and re.fullmatch(word, handle) is not None
+    return handle not in (BUILTIN, BUILTIN_SMALL) and re.fullmatch(word, handle) is not None
 
 
 def address_of_architecture(name: str) -> str:
@@ -110,7 +110,7 @@ def address_of_architecture(name: str) -> str:
     Raises BadRequest for a name that the older script did not know either.
     """
     if name == "inception_v3":
-        return DEFAULT_MODULE
+        return address_of(name)
     match = re.fullmatch(r"mobilenet_([\d.]+)_(\d+)(_quantized)?", name)
     sizes = _sizes_by_width("mobilenet_v1")["100"]
     if match is None or match[1] not in _WIDTHS_OF_THE_OLDER_SCRIPT or match[2] not in sizes:

@@ -122,7 +122,7 @@ def _build(builder: Callable[..., Any], handle: str, *, weights: str | None, siz
             raise BadModule(
                 "the weights of {handle} cannot be downloaded ({reason}). Instead, try: {tfhub_module} "
                 "'{base}?weights=FILE', with a file that you have downloaded; {tfhub_module} builtin, the "
-                "small module that ships with this program.",
+                "network that ships with this program.",
                 handle=handle,
                 base=handle.partition("?")[0],
                 reason=reason,

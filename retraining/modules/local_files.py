@@ -16,9 +16,10 @@ from retraining.errors import BadModule, WorkFailed
 from retraining.graphs.quiet_tensorflow import tf
 from retraining.modules import archive, download, hub_module
 from retraining.modules.download import DownloadFailed
-from retraining.settings.module import BUILTIN
+from retraining.settings.module import BUILTIN, BUILTIN_SMALL
 
-_BUILTIN_FOLDER = Path(__file__).parent / "builtin" / "small_resnet_128"
+_SHIPPED = Path(__file__).parent / "builtin"
+_SHIPPED_FOLDERS = {BUILTIN: _SHIPPED / "efficientnet_lite0", BUILTIN_SMALL: _SHIPPED / "small_resnet_128"}
 
 # Makes tfhub.dev and Kaggle Models send the module itself instead of a page about it.
 _COMPRESSED = "tf-hub-format=compressed"
@@ -31,8 +32,8 @@ def local_path(handle: str, *, model_dir: Path | None) -> Path:
     tensorflow_hub gives them, so that each finds what the other has downloaded. Raises BadModule, and
     WorkFailed if a download cannot be saved.
     """
-    if handle == BUILTIN:
-        return _BUILTIN_FOLDER
+    if handle in _SHIPPED_FOLDERS:
+        return _SHIPPED_FOLDERS[handle]
     scheme = urllib.parse.urlsplit(handle).scheme
     if scheme in ("http", "https"):
         return _from_web(handle, model_dir)
@@ -56,7 +57,7 @@ def short_name(handle: str, path: Path) -> str:
     if "://" in handle:
         name = "_".join(urllib.parse.urlsplit(handle).path.strip("/").split("/")[-3:])
     else:
-        name = path.name if handle == BUILTIN else Path(handle).name
+        name = path.name if handle in _SHIPPED_FOLDERS else Path(handle).name
     for suffix in (*archive.SUFFIXES, ".pb"):
         name = name.removesuffix(suffix)
     return re.sub(r"[^A-Za-z0-9._-]+", "_", name).strip(".") or "module"
@@ -85,8 +86,8 @@ def _download_address(handle: str) -> str:
 
 def _not_downloaded(handle: str, reason: object) -> BadModule:
     return BadModule(
-        "module {handle} cannot be downloaded ({reason}). Instead, try: {tfhub_module} {builtin}, the small "
-        "module that ships with this program; {tfhub_module} FOLDER, a module that you have downloaded and "
+        "module {handle} cannot be downloaded ({reason}). Instead, try: {tfhub_module} {builtin}, the "
+        "network that ships with this program; {tfhub_module} FOLDER, a module that you have downloaded and "
         "unpacked; {tfhub_module} keras:NAME, the network from Keras's own server; or set TFHUB_CACHE_DIR to "
         "the folder of an earlier download.",
         handle=handle,

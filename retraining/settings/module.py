@@ -9,9 +9,9 @@ from retraining.errors import BadRequest
 from retraining.settings import kinds
 from retraining.settings.setting import Settings, setting
 
-DEFAULT_MODULE = "https://tfhub.dev/google/imagenet/inception_v3/feature_vector/3"
-
+# The networks that ship with this program: EfficientNet-Lite0, and a small one for tests and slow machines.
 BUILTIN = "builtin"
+BUILTIN_SMALL = "builtin_small"
 
 FLOAT32 = "float32"
 BFLOAT16 = "bfloat16"  # float32's range with 8 bits of precision: https://arxiv.org/abs/1905.12322
@@ -56,10 +56,11 @@ class ModuleSettings(ReadingSettings):
     """The pretrained network."""
 
     tfhub_module: str = setting(
-        DEFAULT_MODULE,
+        BUILTIN,
         "The network that turns an image into a feature vector: a name from {list_modules}, the address of "
         "a module on tfhub.dev or Kaggle Models, a module's folder or .tar.gz, a frozen graph (.pb), "
-        "keras:NAME, or 'builtin', the small module that ships with this program.",
+        "keras:NAME, or one that ships with this program: 'builtin', EfficientNet-Lite0, or "
+        "'builtin_small', which is faster and less accurate.",
         kinds.HANDLE,
     )
     architecture: str = setting(
@@ -88,7 +89,7 @@ class ModuleSettings(ReadingSettings):
         """Raise BadRequest if no network is named, or two of them."""
         if not self.tfhub_module:
             raise BadRequest("{tfhub_module} must name a module, received ''.")
-        if self.architecture and self.tfhub_module != DEFAULT_MODULE:
+        if self.architecture and self.tfhub_module != BUILTIN:
             raise BadRequest(
                 "{architecture} and {tfhub_module} both name the network, received '{old}' and '{new}'. Keep "
                 "one of them.",

@@ -188,8 +188,8 @@ CONTRADICTIONS = {
         "--testing_percentage and --validation_percentage must leave some images for training, received "
         "50 + 50 = 100. Lower one of them."
     ),
-    "architecture=inception_v3 tfhub_module=builtin": (
-        "--architecture and --tfhub_module both name the network, received 'inception_v3' and 'builtin'. Keep one "
+    "architecture=inception_v3 tfhub_module=builtin_small": (
+        "--architecture and --tfhub_module both name the network, received 'inception_v3' and 'builtin_small'. Keep one "
         "of them."
     ),
 }

@@ -197,8 +197,8 @@ def test_known_modules_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_two_names_for_the_network_are_refused() -> None:
-    assert refusal("--architecture", "inception_v3", "--tfhub_module", "builtin") == (
-        "--architecture and --tfhub_module both name the network, received 'inception_v3' and 'builtin'. "
+    assert refusal("--architecture", "inception_v3", "--tfhub_module", "builtin_small") == (
+        "--architecture and --tfhub_module both name the network, received 'inception_v3' and 'builtin_small'. "
         "Keep one of them."
     )
 

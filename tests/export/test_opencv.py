@@ -42,12 +42,12 @@ def opened(graph: FrozenGraph, folder: Path) -> cv2.dnn.Net:
 
 
 @pytest.mark.parametrize(
-    ("kind", "float32_weights"), [("builtin", True), ("tf2_module", False), ("tf1_hub_module", False)]
+    ("kind", "float32_weights"), [("builtin_small", True), ("tf2_module", False), ("tf1_hub_module", False)]
 )
 def test_opencv_gives_the_probabilities_that_tensorflow_gives(
     kind: str, float32_weights: bool, photos: list[Path], request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
-    handle = kind if kind == "builtin" else str(request.getfixturevalue(kind))
+    handle = kind if kind == "builtin_small" else str(request.getfixturevalue(kind))
     graph = classifier(handle, float32_weights=float32_weights)
     size = load_extractor(ModuleSettings(handle)).image_size
     net = opened(graph, tmp_path)
@@ -61,7 +61,7 @@ def test_opencv_gives_the_probabilities_that_tensorflow_gives(
 
 def test_half_precision_is_what_opencv_cannot_read(tmp_path: Path) -> None:
     with pytest.raises(cv2.error, match="Const input blob for weights not found"):
-        opened(classifier("builtin", float32_weights=False), tmp_path)
+        opened(classifier("builtin_small", float32_weights=False), tmp_path)
 
 
 def test_flag_and_keyword_write_the_same_graph_which_opencv_reads(
@@ -70,7 +70,7 @@ def test_flag_and_keyword_write_the_same_graph_which_opencv_reads(
     assert retrain.main(words(colour_photos, tmp_path, "--float32_weights")) == 0
     model = retraining.retrain(
         colour_photos,
-        tfhub_module="builtin",
+        tfhub_module="builtin_small",
         bottleneck_dir=tmp_path / "bottlenecks",
         how_many_training_steps=400,
     )

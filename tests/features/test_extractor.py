@@ -12,7 +12,8 @@ from retraining.arrays import ImageSize
 from retraining.errors import BadModule
 from retraining.features.extractor import load_extractor
 from retraining.graphs.quiet_tensorflow import tf
-from retraining.settings.module import DEFAULT_MODULE, ModuleSettings
+from retraining.modules import catalogue
+from retraining.settings.module import ModuleSettings
 from tests.conftest import MODULE_FEATURES, MODULE_SIZE, save_tf1_hub
 
 
@@ -53,15 +54,15 @@ def test_module_is_run_as_a_frozen_graph(tf1_hub_module: Path, tf2_module: Path)
         assert not ops & {"VarHandleOp", "VariableV2", "ReadVariableOp", "Switch", "Merge", "PartitionedCall"}
 
 
-def test_builtin_is_the_module_that_ships() -> None:
-    extractor = load_extractor(ModuleSettings("builtin"))
-    assert (extractor.name, extractor.image_size, extractor.feature_size) == (
-        "small_resnet_128",
-        ImageSize(128, 128),
-        768,
-    )
-    vectors = extractor.extract(np.random.default_rng(0).random((2, 128, 128, 3), np.float32))
-    assert vectors.shape == (2, 768)
+@pytest.mark.parametrize(
+    ("handle", "name", "size", "features"),
+    [("builtin", "efficientnet_lite0", 224, 1280), ("builtin_small", "small_resnet_128", 128, 768)],
+)
+def test_two_modules_ship_with_the_program(handle: str, name: str, size: int, features: int) -> None:
+    extractor = load_extractor(ModuleSettings(handle))
+    assert (extractor.name, extractor.image_size) == (name, ImageSize(size, size))
+    vectors = extractor.extract(np.random.default_rng(0).random((2, size, size, 3), np.float32))
+    assert vectors.shape == (2, extractor.feature_size) == (2, features)
     assert np.ptp(vectors, axis=0).max() > 0
 
 
@@ -276,7 +277,7 @@ def test_module_for_quantization_runs_and_the_log_says_so(
     assert "Module net is instrumented for quantization (FakeQuant ops)." in caplog.messages
 
 
-def test_default_module_that_cannot_be_downloaded_suggests_alternatives(
+def test_web_module_that_cannot_be_downloaded_suggests_alternatives(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # No proxy listens there, so no request leaves this machine, whether it has a network or not.
@@ -284,10 +285,11 @@ def test_default_module_that_cannot_be_downloaded_suggests_alternatives(
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     monkeypatch.setenv("no_proxy", "")
     monkeypatch.setenv("TFHUB_CACHE_DIR", "")
-    message = refusal(DEFAULT_MODULE, model_dir=tmp_path)
+    address = catalogue.address_of("inception_v3")
+    message = refusal(address, model_dir=tmp_path)
     assert message == (
-        f"module {DEFAULT_MODULE} cannot be downloaded ([Errno 111] Connection refused). Instead, try: "
-        "tfhub_module builtin, the small module that ships with this program; tfhub_module FOLDER, a module that "
+        f"module {address} cannot be downloaded ([Errno 111] Connection refused). Instead, try: "
+        "tfhub_module builtin, the network that ships with this program; tfhub_module FOLDER, a module that "
         "you have downloaded and unpacked; tfhub_module keras:NAME, the network from Keras's own server; or set "
         "TFHUB_CACHE_DIR to the folder of an earlier download."
     )

@@ -25,7 +25,7 @@ from retraining.features.extractor import FeatureExtractor, load_extractor
 from retraining.features.views import Views
 from retraining.settings.augmentation import AugmentationSettings
 from retraining.settings.data import DataSettings
-from retraining.settings.module import BUILTIN, ModuleSettings
+from retraining.settings.module import BUILTIN_SMALL, ModuleSettings
 from tests.near_images import ALTERED, picture, save, save_altered
 
 CLASSES = ("odd", "even")
@@ -48,7 +48,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def extractor() -> FeatureExtractor:
     """The built-in module: the colour grid of other tests does not know a mirrored image again."""
-    return load_extractor(ModuleSettings(BUILTIN))
+    return load_extractor(ModuleSettings(BUILTIN_SMALL))
 
 
 @pytest.fixture(scope="module")

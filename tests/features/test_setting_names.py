@@ -60,12 +60,12 @@ def refused_by(loader: str, tf2_module: Path, folder: Path) -> Refused:
         "a network of Keras": Refused(
             "keras:MobileNet",
             "Instead, try: --tfhub_module 'keras:MobileNet?weights=FILE', with a file that you have downloaded; "
-            "--tfhub_module builtin, the small module that ships with this program.",
+            "--tfhub_module builtin, the network that ships with this program.",
             {"image_size": 128},
         ),
         "a module on the web": Refused(
             "http://127.0.0.1:9/net",
-            "Instead, try: --tfhub_module builtin, the small module that ships with this program; --tfhub_module "
+            "Instead, try: --tfhub_module builtin, the network that ships with this program; --tfhub_module "
             "FOLDER, a module that you have downloaded and unpacked; --tfhub_module keras:NAME, the network from "
             "Keras's own server; or set TFHUB_CACHE_DIR to the folder of an earlier download.",
             {"model_dir": str(folder / "modules")},

@@ -12,7 +12,7 @@ from tests.conftest import PROJECT
 
 
 def test_weights_come_first_in_the_order_of_their_names() -> None:
-    nodes = load_extractor(ModuleSettings("builtin")).graph.graph_def.node
+    nodes = load_extractor(ModuleSettings("builtin_small")).graph.graph_def.node
     weights = [node.name for node in nodes if node.op == "Const" and node.name.startswith("unknown")]
     assert len(weights) > 20
     assert weights == sorted(weights)
@@ -26,7 +26,7 @@ def test_graph_of_a_module_is_the_same_in_every_process() -> None:
         "import hashlib\n"
         "from retraining.features.extractor import load_extractor\n"
         "from retraining.settings.module import ModuleSettings\n"
-        "graph = load_extractor(ModuleSettings('builtin')).graph.graph_def\n"
+        "graph = load_extractor(ModuleSettings('builtin_small')).graph.graph_def\n"
         "print(hashlib.sha256(graph.SerializeToString(deterministic=True)).hexdigest())"
     )
     command = [sys.executable, "-c", code]

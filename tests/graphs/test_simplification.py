@@ -43,7 +43,7 @@ def control_inputs(graph_def: GraphDef) -> list[str]:
     [
         "tf2_module",
         "tf1_hub_module",
-        "builtin",
+        "builtin_small",
         pytest.param("keras:MobileNetV2?weights=random", marks=pytest.mark.soak),
     ],
 )
@@ -77,6 +77,21 @@ def test_half_precision_stays_unless_float32_is_asked_for() -> None:
     assert sorted(ops(single).values()) == ["Const", "Mul", "Placeholder"]
     pixels = values([[3, 1e-3]])
     np.testing.assert_array_equal(forward(single)(pixels), pixels * half.astype(np.float32))
+
+
+def test_weights_stored_as_bytes_are_multiplied_by_their_steps_once() -> None:
+    stored, steps = np.array([[-127, 5], [64, 127]], np.int8), np.array([0.1, 3e-5], np.float32)
+
+    def build(x: tf.Tensor) -> tf.Tensor:
+        weights = tf.cast(tf.constant(stored), tf.float32) * tf.constant(steps)
+        return tf.matmul(x, weights, name="result")
+
+    graph = simplified(frozen(build))
+    assert sorted(ops(graph).values()) == ["Cast", "Const", "Const", "MatMul", "Mul", "Placeholder"]
+    single = with_float32_weights(graph)
+    assert sorted(ops(single).values()) == ["Const", "MatMul", "Placeholder"]
+    pixels = values([[3, 1e-3], [0, -7]])
+    np.testing.assert_array_equal(forward(single)(pixels), forward(graph)(pixels))
 
 
 def test_same_graph_gives_the_same_bytes() -> None:

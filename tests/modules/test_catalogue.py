@@ -9,7 +9,7 @@ import pytest
 from retraining.errors import BadRequest
 from retraining.modules import catalogue
 from retraining.modules.catalogue import KnownModule, address_of, known_modules, sources
-from retraining.settings.module import BUILTIN, DEFAULT_MODULE
+from retraining.settings.module import BUILTIN, BUILTIN_SMALL
 from tests.conftest import PROJECT
 
 HUB = "https://tfhub.dev/google/imagenet/"
@@ -63,8 +63,8 @@ def test_name_in_the_address_is_accepted_too() -> None:
     assert address_of("efficientnet_v2_imagenet1k_b0") == address_of("efficientnet_v2_b0")
 
 
-def test_inception_v3_is_the_default_module() -> None:
-    assert address_of("inception_v3") == DEFAULT_MODULE
+def test_inception_v3_is_the_network_of_the_tutorial() -> None:
+    assert address_of("inception_v3") == HUB + "inception_v3/feature_vector/3"
 
 
 @pytest.mark.parametrize(
@@ -236,7 +236,8 @@ def test_bare_word_is_looked_up(text: str) -> None:
     [
         "",
         BUILTIN,
-        DEFAULT_MODULE,
+        BUILTIN_SMALL,
+        HUB + "inception_v3/feature_vector/3",
         "gs://bucket/module",
         "/modules/inception_v3",
         "./inception_v3",

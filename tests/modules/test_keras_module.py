@@ -115,7 +115,7 @@ def test_weights_that_cannot_be_downloaded_suggest_alternatives(
     assert message.startswith(f"the weights of {handle} cannot be downloaded (")
     assert message.endswith(
         "). Instead, try: tfhub_module 'keras:MobileNet?weights=FILE', with a file that you have downloaded; "
-        "tfhub_module builtin, the small module that ships with this program."
+        "tfhub_module builtin, the network that ships with this program."
     )
 
 

@@ -132,7 +132,7 @@ def test_error_of_the_server_is_reported_and_nothing_is_kept(
     handle = f"{server.address}/net"
     assert refusal(handle, tmp_path) == (
         f"module {handle} cannot be downloaded (the server answered {reason}). Instead, try: tfhub_module builtin, "
-        "the small module that ships with this program; tfhub_module FOLDER, a module that you have downloaded and "
+        "the network that ships with this program; tfhub_module FOLDER, a module that you have downloaded and "
         "unpacked; tfhub_module keras:NAME, the network from Keras's own server; or set TFHUB_CACHE_DIR to the "
         "folder of an earlier download."
     )

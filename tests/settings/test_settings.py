@@ -169,8 +169,8 @@ REFUSALS: dict[str, tuple[Callable[[], object], str]] = {
         "--tfhub_module must name a module, received ''.",
     ),
     "two names of the network": (
-        lambda: ModuleSettings("builtin", "inception_v3"),
-        "--architecture and --tfhub_module both name the network, received 'inception_v3' and 'builtin'. Keep "
+        lambda: ModuleSettings("builtin_small", "inception_v3"),
+        "--architecture and --tfhub_module both name the network, received 'inception_v3' and 'builtin_small'. Keep "
         "one of them.",
     ),
     "no network": (
