@@ -20,7 +20,8 @@ class FineTuningSettings(Settings):
         kinds.SWITCH,
     )
     fine_tune_blocks: int | str = setting(
-        4, f"How many of the network's blocks, counted from its end; '{kinds.EVERY}' for the whole network.",
+        4,
+        f"How many of the network's blocks, counted from its end; '{kinds.EVERY}' for the whole network.",
         kinds.COUNT_OR_EVERY,
     )
     fine_tune_epochs: int = setting(
