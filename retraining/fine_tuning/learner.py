@@ -153,7 +153,8 @@ def _optimizer(variables: list[Any], learning_rate: float, steps: int, warm_up: 
 
 def _is_vector(variable: Any) -> bool:
     """Return whether a variable is a bias or a scale, one number for each feature, which does not decay."""
-    return sum(size > 1 for size in variable.shape) <= 1
+    sizes: list[int] = variable.shape.as_list()
+    return sum(size > 1 for size in sizes) <= 1
 
 
 def _smoothed(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:

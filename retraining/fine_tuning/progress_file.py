@@ -1,4 +1,4 @@
-"""The file in which fine-tuning keeps its progress, so that a run that was killed goes on after its last epoch."""
+"""The file of a fine-tuning: a run that was killed goes on after the last epoch that is in it."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ def check_images(dataset: Dataset) -> None:
 
 
 def blocks_of(extractor: FeatureExtractor) -> tuple[blocks.Block, ...]:
-    """Return the blocks of a network, the one nearest to the images first. Raises BadModule if it has none."""
+    """Return the blocks of a network, the first ones first. Raises BadModule if there are none."""
     found = blocks.blocks_of(for_training(extractor.graph))
     if not found:
         raise BadModule(

@@ -15,7 +15,7 @@ import dataclasses
 import numpy as np
 from numpy.typing import NDArray
 
-from retraining.graphs.frozen_graph import FrozenGraph, GraphDef, op_of, tensor_of
+from retraining.graphs.frozen_graph import FrozenGraph, GraphDef, NodeDef, op_of, tensor_of
 from retraining.graphs.quiet_tensorflow import tf
 from retraining.graphs.weights import DataPath, Values, data_path, weights_by_op
 
@@ -93,27 +93,26 @@ def _pieces(path: DataPath) -> list[list[str]]:
     """Return the ops from each waist to the next, both included."""
     pieces, current = [], [path.ops[0]]
     last = {op: place for place, name in enumerate(path.ops) for op in path.sources(name)}
-    furthest = 0  # the last op, by its place, that needs anything from the ops so far
+    several = _ops_with_several_outputs(path)
+    furthest = last.get(path.ops[0], 0)  # the last op, by its place, that needs any of the ops so far
     for place, op in enumerate(path.ops[1:], start=1):
         current.append(op)
         is_waist = furthest <= place  # nothing before this op is needed after it
         furthest = max(furthest, last.get(op, place))
-        if is_waist and _gives_one_tensor(path, op):
+        if is_waist and op not in several and _is_float32(path.nodes[op]):
             pieces.append(current)
             current = [op]
     return pieces
 
 
-def _gives_one_tensor(path: DataPath, op: str) -> bool:
-    """Return whether an op's first output, in float32, is all that others use of it."""
-    node = path.nodes[op]
-    others = any(name.partition(":")[2] not in ("", "0") for name in _users_of(path, op))
-    dtype = node.attr["T"].type or node.attr["dtype"].type
-    return not others and dtype == tf.float32.as_datatype_enum
+def _ops_with_several_outputs(path: DataPath) -> set[str]:
+    """Return the ops of which others use an output besides the first."""
+    used = (name for op in path.ops for name in path.nodes[op].input)
+    return {op_of(name) for name in used if name.partition(":")[2] not in ("", "0")}
 
 
-def _users_of(path: DataPath, op: str) -> list[str]:
-    return [name for user in path.ops for name in path.nodes[user].input if op_of(name) == op]
+def _is_float32(node: NodeDef) -> bool:
+    return bool(node.attr["T"].type == tf.float32.as_datatype_enum)
 
 
 def _grouped(pieces: list[_Piece]) -> list[list[_Piece]]:

@@ -41,8 +41,8 @@ def simplified(frozen: FrozenGraph) -> FrozenGraph:
 def for_training(frozen: FrozenGraph) -> FrozenGraph:
     """Return a graph that computes the same and can be differentiated.
 
-    Weights wait for nothing, and ops are differentiated as TensorFlow does it: Keras marks some, such as swish,
-    with a gradient of its own that only the process that made the graph knows.
+    Weights wait for nothing, and every op has TensorFlow's own gradient: Keras marks some, such as swish,
+    with one that only the process that made the graph knows.
     """
     graph_def = GraphDef.FromString(frozen.graph_def.SerializeToString())
     has_branches = any(node.op in _CONTROL_FLOW for node in graph_def.node)

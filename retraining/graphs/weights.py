@@ -1,4 +1,4 @@
-"""The weights of a frozen graph: found as float32 tensors, and put back in the form in which they were stored.
+"""The weights of a frozen graph: found as float32 tensors, and put back in the form that they had.
 
 A weight is where the constants of a graph meet the images: a float32 tensor that is computed from constants
 alone, and is an operand of an op that computes on images. So it is the product of bytes and their step, what

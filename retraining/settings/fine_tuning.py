@@ -40,8 +40,8 @@ class FineTuningSettings(Settings):
             value = getattr(self, field.name)
             if not self.fine_tune and value != field.default:
                 raise BadRequest(
-                    "{setting} {value} means nothing without {fine_tune}. Add {fine_tune}, or leave {setting} "
-                    "out.",
+                    "{setting} means nothing without {fine_tune}, received {value}. Add {fine_tune}, or "
+                    "leave it out.",
                     setting=setting_named(field.name),
                     value=value,
                 )

@@ -24,8 +24,9 @@ def allocate(
 ) -> NDArray[Any]:
     """Return a new array [rows, columns], float32 unless `dtype` says otherwise, with arbitrary content.
 
-    `content` is what messages call the numbers. If they need more than SHARE_OF_MEMORY, they are in a file in `folder`; the file has no name, so that it
-    disappears with the process. Raises WorkFailed if the disk has no room for it.
+    `content` is what messages call the numbers. If they need more than SHARE_OF_MEMORY, they are in a file in
+    `folder`; the file has no name, so that it disappears with the process. Raises WorkFailed if the disk has
+    no room for it.
     """
     size = rows * columns * np.dtype(dtype).itemsize
     if size <= SHARE_OF_MEMORY * memory():
