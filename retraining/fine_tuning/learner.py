@@ -65,8 +65,8 @@ class Learner:
         self._variables = {name: tf.Variable(array) for name, array in arrays.items()}
         self._averages = {name: tf.Variable(array) for name, array in arrays.items()}
         self._optimizer = _optimizer(list(self._variables.values()), learning_rate, steps, warm_up)
-        self._run_step = tf.function(self._training_step, reduce_retracing=True)
-        self._run_averaged = tf.function(self._averaged_log_probabilities, reduce_retracing=True)
+        self._run_step = tf.function(self._training_step, autograph=False, reduce_retracing=True)
+        self._run_averaged = tf.function(self._averaged_log_probabilities, autograph=False, reduce_retracing=True)
 
     def step(self, inputs: NDArray[np.float32], labels: Labels) -> StepResult:
         """Take a training step on the block inputs float32 [n, ...] and labels int64 [n] of a batch."""
