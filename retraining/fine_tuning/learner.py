@@ -66,7 +66,9 @@ class Learner:
         self._averages = {name: tf.Variable(array) for name, array in arrays.items()}
         self._optimizer = _optimizer(list(self._variables.values()), learning_rate, steps, warm_up)
         self._run_step = tf.function(self._training_step, autograph=False, reduce_retracing=True)
-        self._run_averaged = tf.function(self._averaged_log_probabilities, autograph=False, reduce_retracing=True)
+        self._run_averaged = tf.function(
+            self._averaged_log_probabilities, autograph=False, reduce_retracing=True
+        )
 
     def step(self, inputs: NDArray[np.float32], labels: Labels) -> StepResult:
         """Take a training step on the block inputs float32 [n, ...] and labels int64 [n] of a batch."""
@@ -99,10 +101,16 @@ class Learner:
         gradients = self._gradients(loss, values)
         trained = [self._variables[name] for name in gradients]
         self._optimizer.apply(list(gradients.values()), trained)
-        for name, average in self._averages.items():
-            average.assign_sub((1 - recipe.AVERAGE_DECAY) * (average - self._variables[name]))
+        self._average()
         hits = tf.equal(tf.argmax(logits, axis=1), labels)
         return exact, tf.reduce_sum(tf.cast(hits, tf.int32))
+
+    def _average(self) -> None:
+        """Move the averages towards the weights; faster at first, as tf.train.ExponentialMovingAverage does."""
+        steps = tf.cast(self._optimizer.iterations, tf.float32)
+        decay = tf.minimum(recipe.AVERAGE_DECAY, (1 + steps) / (10 + steps))
+        for name, average in self._averages.items():
+            average.assign_sub((1 - decay) * (average - self._variables[name]))
 
     def _gradients(self, loss: tf.Tensor, values: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Return the gradients of the weights that the loss depends on. Raises BadModule."""

@@ -68,12 +68,15 @@ def test_each_output_channel_of_bytes_has_a_step_of_its_own(depthwise: bool) -> 
     stored = all_weights(weights.with_weights(graph, {name: value}))[name]
     axes = (0, 1, 3) if depthwise else (0, 1, 2)
     np.testing.assert_array_less(
-        np.abs(stored - value) - 1e-6, np.broadcast_to(np.abs(value).max(axes, keepdims=True) / 253, value.shape)
+        np.abs(stored - value) - 1e-6,
+        np.broadcast_to(np.abs(value).max(axes, keepdims=True) / 253, value.shape),
     )
 
 
 def test_channel_of_zeros_and_numbers_beyond_half_precision_stay_finite() -> None:
-    graph = for_training(network(lambda x, layers: layers.conv(layers.conv(x, 4, form="bytes"), 4, form="half")))
+    graph = for_training(
+        network(lambda x, layers: layers.conv(layers.conv(x, 4, form="bytes"), 4, form="half"))
+    )
     values = {name: value * 0 if "mul" in name else value * 1e9 for name, value in all_weights(graph).items()}
     assert np.isfinite(forward(weights.with_weights(graph, values))(images())).all()
 

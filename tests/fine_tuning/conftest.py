@@ -1,0 +1,74 @@
+"""A model whose layer has hardly been trained, so that fine-tuning has something to gain."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from retraining.data import dataset
+from retraining.features import bottlenecks
+from retraining.features.bottleneck_sets import Bottlenecks
+from retraining.features.cache import BottleneckCache
+from retraining.features.extractor import FeatureExtractor
+from retraining.fine_tuning.tuner import Tuner
+from retraining.model import RetrainedModel
+from retraining.settings.augmentation import AugmentationSettings
+from retraining.settings.data import DataSettings
+from retraining.settings.fine_tuning import FineTuningSettings
+from retraining.settings.training import TrainingSettings
+from tests import toy_networks
+from tests.conftest import write_colour_photos
+
+ONE_STEP = TrainingSettings(how_many_training_steps=1)
+
+
+@pytest.fixture(scope="session")
+def toy() -> FeatureExtractor:
+    return toy_networks.extractor(toy_networks.residual)
+
+
+@pytest.fixture(scope="session")
+def toy_vectors(toy: FeatureExtractor, tmp_path_factory: pytest.TempPathFactory) -> Bottlenecks:
+    photos = write_colour_photos(tmp_path_factory.mktemp("tuned") / "photos", per_class=20)
+    scanned = dataset.scan(DataSettings(photos, testing_percentage=20, validation_percentage=20))
+    return bottlenecks.compute(scanned, toy, BottleneckCache(tmp_path_factory.mktemp("cache"), toy))
+
+
+@pytest.fixture(scope="session")
+def model(toy: FeatureExtractor, toy_vectors: Bottlenecks) -> RetrainedModel:
+    return RetrainedModel.train(toy_vectors, toy, ONE_STEP)
+
+
+@pytest.fixture
+def tuner(model: RetrainedModel, tmp_path: Path) -> Callable[..., Tuner[RetrainedModel]]:
+    """Return what makes a tuner of the model for 4 epochs, with other settings and places if they are given."""
+
+    def make(
+        *,
+        folder: Path = tmp_path / "bottlenecks",
+        trained: RetrainedModel = model,
+        views: int = 2,
+        **given: Any,
+    ) -> Tuner[RetrainedModel]:
+        settings = FineTuningSettings(
+            **{
+                "fine_tune": True,
+                "fine_tune_epochs": 4,
+                "fine_tune_blocks": 2,
+                "fine_tune_learning_rate": 0.03,
+                **given,
+            }
+        )
+        return Tuner(
+            trained,
+            settings,
+            augmentation=AugmentationSettings(distorted_views=views),
+            training=dataclasses.replace(ONE_STEP),
+            bottleneck_dir=folder,
+        )
+
+    return make
