@@ -47,7 +47,7 @@ class FirstBlocks:
         self.shape: tuple[int, ...] = self(empty).shape[1:]
 
     def __call__(self, pixels: Pixels) -> NDArray[np.float32]:
-        """Return the block inputs of at most BATCH_SIZE images; the batch is filled up, as an extractor does."""
+        """Return the block inputs of at most BATCH_SIZE images; smaller batches are filled up."""
         if self._run is None:
             return pixels
         missing = np.zeros((BATCH_SIZE - len(pixels), *pixels.shape[1:]), np.float32)

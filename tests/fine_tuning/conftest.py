@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -14,7 +13,7 @@ from retraining.features import bottlenecks
 from retraining.features.bottleneck_sets import Bottlenecks
 from retraining.features.cache import BottleneckCache
 from retraining.features.extractor import FeatureExtractor
-from retraining.fine_tuning.tuner import Tuner
+from retraining.fine_tuning.tuner import FineTuned, Tuner
 from retraining.model import RetrainedModel
 from retraining.settings.augmentation import AugmentationSettings
 from retraining.settings.data import DataSettings
@@ -43,32 +42,38 @@ def model(toy: FeatureExtractor, toy_vectors: Bottlenecks) -> RetrainedModel:
     return RetrainedModel.train(toy_vectors, toy, ONE_STEP)
 
 
+class Tuned(NamedTuple):
+    """The result of the tuner's usual settings, and the folder of its bottlenecks."""
+
+    result: FineTuned[RetrainedModel]
+    folder: Path
+
+
+def made(model: RetrainedModel, folder: Path, *, views: int = 2, **given: Any) -> Tuner[RetrainedModel]:
+    """Return a tuner of the last 2 blocks for 4 epochs, if no other settings are given."""
+    usual = {"fine_tune": True, "fine_tune_epochs": 4, "fine_tune_blocks": 2, "fine_tune_learning_rate": 0.03}
+    return Tuner(
+        model,
+        FineTuningSettings(**{**usual, **given}),
+        augmentation=AugmentationSettings(distorted_views=views),
+        training=ONE_STEP,
+        bottleneck_dir=folder,
+    )
+
+
+@pytest.fixture(scope="session")
+def tuned(model: RetrainedModel, tmp_path_factory: pytest.TempPathFactory) -> Tuned:
+    folder = tmp_path_factory.mktemp("bottlenecks")
+    return Tuned(made(model, folder).run(), folder)
+
+
 @pytest.fixture
 def tuner(model: RetrainedModel, tmp_path: Path) -> Callable[..., Tuner[RetrainedModel]]:
-    """Return what makes a tuner of the model for 4 epochs, with other settings and places if they are given."""
+    """Return what makes a tuner as `made` does, by default of the model and with a folder of its own."""
 
     def make(
-        *,
-        folder: Path = tmp_path / "bottlenecks",
-        trained: RetrainedModel = model,
-        views: int = 2,
-        **given: Any,
+        *, folder: Path = tmp_path / "bottlenecks", trained: RetrainedModel = model, **given: Any
     ) -> Tuner[RetrainedModel]:
-        settings = FineTuningSettings(
-            **{
-                "fine_tune": True,
-                "fine_tune_epochs": 4,
-                "fine_tune_blocks": 2,
-                "fine_tune_learning_rate": 0.03,
-                **given,
-            }
-        )
-        return Tuner(
-            trained,
-            settings,
-            augmentation=AugmentationSettings(distorted_views=views),
-            training=dataclasses.replace(ONE_STEP),
-            bottleneck_dir=folder,
-        )
+        return made(trained, folder, **given)
 
     return make
