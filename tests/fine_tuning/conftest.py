@@ -50,8 +50,8 @@ class Tuned(NamedTuple):
 
 
 def made(model: RetrainedModel, folder: Path, *, views: int = 2, **given: Any) -> Tuner[RetrainedModel]:
-    """Return a tuner of the last 2 blocks for 4 epochs, if no other settings are given."""
-    usual = {"fine_tune": True, "fine_tune_epochs": 4, "fine_tune_blocks": 2, "fine_tune_learning_rate": 0.03}
+    """Return a tuner of the last block for 4 epochs, if no other settings are given."""
+    usual = {"fine_tune": True, "fine_tune_epochs": 4, "fine_tune_blocks": 1, "fine_tune_learning_rate": 0.03}
     return Tuner(
         model,
         FineTuningSettings(**{**usual, **given}),
