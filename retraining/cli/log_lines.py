@@ -73,7 +73,12 @@ def fine_tuning(tuner: Tuner[Any]) -> None:
 
 def fine_tuned(result: FineTuned[Any]) -> None:
     """Print what fine-tuning came to, and which network is used."""
-    log.info("Best of %d epochs: %d.", result.epochs, result.best_epoch + 1)
+    log.info(
+        "Best of %d epochs: %d, taken %.0f%% of the way from the frozen weights.",
+        result.epochs,
+        result.best_epoch + 1,
+        result.share * 100,
+    )
     if result.are_bytes:
         log.info(
             "Validation accuracy of the fine-tuned network: %.1f%% with float32 weights, %.1f%% with weights "

@@ -31,6 +31,13 @@ class TrainedWeights(NamedTuple):
         """Return all of them as arrays by name."""
         return dict(self.values) | {_WEIGHTS: self.layer.weights, _BIASES: self.layer.biases}
 
+    def mixed_with(self, other: TrainedWeights, share: float) -> TrainedWeights:
+        """Return weights that are a share of the way from these to others."""
+        there = other.named()
+        return self.of_named(
+            {name: here + np.float32(share) * (there[name] - here) for name, here in self.named().items()}
+        )
+
     @classmethod
     def of_named(cls, arrays: Arrays) -> TrainedWeights:
         """Return what `named` gave as arrays."""
@@ -93,6 +100,11 @@ class Learner:
     def averaged(self) -> TrainedWeights:
         """Return the moving average of the weights."""
         return TrainedWeights.of_named({name: each.numpy() for name, each in self._averages.items()})
+
+    def use(self, trained: TrainedWeights) -> None:
+        """Take other weights in place of the averages, when the training is done."""
+        for name, array in trained.named().items():
+            self._averages[name].assign(array)
 
     def state(self) -> Arrays:
         """Return what is needed to continue the training."""

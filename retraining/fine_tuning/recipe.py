@@ -14,6 +14,10 @@ WARM_UP_EPOCHS = 1  # in which the learning rate rises from 0; then it falls to 
 AVERAGE_DECAY = 0.95  # of the moving average of the weights (Polyak and Juditsky 1992), for each step
 PATIENCE = 5  # epochs without a better result on the validation images, after which it stops
 
+# How far to go from the frozen weights to the trained ones: what is best on the validation images, from
+# Wortsman et al., "Robust Fine-Tuning of Zero-Shot Models", CVPR 2022.
+SHARES = (0.25, 0.5, 0.75, 1.0)
+
 # Unless the user asks for other views.
 VIEWS = AugmentationSettings(flip_left_right=True, random_crop=10, random_scale=20, random_brightness=10)
 

@@ -75,6 +75,11 @@ class Trainer:
             {name.removeprefix(_BEST): array for name, array in self._best.items()}
         )
 
+    def measure(self, trained: TrainedWeights) -> Metrics:
+        """Return the metrics of any weights on the validation images."""
+        self._learner.use(trained)
+        return self._validate()
+
     def _batches(self) -> Iterator[_EpochBatch]:
         """Yield the batches of the remaining epochs, under a progress bar."""
         total = 0 if self.is_finished else (self._most - len(self.epochs)) * self._training.steps
@@ -88,9 +93,9 @@ class Trainer:
     def _end_epoch(self, tally: _Tally, on_epoch: OnEpoch | None) -> None:
         """Measure the averaged weights, keep them if they are the best, and save everything."""
         number = len(self.epochs)
-        trained = tally.metrics()
-        _check_is_finite(trained, number)
-        self.epochs.append(Epoch(trained, self._validate(number), None, tally.seconds()))
+        epoch = Epoch(tally.metrics(), self._validate(), None, tally.seconds())
+        _check_is_finite(epoch, number)
+        self.epochs.append(epoch)
         averaged = self._learner.averaged()
         if self.best_epoch == number:
             self._best = {f"{_BEST}{name}": array for name, array in averaged.named().items()}
@@ -99,15 +104,13 @@ class Trainer:
         if on_epoch is not None:
             on_epoch(number, self.epochs[-1], averaged)
 
-    def _validate(self, number: int) -> Metrics:
+    def _validate(self) -> Metrics:
         inputs, labels = self._validation
         computed = [
             self._learner.log_probabilities(inputs[start : start + BATCH_SIZE])
             for start in range(0, len(labels), BATCH_SIZE)
         ]
-        measured = metrics.of_log_probabilities(np.concatenate(computed), labels)
-        _check_is_finite(measured, number)
-        return measured
+        return metrics.of_log_probabilities(np.concatenate(computed), labels)
 
     def _resume(self) -> None:
         saved = progress_file.read(self._path)
@@ -154,8 +157,9 @@ class _Tally:
         return time.monotonic() - self._started
 
 
-def _check_is_finite(measured: Metrics, number: int) -> None:
-    if not math.isfinite(measured.cross_entropy):
+def _check_is_finite(epoch: Epoch, number: int) -> None:
+    sets = (measured for measured in (epoch.training, epoch.validation) if measured is not None)
+    if not all(math.isfinite(measured.cross_entropy) for measured in sets):
         raise WorkFailed(
             "fine-tuning diverged in epoch {epoch}: its numbers are no longer finite. No graph was written. "
             "Lower {fine_tune_learning_rate}.",

@@ -14,13 +14,13 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
-from retraining.arrays import Batch, Vectors
+from retraining.arrays import Batch
 from retraining.data import augmentation
 from retraining.data.split import Split
 from retraining.features import bottlenecks
 from retraining.features.bottleneck_sets import Bottlenecks
 from retraining.features.cache import BottleneckCache
-from retraining.features.extractor import BATCH_SIZE, FeatureExtractor
+from retraining.features.extractor import FeatureExtractor
 from retraining.fine_tuning import block_inputs, images, network_blocks, recipe, validation_images
 from retraining.fine_tuning.block_inputs import FirstBlocks, TrainingInputs
 from retraining.fine_tuning.images import KeptImages
@@ -49,9 +49,10 @@ AnyModel = TypeVar("AnyModel", bound=TrainedModel)
 class FineTuned(Generic[AnyModel]):
     """What fine-tuning came to. `model` is the fine-tuned one, or the one it began with if that is better.
 
-    `frozen`, `float32` and `tuned` are measured on the validation images: the model that it began with, the
-    averaged weights of the best epoch, and the same weights in the form in which they are exported, which
-    is rounded to bytes if `are_bytes`. `epochs` is how many were trained, `best_epoch` counts from 0.
+    The weights are `share` of the way from the frozen ones to those of the best epoch, number `best_epoch`,
+    counted from 0, of `epochs` that were trained. `frozen`, `float32` and `tuned` are measured on the
+    validation images: the model that it began with, the new weights, and the same in the form in which they
+    are exported, which is rounded to bytes if `are_bytes`.
     """
 
     model: AnyModel
@@ -62,6 +63,7 @@ class FineTuned(Generic[AnyModel]):
     are_bytes: bool
     epochs: int
     best_epoch: int
+    share: float
 
 
 class Tuner(Generic[AnyModel]):
@@ -114,28 +116,29 @@ class Tuner(Generic[AnyModel]):
         A run that was killed goes on after its last epoch, and one that is repeated takes the result of the
         one before.
         """
-        validation = self._decoded(Split.VALIDATION)
-        trainer = self._trainer(validation)
-        best = trainer.run(on_epoch)
-        extractor = self._with(best)
-        tuned = measure(best.layer, Batch(_vectors(extractor, validation), validation.labels))
+        trainer = self._trainer()
+        best, initial = trainer.run(on_epoch), self._initial()
+        mixtures = {share: initial.mixed_with(best, share) for share in recipe.SHARES}
+        share = min(mixtures, key=lambda share: trainer.measure(mixtures[share]).cross_entropy)
+        chosen = mixtures[share]
+        rounded = TrainedWeights(weights.as_stored(self._graph, chosen.values), chosen.layer)
+        tuned = trainer.measure(rounded)
         before = self._model.bottlenecks.validation
         frozen = measure(self._model.layer, Batch(before.vectors, before.labels))
         is_used = rank(tuned) > rank(frozen)
-        averaged = trainer.epochs[trainer.best_epoch].validation
-        assert averaged is not None
         return FineTuned(
-            model=self._model_of(extractor, best) if is_used else self._model,
+            model=self._model_of(chosen) if is_used else self._model,
             is_used=is_used,
             frozen=frozen,
-            float32=averaged,
+            float32=trainer.measure(chosen),
             tuned=tuned,
             are_bytes=weights.are_bytes(self._graph),
             epochs=len(trainer.epochs),
             best_epoch=trainer.best_epoch,
+            share=share,
         )
 
-    def _trainer(self, validation: KeptImages) -> Trainer:
+    def _trainer(self) -> Trainer:
         source, epochs = self._trained_blocks[0].source, self.epochs
         first = FirstBlocks(blocks.before(self._graph, source), self.extractor.image_size)
         training = TrainingInputs(
@@ -154,7 +157,7 @@ class Tuner(Generic[AnyModel]):
             steps=training.steps * epochs,
             warm_up=training.steps * recipe.WARM_UP_EPOCHS,
         )
-        held_out = block_inputs.of_images(first, validation, self._folder)
+        held_out = block_inputs.of_images(first, self._decoded(Split.VALIDATION), self._folder)
         return Trainer(learner, training, held_out, epochs=epochs, path=self._path())
 
     def _initial(self) -> TrainedWeights:
@@ -191,15 +194,10 @@ class Tuner(Generic[AnyModel]):
             fingerprint=hashlib.sha256(content).hexdigest(),
         )
 
-    def _model_of(self, extractor: FeatureExtractor, trained: TrainedWeights) -> AnyModel:
+    def _model_of(self, trained: TrainedWeights) -> AnyModel:
+        extractor = self._with(trained)
         vectors = _bottlenecks(extractor, self._model.bottlenecks, self._folder)
         return self._model.of_layer(trained.layer, vectors, extractor, self._training)
-
-
-def _vectors(extractor: FeatureExtractor, images: KeptImages) -> Vectors:
-    starts = range(0, len(images), BATCH_SIZE)
-    batches = (images.pixels(slice(start, min(start + BATCH_SIZE, len(images)))) for start in starts)
-    return np.concatenate([extractor.extract(pixels) for pixels in batches])
 
 
 def _bottlenecks(extractor: FeatureExtractor, before: Bottlenecks, folder: Path) -> Bottlenecks:

@@ -121,6 +121,11 @@ def with_weights(graph: FrozenGraph, values: Values) -> FrozenGraph:
     return dataclasses.replace(graph, graph_def=needed)
 
 
+def as_stored(graph: FrozenGraph, values: Values) -> Values:
+    """Return weights as they are once `with_weights` has put them into a graph, rounded as it does."""
+    return _computed(with_weights(graph, values).graph_def, list(values))
+
+
 def are_bytes(graph: FrozenGraph) -> bool:
     """Return whether any weight of a graph is stored as bytes with a step."""
     nodes = {node.name: node for node in graph.graph_def.node}

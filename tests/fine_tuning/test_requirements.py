@@ -26,8 +26,8 @@ def test_validation_images_are_asked_for_before_the_module_is_looked_at(
 ) -> None:
     flags = ("--fine_tune", "--validation_percentage", "0")
     assert retrain.main(words(colour_photos, tmp_path, *flags, module=tf2_module)) == 2
-    assert capsys.readouterr().err == (
-        f"retrain: error: --fine_tune {NO_IMAGES} Raise --validation_percentage, or add images.\n"
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        f"retrain: error: --fine_tune {NO_IMAGES} Raise --validation_percentage, or add images."
     )
 
 
@@ -43,9 +43,9 @@ def test_network_without_convolutions_is_refused_before_its_vectors_are_computed
 ) -> None:
     photos = write_colour_photos(tmp_path / "photos", per_class=20)
     assert retrain.main(words(photos, tmp_path, "--fine_tune", module=tf2_module)) == 2
-    assert capsys.readouterr().err == (
+    assert capsys.readouterr().err.splitlines()[-1] == (
         "retrain: error: module colour_grid has no convolutions whose weights could be trained. Leave out "
-        "--fine_tune.\n"
+        "--fine_tune."
     )
     assert not (tmp_path / "bottlenecks").exists()
 
