@@ -83,7 +83,7 @@ def _constants(content: bytes) -> dict[str, np.ndarray]:
 
 
 def test_frozen_model_is_kept_if_fine_tuning_does_not_beat_it(tuner: MakeTuner, tuned: Tuned) -> None:
-    ruined = tuner(trained=tuned.result.model, fine_tune_learning_rate=3.0, fine_tune_epochs=1).run()
+    ruined = tuner(trained=tuned.result.model, fine_tune_learning_rate=1e4, fine_tune_epochs=1).run()
     assert not ruined.is_used
     assert ruined.model is tuned.result.model
     assert ruined.tuned.accuracy <= ruined.frozen.accuracy
