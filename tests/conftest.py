@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
 import logging
 import os
 import signal
@@ -28,12 +29,18 @@ from retraining.features.extractor import FeatureExtractor, load_extractor
 from retraining.graphs.quiet_tensorflow import tf
 from retraining.settings.data import DataSettings
 from retraining.settings.module import ModuleSettings
+from tests.forked_retrain import Forks
 
 PROJECT = Path(__file__).parent.parent
 
 MODULE_SIZE = 32
 MODULE_FEATURES = 48
 COLOURS = {"cyan": (0, 255, 255), "magenta": (255, 0, 255), "yellow": (255, 255, 0)}
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector what is there by now: TensorFlow's many objects, which stay to the end."""
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
@@ -159,6 +166,14 @@ def save_tf1_hub(session: tf.compat.v1.Session, folder: Path, images: tf.Tensor,
 @pytest.fixture(scope="session")
 def extractor(tf2_module: Path) -> FeatureExtractor:
     return load_extractor(ModuleSettings(str(tf2_module)))
+
+
+@pytest.fixture(scope="session")
+def forks() -> Iterator[Forks]:
+    """Run retrain.py in processes of their own, without waiting for TensorFlow's import in each."""
+    forks = Forks()
+    yield forks
+    forks.close()
 
 
 @dataclasses.dataclass(frozen=True)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
+import dataclasses
 import importlib.util
+import io
 import re
 import signal
 import subprocess
@@ -88,14 +91,31 @@ def test_exported_winner_classifies_new_images(
     assert capsys.readouterr().out.split()[0] == "yellow"
 
 
-def test_second_run_trains_nothing_again_and_prints_the_same(
-    compared: tuple[Path, Path, list[str]], capsys: pytest.CaptureFixture[str]
-) -> None:
+@dataclasses.dataclass(frozen=True)
+class SecondRun:
+    """What the command of `compared` prints when it is given again, and the graph that was there before."""
+
+    output: str
+    warnings: str
+    earlier_graph: bytes
+
+
+@pytest.fixture(scope="module")
+def second_run(compared: tuple[Path, Path, list[str]]) -> SecondRun:
     _, folder, command = compared
-    before = (folder / "output_graph.pb").read_bytes()
-    assert compare.main(command) == 0
-    output, warnings = capsys.readouterr()
-    assert warnings.splitlines() == [FEW_COLOURS_TESTED]  # once, not for each model
+    earlier = (folder / "output_graph.pb").read_bytes()
+    output, errors = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
+        assert compare.main(command) == 0
+    return SecondRun(output.getvalue(), errors.getvalue(), earlier)
+
+
+def test_second_run_trains_nothing_again_and_prints_the_same(
+    compared: tuple[Path, Path, list[str]], second_run: SecondRun
+) -> None:
+    _, folder, _ = compared
+    output = second_run.output
+    assert second_run.warnings.splitlines() == [FEW_COLOURS_TESTED]  # once, not for each model
     assert "alexnet-adam: 3 of 3 epochs were already done." in output
     assert "epoch 1 of 3" not in output
     assert re.search(
@@ -113,15 +133,11 @@ def test_second_run_trains_nothing_again_and_prints_the_same(
     assert re.search(r"^The graph was read back and agrees with the classifier on 12 images\.$", output, re.M)
     (weights,) = re.findall(r"^Weights: (.+) \(alexnet-adagrad\)$", output, re.M)
     assert construction.read_network(Path(weights)).name == "alexnet"
-    assert (folder / "output_graph.pb").read_bytes() == before
+    assert (folder / "output_graph.pb").read_bytes() == second_run.earlier_graph
 
 
-def test_table_is_printed_line_by_line(
-    compared: tuple[Path, Path, list[str]], capsys: pytest.CaptureFixture[str]
-) -> None:
-    _, _, command = compared
-    assert compare.main(command) == 0
-    lines = capsys.readouterr().out.splitlines()
+def test_table_is_printed_line_by_line(second_run: SecondRun) -> None:
+    lines = second_run.output.splitlines()
     first = next(number for number, line in enumerate(lines) if line.startswith("| model |"))
     table = lines[first : first + 5]
     assert table[1] == "|---|---|---|---|---|---|---|---|---|"

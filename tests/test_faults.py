@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import random
 import re
 import resource
@@ -20,7 +21,7 @@ import retrain
 from retraining.data import dataset
 from retraining.errors import WorkFailed
 from retraining.export import checkpoint
-from retraining.features import bottlenecks
+from retraining.features import bottlenecks, cache
 from retraining.features.bottleneck_sets import Bottlenecks
 from retraining.features.cache import SHARD_SIZE, BottleneckCache
 from retraining.features.extractor import FeatureExtractor
@@ -32,7 +33,7 @@ from retraining.training.softmax_layer import SoftmaxLayer
 from tests.conftest import FEW_COLOURS_TESTED, MODULE_FEATURES, PROJECT, write_colour_photos
 from tests.features.test_bottlenecks import Counting
 from tests.features.test_cache import filled, key, shards, vector
-from tests.interrupted_retrain import interrupted
+from tests.forked_retrain import Forks
 from tests.test_retrain import kept, words
 from tests.training.test_tensorboard import report
 
@@ -50,47 +51,41 @@ def command(photos: Path, out: Path, module: Path, *more: str) -> list[str]:
     return [sys.executable, "retrain.py", *words(photos, out, *more, module=module)]
 
 
-def run(photos: Path, out: Path, module: Path) -> str:
-    """Run retrain.py and return its exit status and its standard error."""
-    done = subprocess.run(
-        command(photos, out, module), cwd=PROJECT, capture_output=True, text=True, check=False
-    )
-    return f"{done.returncode}: {done.stderr}"
-
-
 @pytest.fixture(scope="module")
 def many_photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """1,200 photos: four full shards and a part of a fifth."""
-    return write_colour_photos(tmp_path_factory.mktemp("many") / "photos", per_class=400)
+    """600 photos: two full shards and a part of a third."""
+    return write_colour_photos(tmp_path_factory.mktemp("many") / "photos", per_class=200)
 
 
-def check_equal_to_uninterrupted(photos: Path, out: Path, module: Path) -> None:
+def check_equal_to_uninterrupted(photos: Path, out: Path, module: Path, forks: Forks) -> None:
     """Start the killed run in `out` again and compare its results with those of an uninterrupted run."""
     uninterrupted = out.with_name("uninterrupted")
-    assert run(photos, uninterrupted, module) == run(photos, out, module) == "0: "
+    for folder in (uninterrupted, out):
+        done = forks.run(words(photos, folder, module=module), out.parent)
+        assert (done.status, done.errors) == (0, "")
     # No cached vector was computed again, or it would be in the cache twice.
-    assert kept(out) == 1200
+    assert kept(out) == 600
     for name in ("graph.pb", "labels.txt"):
         assert (out / name).read_bytes() == (uninterrupted / name).read_bytes()
 
 
 KILLS = {  # the call after which the run is killed, and how many vectors are on disk then
     "retraining.features.cache:BottleneckCache.flush": 256,
-    "retraining.training.trainer:gradient_step": 1200,
-    "retraining.export.agreement:check": 1200,
+    "retraining.training.trainer:gradient_step": 600,
+    "retraining.export.agreement:check": 600,
 }
 
 
 def test_killed_run_gives_the_same_result_as_an_uninterrupted_one_when_it_is_started_again(
-    many_photos: Path, tf2_module: Path, tmp_path: Path
+    many_photos: Path, tf2_module: Path, tmp_path: Path, forks: Forks
 ) -> None:
     out = tmp_path / "killed"
     for call, vectors in KILLS.items():
-        done = interrupted(signal.SIGKILL, call, words(many_photos, out, module=tf2_module))
-        assert (done.returncode, done.stderr) == (-signal.SIGKILL, "")
+        done = forks.run(words(many_photos, out, module=tf2_module), tmp_path, call=call)
+        assert (done.status, done.errors) == (-signal.SIGKILL, "")
         assert kept(out) == vectors
         assert not (out / "graph.pb").exists()
-    check_equal_to_uninterrupted(many_photos, out, tf2_module)
+    check_equal_to_uninterrupted(many_photos, out, tf2_module, forks)
 
 
 def kill_at_random_moments(photos: Path, out: Path, module: Path, *, kills: int) -> None:
@@ -115,23 +110,23 @@ def kill_at_random_moments(photos: Path, out: Path, module: Path, *, kills: int)
 
 @pytest.mark.soak
 def test_run_killed_fifty_times_gives_the_same_result_as_an_uninterrupted_one(
-    many_photos: Path, tf2_module: Path, tmp_path: Path
+    many_photos: Path, tf2_module: Path, tmp_path: Path, forks: Forks
 ) -> None:
     kill_at_random_moments(many_photos, tmp_path / "killed", tf2_module, kills=50)
-    check_equal_to_uninterrupted(many_photos, tmp_path / "killed", tf2_module)
+    check_equal_to_uninterrupted(many_photos, tmp_path / "killed", tf2_module, forks)
 
 
 def test_kill_costs_at_most_one_shard(
-    tmp_path: Path, extractor: FeatureExtractor, monkeypatch: pytest.MonkeyPatch
+    colour_photos: Path, tmp_path: Path, extractor: FeatureExtractor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    photos = write_colour_photos(tmp_path / "photos", per_class=200)
-    scanned = dataset.scan(DataSettings(photos))
-    for limit in range(0, 600, 97):
+    scanned = dataset.scan(DataSettings(colour_photos))
+    for limit in range(0, 90, 17):
+        monkeypatch.setattr(cache, "SHARD_SIZE", 32)
         counting = Counting(monkeypatch)
         killed_after(limit, scanned, extractor, tmp_path / str(limit), monkeypatch)
         done = counting.images
         bottlenecks.compute(scanned, extractor, BottleneckCache(tmp_path / str(limit), extractor))
-        assert counting.images - 600 <= SHARD_SIZE, f"killed after {done}"
+        assert counting.images - 90 <= 32, f"killed after {done}"
         monkeypatch.undo()
 
 
@@ -143,44 +138,46 @@ def killed_after(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Compute `limit` vectors, then stop as kill -9 does, without writing anything more."""
-    cache, added = BottleneckCache(cache_dir, extractor), 0
-    add = cache.add
+    killed, added = BottleneckCache(cache_dir, extractor), 0
+    add = killed.add
 
     def counted(key: bytes, row: np.ndarray) -> None:
         nonlocal added
         added += 1
         if added > limit:
-            monkeypatch.setattr(cache, "flush", lambda: None)
+            monkeypatch.setattr(killed, "flush", lambda: None)
             raise SystemExit
         add(key, row)
 
-    monkeypatch.setattr(cache, "add", counted)
+    monkeypatch.setattr(killed, "add", counted)
     with pytest.raises(SystemExit):
-        bottlenecks.compute(scanned, extractor, cache)
+        bottlenecks.compute(scanned, extractor, killed)
 
 
-def check_signal(sent: signal.Signals, after: float, photos: Path, out: Path, module: Path) -> None:
+def check_signal(
+    sent: signal.Signals, after: float, photos: Path, out: Path, module: Path, forks: Forks
+) -> None:
     ending = {
         signal.SIGINT: (130, "\nretrain: interrupted; what was computed is kept\n"),
         signal.SIGTERM: (143, "retrain: terminated; what was computed is kept\n"),
     }[sent]
-    with subprocess.Popen(
-        command(photos, out, module, "--eval_step_interval", "1"),
-        cwd=PROJECT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stdout is not None
-        process.stdout.readline()  # the work has started
+    out.mkdir(exist_ok=True)
+    printed, error_file = out / "printed", out / "errors.txt"
+    printed.unlink(missing_ok=True)
+    os.mkfifo(printed)
+    flags = words(photos, out, "--eval_step_interval", "1", module=module)
+    process = forks.start(flags, output=printed, errors=error_file)
+    with printed.open() as pipe:
+        pipe.readline()  # the work has started
         time.sleep(after)
-        process.send_signal(sent)
-        output, errors = process.communicate()
+        os.kill(process, sent)
+        output = pipe.read()
+    status, errors = forks.wait(process), error_file.read_text()
     if output.endswith(f"tensorboard --logdir {out / 'logs'}\n"):
         # The work was done, and the signal came while the process was exiting.
-        assert (process.returncode, errors) in ((0, ""), (-sent, ""))
+        assert (status, errors) in ((0, ""), (-sent, ""))
     else:
-        assert process.returncode == ending[0], f"after {after} s: {errors}"
+        assert status == ending[0], f"after {after} s: {errors}"
         assert errors.endswith(ending[1])
     left = [path for path in out.rglob("*") if path.name.startswith(".")]
     assert left == []
@@ -189,19 +186,19 @@ def check_signal(sent: signal.Signals, after: float, photos: Path, out: Path, mo
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("after", [0.5])
 def test_signal_at_any_moment_ends_the_run_cleanly(
-    sent: signal.Signals, after: float, many_photos: Path, tf2_module: Path, tmp_path: Path
+    sent: signal.Signals, after: float, many_photos: Path, tf2_module: Path, tmp_path: Path, forks: Forks
 ) -> None:
-    check_signal(sent, after, many_photos, tmp_path, tf2_module)
+    check_signal(sent, after, many_photos, tmp_path, tf2_module, forks)
 
 
 @pytest.mark.soak
 def test_signals_at_fifty_moments_end_the_run_cleanly(
-    many_photos: Path, tf2_module: Path, tmp_path: Path
+    many_photos: Path, tf2_module: Path, tmp_path: Path, forks: Forks
 ) -> None:
     rng = random.Random(1)
     for number in range(50):
         sent = (signal.SIGINT, signal.SIGTERM)[number % 2]
-        check_signal(sent, rng.uniform(0, 3), many_photos, tmp_path / str(number % 10), tf2_module)
+        check_signal(sent, rng.uniform(0, 3), many_photos, tmp_path / str(number % 10), tf2_module, forks)
 
 
 @contextlib.contextmanager
@@ -282,9 +279,9 @@ def test_full_disk_leaves_an_earlier_checkpoint_and_labels_intact(tmp_path: Path
 
 
 def test_disk_that_fills_up_while_the_cache_is_written_keeps_earlier_shards(
-    many_photos: Path, tf2_module: Path, tmp_path: Path
+    many_photos: Path, tf2_module: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    size = str(200 * 2**10)
+    size = str(100 * 2**10)
     mounted = subprocess.run(
         ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(tmp_path)],
         capture_output=True,
@@ -293,14 +290,15 @@ def test_disk_that_fills_up_while_the_cache_is_written_keeps_earlier_shards(
     if mounted.returncode != 0:
         pytest.skip("only root can mount a small disk")
     try:
-        done = run(many_photos, tmp_path, tf2_module)
+        assert retrain.main(words(many_photos, tmp_path, module=tf2_module)) == 1
+        errors = capsys.readouterr().err
         assert re.fullmatch(
-            rf"1: retrain: error: feature vectors cannot be written to '{tmp_path}/bottlenecks/colour_grid-\w+': "
+            rf"retrain: error: feature vectors cannot be written to '{tmp_path}/bottlenecks/colour_grid-\w+': "
             r"No space left on device\. Those written earlier are kept\. Free some space, or set "
             r"--bottleneck_dir to another folder, and run again\.\n",
-            done,
-        ), done
-        assert 0 < kept(tmp_path) < 1200
+            errors,
+        ), errors
+        assert 0 < kept(tmp_path) < 600
         assert kept(tmp_path) % SHARD_SIZE == 0
     finally:
         subprocess.run(["umount", "--lazy", str(tmp_path)], check=True)
@@ -406,28 +404,31 @@ def test_cache_of_a_later_version_is_left_alone(tmp_path: Path, extractor: Featu
 
 @pytest.mark.parametrize("count", [2, pytest.param(4, marks=pytest.mark.soak)])
 def test_simultaneous_runs_with_the_same_cache_and_images_all_finish_correctly(
-    count: int, many_photos: Path, tf2_module: Path, tmp_path: Path
+    count: int, many_photos: Path, tf2_module: Path, tmp_path: Path, forks: Forks
 ) -> None:
+    outs = [tmp_path / str(number) for number in range(count)]
+    shared = ("--bottleneck_dir", tmp_path / "bottlenecks")
     runs = []
-    for number in range(count):
-        flags = command(many_photos, tmp_path / str(number), tf2_module)
-        flags[flags.index("--bottleneck_dir") + 1] = str(tmp_path / "bottlenecks")
-        runs.append(subprocess.Popen(flags, cwd=PROJECT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE))
-    for process in runs:
-        assert process.communicate()[1] == b""
-        assert process.returncode == 0
-    graphs = {(tmp_path / str(number) / "graph.pb").read_bytes() for number in range(count)}
+    for out in outs:
+        out.mkdir()
+        flags = words(many_photos, out, *shared, module=tf2_module)
+        runs.append(forks.start(flags, output=out / "output.txt", errors=out / "errors.txt"))
+    assert [forks.wait(process) for process in runs] == [0] * count
+    assert [(out / "errors.txt").read_text() for out in outs] == [""] * count
+    graphs = {(out / "graph.pb").read_bytes() for out in outs}
     assert len(graphs) == 1
-    assert run(many_photos, tmp_path, tf2_module) == "0: "
+    later = forks.run(words(many_photos, tmp_path, module=tf2_module), tmp_path)
+    assert (later.status, later.errors) == (0, "")
     assert (tmp_path / "graph.pb").read_bytes() in graphs
 
 
 def test_simultaneous_runs_with_the_same_outputs_leave_one_complete_result(
-    colour_photos: Path, tf2_module: Path, tmp_path: Path
+    colour_photos: Path, tf2_module: Path, tmp_path: Path, forks: Forks
 ) -> None:
-    flags = command(colour_photos, tmp_path, tf2_module)
-    runs = [subprocess.Popen(flags, cwd=PROJECT, stdout=subprocess.DEVNULL) for _ in range(2)]
-    assert [process.wait() for process in runs] == [0, 0]
+    flags = words(colour_photos, tmp_path, module=tf2_module)
+    printed = tmp_path / "printed"
+    runs = [forks.start(flags, output=printed, errors=printed) for _ in range(2)]
+    assert [forks.wait(process) for process in runs] == [0, 0]
     assert graph_file.read(tmp_path / "graph.pb").node
     assert labels_file.read(tmp_path / "labels.txt") == ("cyan", "magenta", "yellow")
 

@@ -47,7 +47,7 @@ settings.register_profile(
 )
 settings.load_profile("any_machine")
 few = settings(max_examples=40)
-many = settings(max_examples=400)
+many = settings(max_examples=200)
 very_many = settings(max_examples=300, derandomize=False)
 
 
@@ -93,7 +93,7 @@ def scanned(root: Path, folders: dict[str, list[str]]) -> dict[str, Split]:
 def test_sets_of_many_names_have_the_requested_percentages_within_chance(
     validation: float, testing: float, start: int
 ) -> None:
-    count = 4000
+    count = 2000
     percentages = {"validation_percentage": validation, "testing_percentage": testing}
     counts = collections.Counter(
         split_of(f"IMG_{start + number}.jpg", **percentages) for number in range(count)

@@ -30,7 +30,7 @@ from retraining.settings.setting import fields
 from tests import pages
 from tests.conftest import MODULE_SIZE, PROJECT, write_photo
 from tests.pages import PAGES, Block, blocks, text_of
-from tests.test_retrain import words
+from tests.test_retrain import final_accuracy, words
 from tools import demo_picture
 
 README = PROJECT / "README.md"
@@ -154,6 +154,10 @@ def test_output_is_what_the_commands_print(page: str, demo: Demo) -> None:
             assert pages.shows(step.shown, printed), "\n".join(
                 [f"{block}: '{step.command}' prints the following. Paste what is to be shown.", *printed]
             )
+
+
+def test_drawn_flowers_are_learnt_with_the_builtin_module(demo: Demo) -> None:
+    assert final_accuracy("\n".join(demo.output)) > 60  # 20 is chance
 
 
 def test_demo_picture_is_the_one_that_is_drawn(demo: Demo) -> None:

@@ -15,14 +15,13 @@ import pytest
 import label_image
 import retrain
 from retraining.cli import commands
-from retraining.data import sample_photos
 from retraining.features import extractor
 from retraining.settings.module import ModuleSettings
 from tests.cli.test_commands import IN_A_CHECKOUT
 from tests.cli.test_streams import unread
 from tests.conftest import COLOURS, FEW_COLOURS_TESTED, PROJECT, write_colour_photos, write_photo
 from tests.data.test_leftovers import litter
-from tests.interrupted_retrain import interrupted
+from tests.forked_retrain import Forks
 
 
 def words(photos: Path, out: Path, *more: str | Path, module: str | Path = "builtin_small") -> list[str]:
@@ -76,14 +75,6 @@ def test_random_colours_are_not_learnt(
             write_photo(tmp_path / "photos" / name / f"{name}_{index}.jpg", colours[rng.integers(3)], seed)
     assert retrain.main(words(tmp_path / "photos", tmp_path, module=tf2_module)) == 0
     assert final_accuracy(capsys.readouterr().out) < 75
-
-
-def test_drawn_flowers_are_learnt_with_the_builtin_module(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    sample_photos.write(tmp_path / "photos", per_class=40, seed=0)
-    assert retrain.main(words(tmp_path / "photos", tmp_path)) == 0
-    assert final_accuracy(capsys.readouterr().out) > 60  # 20 is chance
 
 
 def write_sets(folder: Path, **per_class: int) -> Path:
@@ -189,11 +180,33 @@ def test_lines_that_scripts_parse(
     ]
 
 
-def test_printed_command_labels_an_image_when_a_shell_runs_it(tf2_module: Path, tmp_path: Path) -> None:
-    photos = write_colour_photos(tmp_path / "it's my \U0001f337 photos", per_class=10)
-    flags = words(Path(photos.name), Path("-out"), "--how_many_training_steps", "5", module=tf2_module)
-    flags = [f"{flag}={value}" for flag, value in zip(flags[::2], flags[1::2], strict=True)]
-    command = [sys.executable, str(PROJECT / "retrain.py"), *flags]
+def hard_names(folder: Path, module: Path) -> list[str]:
+    """Write images into a folder whose name a shell must be told carefully; return a run's flags there."""
+    photos = write_colour_photos(folder / "it's my \U0001f337 photos", per_class=10)
+    flags = words(Path(photos.name), Path("-out"), "--how_many_training_steps", "5", module=module)
+    return [f"{flag}={value}" for flag, value in zip(flags[::2], flags[1::2], strict=True)]
+
+
+def check_printed_command(output: str, folder: Path) -> None:
+    (line,) = [line for line in output.splitlines() if "label_image" in line]
+    printed = subprocess.check_output(["sh", "-c", line], cwd=folder, text=True)
+    assert sorted(line.split()[0] for line in printed.splitlines()) == sorted(COLOURS)
+
+
+def test_printed_command_labels_an_image_when_a_shell_runs_it(
+    tf2_module: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", [str(PROJECT / "retrain.py")])
+    assert retrain.main(hard_names(tmp_path, tf2_module)) == 0
+    check_printed_command(capsys.readouterr().out, tmp_path)
+
+
+@pytest.mark.soak
+def test_command_that_a_process_without_streams_prints_labels_an_image(
+    tf2_module: Path, tmp_path: Path
+) -> None:
+    command = [sys.executable, str(PROJECT / "retrain.py"), *hard_names(tmp_path, tf2_module)]
     done = subprocess.run(
         ["sh", "-c", 'exec "$@" <&- 2>&-', "sh", *command],
         cwd=tmp_path,
@@ -202,9 +215,7 @@ def test_printed_command_labels_an_image_when_a_shell_runs_it(tf2_module: Path, 
         check=False,
     )
     assert done.returncode == 0
-    (line,) = [line for line in done.stdout.splitlines() if "label_image" in line]
-    printed = subprocess.check_output(["sh", "-c", line], cwd=tmp_path, text=True)
-    assert sorted(line.split()[0] for line in printed.splitlines()) == sorted(COLOURS)
+    check_printed_command(done.stdout, tmp_path)
 
 
 def test_run_whose_output_loses_its_reader_writes_its_results_in_silence(
@@ -319,13 +330,13 @@ def test_smallest_possible_dataset_is_trained(
     assert (tmp_path / "graph.pb").exists()
 
 
-def test_ctrl_c_keeps_the_vectors_and_exits_130(tmp_path: Path) -> None:
+def test_ctrl_c_keeps_the_vectors_and_exits_130(tf2_module: Path, tmp_path: Path, forks: Forks) -> None:
     photos = tmp_path / "photos"
     for name in ("cyan", "yellow"):
-        for index in range(600):
+        for index in range(200):
             write_photo(photos / name / f"{name}_{index:03}.jpg", COLOURS[name], seed=index)
     flush = "retraining.features.cache:BottleneckCache.flush"
-    run = interrupted(signal.SIGINT, flush, words(photos, tmp_path))
-    assert (run.returncode, run.stderr) == (130, "\nretrain: interrupted; what was computed is kept\n")
-    assert 256 <= kept(tmp_path) < 1200
+    run = forks.run(words(photos, tmp_path, module=tf2_module), tmp_path, sent=signal.SIGINT, call=flush)
+    assert (run.status, run.errors) == (130, "\nretrain: interrupted; what was computed is kept\n")
+    assert 256 <= kept(tmp_path) < 400
     assert not (tmp_path / "graph.pb").exists()

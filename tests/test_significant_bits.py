@@ -26,7 +26,8 @@ from retraining.graphs import graph_file, significant_bits
 from retraining.graphs.quiet_tensorflow import tf
 from retraining.inference.sources import ImageSource
 from retraining.model import RetrainedModel
-from retraining.networks import image_batches
+from retraining.networks import checkpoint, construction, image_batches
+from retraining.networks.checkpoint import Description
 from retraining.settings.augmentation import AugmentationSettings
 from retraining.settings.data import DataSettings
 from retraining.settings.network import NetworkSettings
@@ -284,7 +285,7 @@ def test_bright_image_of_16_bits_is_not_warned_of(of_8_bits: Path, caplog: pytes
 def test_run_trains_and_checks_its_graph_on_12_bits(
     flags: tuple[str, ...], plates: Path, tf2_module: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    steps = ("--how_many_training_steps", "30")
+    steps = ("--how_many_training_steps", "20")
     assert retrain.main(words(plates, tmp_path, *flags, *steps, module=tf2_module)) == 0
     captured = capsys.readouterr()
     lines = captured.out.splitlines()
@@ -307,11 +308,20 @@ def test_comparison_decides_once_and_records_it(
     assert significant_bits.recorded(graph_file.read(out / "output_graph.pb")) == 12
 
 
+@pytest.fixture(scope="module")
+def random_alexnet(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The weights file of a thin AlexNet that has learnt nothing."""
+    path = tmp_path_factory.mktemp("alexnet") / "alexnet.npz"
+    network = construction.build("alexnet", classes=2, image_size=67, width=0.05)
+    checkpoint.write(network, path, Description("alexnet", ("above", "below"), 67, 0.05))
+    return path
+
+
 def test_network_to_look_into_opens_an_image_with_the_bits_that_are_set(
-    alexnet_weights: Path, twelve_bits: Path, caplog: pytest.LogCaptureFixture
+    random_alexnet: Path, twelve_bits: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     shown = plate(is_above=True, seed=999)
-    settings: dict[str, Any] = {"network": "alexnet", "weights": alexnet_weights}
+    settings: dict[str, Any] = {"network": "alexnet", "weights": random_alexnet}
     with_bits = inspected_network.load(NetworkSettings(**settings, significant_bits=12))
     np.testing.assert_array_equal(np.asarray(with_bits.open_image(twelve_bits))[..., 0], shown)
     assert caplog.messages == []
@@ -335,9 +345,9 @@ def test_network_to_look_into_opens_an_image_as_its_graph_records(twelve_bits: P
 
 
 def test_feature_maps_warn_of_an_image_that_nothing_explains(
-    alexnet_weights: Path, twelve_bits: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    random_alexnet: Path, twelve_bits: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    network = ["--network", "alexnet", "--weights", str(alexnet_weights)]
+    network = ["--network", "alexnet", "--weights", str(random_alexnet)]
     places = ["--image", str(twelve_bits), "--output_dir", str(tmp_path / "maps")]
     assert feature_maps.main([*network, *places]) == 0
     assert "Set --significant_bits to the camera's number of bits" in capsys.readouterr().err

@@ -34,12 +34,14 @@ def read(path: Path) -> bytes:
         if not stat.S_ISREG(mode):
             raise BadImage("is {kind}, not a file", kind=_KINDS.get(stat.S_IFMT(mode), "something else"))
         with open(path, "rb", opener=_open_at_once) as file:
-            content = file.read(MAX_FILE_BYTES + 1)
+            # Its size tells without filling the memory; but a file can grow while it is read.
+            is_larger = os.fstat(file.fileno()).st_size > MAX_FILE_BYTES
+            content = b"" if is_larger else file.read(MAX_FILE_BYTES + 1)
     except OSError as error:
         if path.is_symlink():
             raise BadImage("is a broken link ({reason})", reason=error.strerror) from error
         raise BadImage("cannot be read ({reason})", reason=error.strerror) from error
-    if len(content) > MAX_FILE_BYTES:
+    if is_larger or len(content) > MAX_FILE_BYTES:
         raise BadImage("is larger than {limit} GiB", limit=MAX_FILE_BYTES >> 30)
     return content
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
+import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from retraining.features.cache import BottleneckCache
 from retraining.features.extractor import FeatureExtractor
 from retraining.settings.data import DataSettings
 from retraining.storage import labels_file
-from tests.conftest import COLOURS, FEW_COLOURS_TESTED, PROJECT, write_colour_photos, write_photo
+from tests.conftest import COLOURS, FEW_COLOURS_TESTED, write_colour_photos, write_photo
 from tests.data.test_dataset import many, touch
 from tests.test_retrain import words
 
@@ -273,12 +274,16 @@ def test_class_folder_that_cannot_be_read_is_named(ordinary_user: Path) -> None:
     assert str(caught.value) == f"folder '{ordinary_user / 'tulips'}' cannot be read: Permission denied."
 
 
-def test_terminal_that_only_shows_ascii_does_not_stop_a_run(tf2_module: Path, tmp_path: Path) -> None:
+def test_terminal_that_only_shows_ascii_does_not_stop_a_run(
+    tf2_module: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     photos = write_colour_photos(tmp_path / "photos")
     (photos / "cyan").rename(photos / "🌹")
     (photos / "🌹" / "página.jpg").write_bytes(b"")
-    command = [sys.executable, "retrain.py", *words(photos, tmp_path, module=tf2_module)]
-    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
-    run = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False)
-    assert run.returncode == 0, run.stderr
-    assert "\\U0001f339/p\\xe1gina.jpg: it is empty." in run.stderr
+    terminal = io.BytesIO()
+    for name, errors in (("stdout", "strict"), ("stderr", "backslashreplace")):  # as Python opens them
+        monkeypatch.setattr(sys, name, io.TextIOWrapper(terminal, "ascii", errors, write_through=True))
+    assert retrain.main(words(photos, tmp_path, module=tf2_module)) == 0
+    printed = terminal.getvalue().decode("ascii")
+    assert "\\U0001f339/p\\xe1gina.jpg: it is empty." in printed
+    assert re.search(r"^\\U0001f339 +30 +\d of \d ", printed, re.MULTILINE)

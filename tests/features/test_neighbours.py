@@ -57,11 +57,12 @@ def test_few_products_are_computed(monkeypatch: pytest.MonkeyPatch) -> None:
             neighbours.nearest_earlier(directions(vectors), count=6, least=0.5)
         return sum(size**2 for size in sizes)
 
-    few, many = pairs_in_cells(clustered(2500, 40)), pairs_in_cells(clustered(7500, 40))
+    monkeypatch.setattr(neighbours, "ONE_CELL", 500)
+    few, many = pairs_in_cells(clustered(625, 40)), pairs_in_cells(clustered(1875, 40))
     assert many < 6 * few  # 9 times, if all pairs were compared
-    alike = 1 + 0.001 * np.random.default_rng(0).normal(size=(7500, 40)).astype(np.float32)
+    alike = 1 + 0.001 * np.random.default_rng(0).normal(size=(1875, 40)).astype(np.float32)
     alike[0] = -1
-    assert pairs_in_cells(alike) < 7500**2
+    assert pairs_in_cells(alike) < 1875**2
 
 
 def test_many_that_are_alike_are_connected(monkeypatch: pytest.MonkeyPatch) -> None:

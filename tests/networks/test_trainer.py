@@ -37,6 +37,21 @@ def trained(recipe: Recipe, images: UsableImages, folder: Path) -> tuple[Any, Le
     return training.network, training.run()
 
 
+@dataclasses.dataclass(frozen=True)
+class Finished:
+    """A training that was not interrupted: its recipe is THIN, its images are `colours`."""
+
+    folder: Path
+    network: Any
+    curve: LearningCurve
+
+
+@pytest.fixture(scope="module")
+def finished(colours: UsableImages, tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    folder = tmp_path_factory.mktemp("finished")
+    return Finished(folder, *trained(THIN, colours, folder))
+
+
 def killed_after(epochs: int, recipe: Recipe, images: UsableImages, folder: Path) -> None:
     def kill(number: int, _epoch: Epoch, _network: Any) -> None:
         if number + 1 == epochs:
@@ -86,32 +101,29 @@ def test_auxiliary_heads_are_trained_too(colours: UsableImages, tmp_path: Path) 
 
 
 def test_run_that_was_killed_gives_the_same_result_as_one_that_was_not(
-    colours: UsableImages, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    finished: Finished, colours: UsableImages, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    network, curve = trained(THIN, colours, tmp_path / "not killed")
-    killed_after(3, THIN, colours, tmp_path / "killed")
+    killed_after(3, THIN, colours, tmp_path)
     with caplog.at_level(logging.INFO):
-        again, resumed = trained(THIN, colours, tmp_path / "killed")
+        again, resumed = trained(THIN, colours, tmp_path)
     assert caplog.messages == ["alexnet-adam: 3 of 4 epochs were already done."]
-    assert without_times(resumed) == pytest.approx(without_times(curve))
-    for one, two in zip(network.weights, again.weights, strict=True):
+    assert without_times(resumed) == pytest.approx(without_times(finished.curve))
+    for one, two in zip(finished.network.weights, again.weights, strict=True):
         np.testing.assert_allclose(one.numpy(), two.numpy(), rtol=1e-4, atol=1e-6, err_msg=one.path)
 
 
-def test_finished_training_is_only_read(colours: UsableImages, tmp_path: Path) -> None:
-    network, curve = trained(THIN, colours, tmp_path)
-    training = Training(THIN, colours, tmp_path)
+def test_finished_training_is_only_read(finished: Finished, colours: UsableImages) -> None:
+    training = Training(THIN, colours, finished.folder)
     written = training.path.stat().st_mtime_ns
-    assert training.run() == curve
+    assert training.run() == finished.curve
     assert training.path.stat().st_mtime_ns == written
-    np.testing.assert_array_equal(training.network.get_weights()[0], network.get_weights()[0])
+    np.testing.assert_array_equal(training.network.get_weights()[0], finished.network.get_weights()[0])
 
 
-def test_file_can_be_read_as_a_network(colours: UsableImages, tmp_path: Path) -> None:
-    training = Training(THIN, colours, tmp_path)
-    training.run()
-    network = construction.read_network(training.path, name="alexnet")
-    np.testing.assert_array_equal(network.get_weights()[0], training.network.get_weights()[0])
+def test_file_can_be_read_as_a_network(finished: Finished) -> None:
+    (path,) = finished.folder.iterdir()
+    network = construction.read_network(path, name="alexnet")
+    np.testing.assert_array_equal(network.get_weights()[0], finished.network.get_weights()[0])
 
 
 def test_damaged_file_gives_a_warning_and_training_starts_again(
