@@ -10,10 +10,11 @@ import pytest
 
 import label_image
 import retrain
+import retraining
 from retraining.graphs import graph_file
 from tests import toy_networks
 from tests.conftest import write_colour_photos, write_photo
-from tests.interrupted_retrain import interrupted
+from tests.forked_retrain import Forks
 from tests.test_retrain import final_accuracy, words
 
 
@@ -77,15 +78,39 @@ def test_lines_say_what_is_trained_what_it_gains_and_what_is_used(
 
 
 @pytest.mark.soak
+def test_function_gives_the_model_that_the_command_exports(
+    module: Path, photos: Path, tmp_path: Path
+) -> None:
+    assert retrain.main(fine_tuning(module, photos, tmp_path)) == 0
+    model = retraining.retrain(
+        photos,
+        tfhub_module=str(module),
+        input_tensor_name="images",
+        bottleneck_tensor_name="Mean",
+        input_mean=0,
+        input_std=255,
+        testing_percentage=20,
+        validation_percentage=20,
+        how_many_training_steps=1,
+        bottleneck_dir=tmp_path / "other",
+        fine_tune=True,
+        fine_tune_blocks=2,
+        fine_tune_epochs=3,
+        fine_tune_learning_rate=0.03,
+    )
+    assert model.export(tmp_path / "model.pb").read_bytes() == (tmp_path / "graph.pb").read_bytes()
+
+
+@pytest.mark.soak
 def test_run_that_was_killed_goes_on_after_its_last_epoch(
-    module: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    module: Path, photos: Path, tmp_path: Path, forks: Forks, capsys: pytest.CaptureFixture[str]
 ) -> None:
     flags = fine_tuning(module, photos, tmp_path / "whole")
     assert retrain.main(flags) == 0
     capsys.readouterr()
     flags = fine_tuning(module, photos, tmp_path / "parts")
-    killed = interrupted(signal.SIGKILL, "retraining.fine_tuning.progress_file:write", flags)
-    assert killed.returncode == -signal.SIGKILL
+    killed = forks.run(flags, tmp_path, call="retraining.fine_tuning.progress_file:write")
+    assert killed.status == -signal.SIGKILL
     assert not (tmp_path / "parts" / "graph.pb").exists()
     assert retrain.main(flags) == 0
     assert "Fine-tuning: 1 of 3 epochs were already done.\n" in capsys.readouterr().out
