@@ -5,7 +5,8 @@
     tensorboard --logdir /tmp/retrain_logs
 
 Each image goes through a pretrained network once; its feature vector (the "bottleneck") is kept on disk.
-A new softmax layer is trained on the vectors, and network and layer are written as one frozen graph.
+A new softmax layer is trained on the vectors; with --fine_tune, the last blocks of the network are trained
+with it. Network and layer are written as one frozen graph.
 """
 
 from __future__ import annotations
@@ -15,13 +16,16 @@ from typing import TYPE_CHECKING
 
 from retraining.cli import console, logs, programs
 from retraining.data import dataset
+from retraining.fine_tuning import validation_images
 from retraining.settings.retrain import RetrainSettings
 
 if TYPE_CHECKING:
     from retraining.data.dataset import Dataset
     from retraining.features.bottleneck_sets import Bottlenecks
     from retraining.features.extractor import FeatureExtractor
+    from retraining.fine_tuning.learner import TrainedWeights
     from retraining.model import RetrainedModel
+    from retraining.training.learning_curve import Epoch
     from retraining.training.tensorboard import SummaryWriter
     from retraining.training.trainer import TrainingStep
 
@@ -30,21 +34,25 @@ def retrain(settings: RetrainSettings) -> None:
     """Run the command, stage by stage."""
     logs.configure_logging(settings.output.logging_verbosity)
     images = dataset.scan(settings.data, settings.outputs())
+    validation_images.check(images, settings.fine_tuning)
 
     # Imported here, since TensorFlow takes seconds to load: a mistake above is reported at once.
     from retraining.cli import log_lines
     from retraining.export import classifier_graph, writer
     from retraining.features.extractor import load_extractor
+    from retraining.fine_tuning import network_blocks
     from retraining.training import class_results
     from retraining.training.tensorboard import SummaryWriter
 
     log_lines.found(images)
     extractor = load_extractor(settings.module, images)
     log_lines.loaded(extractor, settings.module)
+    network_blocks.check(extractor, settings.fine_tuning)
     bottlenecks = compute_bottlenecks(images, extractor, settings)
 
     with SummaryWriter(settings.output.summaries_dir) as tensorboard:
         model = train(bottlenecks, extractor, settings, tensorboard)
+        model = fine_tune(model, settings)
         class_results.write(model.class_results, settings.output.summaries_dir)
         log_lines.evaluated(model, settings.output)
         graph = classifier_graph.of_model(
@@ -100,6 +108,35 @@ def train(
         store=writer.IntermediateGraphs(extractor, settings.output, bottlenecks.dataset.significant_bits),
         on_report=report,
     )
+
+
+def fine_tune(model: RetrainedModel, settings: RetrainSettings) -> RetrainedModel:
+    """Return the model with its network's last blocks trained too, if that is asked for and better."""
+    if not settings.fine_tuning.fine_tune:
+        return model
+
+    from retraining.cli import log_lines
+    from retraining.fine_tuning.tuner import Tuner
+    from retraining.training.tensorboard import SummaryWriter
+    from retraining.training.trainer import TrainingStep
+
+    tuner = Tuner(
+        model,
+        settings.fine_tuning,
+        augmentation=settings.augmentation,
+        training=settings.training,
+        bottleneck_dir=settings.module.bottleneck_dir,
+    )
+    log_lines.fine_tuning(tuner)
+    with SummaryWriter(settings.output.summaries_dir / "fine_tuning") as tensorboard:
+
+        def report(number: int, epoch: Epoch, trained: TrainedWeights) -> None:
+            log_lines.epoch_done("Fine-tuning", number, epoch, epochs=tuner.epochs)
+            tensorboard.add_report(TrainingStep(number, trained.layer, epoch.training, epoch.validation))
+
+        tuned = tuner.run(report)
+    log_lines.fine_tuned(tuned)
+    return tuned.model
 
 
 def main(argv: list[str] | None = None) -> int:

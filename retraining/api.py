@@ -22,8 +22,10 @@ from retraining.data import dataset
 from retraining.data.dataset import Dataset
 from retraining.errors import BadRequest, setting_named
 from retraining.features import lost_classes, problem_files
+from retraining.fine_tuning import validation_images
 from retraining.settings.augmentation import AugmentationSettings
 from retraining.settings.data import DataSettings
+from retraining.settings.fine_tuning import FineTuningSettings
 from retraining.settings.label_image import GraphSettings
 from retraining.settings.module import ModuleSettings
 from retraining.settings.setting import Settings, fields
@@ -68,22 +70,41 @@ def retrain(
     and WorkFailed.
     """
     given = dict(settings) | {"image_dir": image_dir}
-    _check_known(given, DataSettings, ModuleSettings, AugmentationSettings, TrainingSettings)
+    _check_known(
+        given, DataSettings, ModuleSettings, AugmentationSettings, TrainingSettings, FineTuningSettings
+    )
     data, module = _group(DataSettings, given), _group(ModuleSettings, given)
     augmentation, training = _group(AugmentationSettings, given), _group(TrainingSettings, given)
+    fine_tuning = _group(FineTuningSettings, given)
     found = dataset.scan(data, (module.bottleneck_dir,))
+    validation_images.check(found, fine_tuning)
 
     from retraining.features import extractor as extractors
     from retraining.features import grouping
     from retraining.features.cache import BottleneckCache
     from retraining.features.views import Views
+    from retraining.fine_tuning import network_blocks
+    from retraining.fine_tuning.tuner import Tuner
+    from retraining.training import accuracy_warnings
 
     extractor = extractors.load_extractor(module, found)
+    network_blocks.check(extractor, fine_tuning)
     cache, views = BottleneckCache(module.bottleneck_dir, extractor), Views(augmentation, training.seed)
     vectors, near = grouping.compute(found, extractor, cache, views, group=data.group_near_duplicates)
     _check_usable(vectors, found, strict=data.strict)
     problem_files.report_duplicates(vectors, near)
-    return _trained(vectors, extractor, training, augmentation, on_report)
+    model = _trained(vectors, extractor, training, augmentation, on_report)
+    if fine_tuning.fine_tune:
+        tuner = Tuner(
+            model,
+            fine_tuning,
+            augmentation=augmentation,
+            training=training,
+            bottleneck_dir=module.bottleneck_dir,
+        )
+        model = tuner.run().model
+    accuracy_warnings.warn(vectors.dataset, model.evaluation)
+    return model
 
 
 def scan(image_dir: str | os.PathLike[str], **settings: Unpack[DataKeywords]) -> Dataset:
@@ -154,9 +175,13 @@ def train(
     `extractor` is the one that computed the vectors. Raises BadRequest, and WorkFailed if training diverges.
     """
     _check_known(settings, TrainingSettings)
-    return _trained(
+    from retraining.training import accuracy_warnings
+
+    model = _trained(
         bottlenecks, extractor, _group(TrainingSettings, settings), AugmentationSettings(), on_report
     )
+    accuracy_warnings.warn(bottlenecks.dataset, model.evaluation)
+    return model
 
 
 def load_classifier(
@@ -202,13 +227,10 @@ def _trained(
     on_report: Callable[[TrainingStep], None] | None,
 ) -> RetrainedModel:
     from retraining.model import RetrainedModel
-    from retraining.training import accuracy_warnings
     from retraining.training.fresh_batches import fresh_batches
 
     batches = fresh_batches(vectors, extractor, augmentation=augmentation, training=training)
-    model = RetrainedModel.train(vectors, extractor, training, batches=batches, on_report=on_report)
-    accuracy_warnings.warn(vectors.dataset, model.evaluation)
-    return model
+    return RetrainedModel.train(vectors, extractor, training, batches=batches, on_report=on_report)
 
 
 def _group(group: type[Group], given: Mapping[str, Any]) -> Group:

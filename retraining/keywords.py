@@ -52,6 +52,15 @@ class TrainingKeywords(TypedDict, total=False):
     seed: int
 
 
+class FineTuningKeywords(TypedDict, total=False):
+    """Settings of fine-tuning, which `retrain` does."""
+
+    fine_tune: bool
+    fine_tune_blocks: int | str
+    fine_tune_epochs: int
+    fine_tune_learning_rate: float
+
+
 class GraphKeywords(TypedDict, total=False):
     """Settings of `load_classifier`."""
 
@@ -64,7 +73,9 @@ class GraphKeywords(TypedDict, total=False):
     significant_bits: int | None
 
 
-class RetrainKeywords(DataKeywords, ModuleKeywords, AugmentationKeywords, TrainingKeywords, total=False):
+class RetrainKeywords(
+    DataKeywords, ModuleKeywords, AugmentationKeywords, TrainingKeywords, FineTuningKeywords, total=False
+):
     """Settings of `retrain`."""
 
     strict: bool

@@ -25,6 +25,7 @@ from retraining.inference.image_classifier import Prediction
 from retraining.model import RetrainedModel
 from retraining.settings.augmentation import AugmentationSettings
 from retraining.settings.data import DataSettings
+from retraining.settings.fine_tuning import FineTuningSettings
 from retraining.settings.label_image import GraphSettings
 from retraining.settings.module import ModuleSettings
 from retraining.settings.setting import Settings, fields
@@ -371,7 +372,10 @@ def test_keywords_are_the_settings() -> None:
     assert keys(keywords.AugmentationKeywords) == names(AugmentationSettings)
     assert keys(keywords.TrainingKeywords) == names(TrainingSettings)
     assert keys(keywords.GraphKeywords) == names(GraphSettings) - {"graph", "labels"}
-    everything = names(DataSettings, ModuleSettings, AugmentationSettings, TrainingSettings)
+    assert keys(keywords.FineTuningKeywords) == names(FineTuningSettings)
+    everything = names(
+        DataSettings, ModuleSettings, AugmentationSettings, TrainingSettings, FineTuningSettings
+    )
     assert keys(keywords.RetrainKeywords) == everything - {"image_dir"}
 
 

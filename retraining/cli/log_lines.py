@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from pathlib import Path
+from typing import Any
 
 from retraining.cli import class_table, commands
 from retraining.comparison import table
@@ -17,6 +18,7 @@ from retraining.data.split import Split
 from retraining.features.bottleneck_sets import Bottlenecks
 from retraining.features.extractor import FeatureExtractor
 from retraining.features.problem_files import SKIPPED_FILE, number_of_files
+from retraining.fine_tuning.tuner import FineTuned, Tuner
 from retraining.modules import handles, shipped
 from retraining.settings.module import FLOAT32, ModuleSettings
 from retraining.settings.output import OutputSettings
@@ -59,6 +61,42 @@ def training_step(current: TrainingStep) -> None:
         log.info(
             "Step %d: Validation accuracy = %.1f%% (N=%d)", step, validation.accuracy * 100, validation.count
         )
+
+
+def fine_tuning(tuner: Tuner[Any]) -> None:
+    """Print what will be fine-tuned."""
+    log.info(
+        "Fine-tuning the last %d of %d blocks of %s: at most %d epochs of %d images.",
+        tuner.trained_blocks,
+        tuner.blocks,
+        tuner.extractor.name,
+        tuner.epochs,
+        tuner.images,
+    )
+
+
+def fine_tuned(result: FineTuned[Any]) -> None:
+    """Print what fine-tuning came to, and which network is used."""
+    log.info(
+        "Best of %d epochs: %d, taken %.0f%% of the way from the frozen weights.",
+        result.epochs,
+        result.best_epoch + 1,
+        result.share * 100,
+    )
+    if result.are_bytes:
+        log.info(
+            "Validation accuracy of the fine-tuned network: %.1f%% with float32 weights, %.1f%% with weights "
+            "rounded to bytes, as they are exported.",
+            result.float32.accuracy * 100,
+            result.tuned.accuracy * 100,
+        )
+    log.info(
+        "Validation accuracy: %.1f%% frozen, %.1f%% fine-tuned (N=%d); the %s network is used.",
+        result.frozen.accuracy * 100,
+        result.tuned.accuracy * 100,
+        result.tuned.count,
+        "fine-tuned" if result.is_used else "frozen",
+    )
 
 
 def evaluated(model: TrainedModel, settings: OutputSettings) -> None:

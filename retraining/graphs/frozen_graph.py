@@ -135,7 +135,7 @@ def _take_constant_branches(graph_def: GraphDef) -> None:
 def _dead_tensors(nodes: dict[str, NodeDef], constants: dict[str, bool | None]) -> set[str]:
     """Return the outputs (`op:port`) that never get a value."""
     dead: set[str] = set()
-    for name in _topological(nodes):
+    for name in topological(nodes):
         node = nodes[name]
         are_dead = [_port(source) in dead for source in node.input]
         if are_dead and (all(are_dead) if node.op == "Merge" else any(are_dead)):
@@ -146,7 +146,7 @@ def _dead_tensors(nodes: dict[str, NodeDef], constants: dict[str, bool | None]) 
     return dead
 
 
-def _topological(nodes: dict[str, NodeDef]) -> Iterable[str]:
+def topological(nodes: dict[str, NodeDef]) -> Iterable[str]:
     """Yield op names, inputs first; without recursion, because networks are deep."""
     done: set[str] = set()
     for root in nodes:

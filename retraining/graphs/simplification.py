@@ -38,6 +38,21 @@ def simplified(frozen: FrozenGraph) -> FrozenGraph:
     return _needed(spliced, frozen)
 
 
+def for_training(frozen: FrozenGraph) -> FrozenGraph:
+    """Return a graph that computes the same and can be differentiated.
+
+    Weights wait for nothing, and every op has TensorFlow's own gradient: Keras marks some, such as swish,
+    with one that only the process that made the graph knows.
+    """
+    graph_def = GraphDef.FromString(frozen.graph_def.SerializeToString())
+    has_branches = any(node.op in _CONTROL_FLOW for node in graph_def.node)
+    for node in graph_def.node:
+        node.attr.pop("_gradient_op_type", None)
+        if not has_branches:
+            node.input[:] = [name for name in node.input if not name.startswith("^")]
+    return simplified(dataclasses.replace(frozen, graph_def=graph_def))
+
+
 def with_float32_weights(frozen: FrozenGraph) -> FrozenGraph:
     """Return a graph that computes the same, bit for bit, whose weights are all constants in float32.
 

@@ -1,29 +1,17 @@
-"""A trained network in one file: its weights by name, and a description from which to build it.
-
-The format is NumPy's .npz: nothing in the file is ever executed, and every part has a checksum.
-"""
+"""A trained network in one file: its weights by name, and a description from which to build it."""
 
 from __future__ import annotations
 
 import dataclasses
-import json
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from retraining.errors import BadRequest
 from retraining.settings import architectures
-from retraining.storage.atomic_files import replacing
-
-SUFFIX = ".npz"
-
-_DESCRIPTION = "description.json"
-
-Arrays = Mapping[str, NDArray[Any]]
+from retraining.storage import array_file
+from retraining.storage.array_file import SUFFIX, Arrays
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,9 +54,9 @@ def write(
 
     `arrays` and `metadata`, which must be valid JSON, are saved with its weights.
     """
-    text = json.dumps(dataclasses.asdict(description) | dict(metadata or {}))
     weights = {weight.path: weight.numpy() for weight in network.weights}
-    _write(path, weights | dict(arrays or {}), text)
+    described = dataclasses.asdict(description) | dict(metadata or {})
+    array_file.write(path, weights | dict(arrays or {}), described)
 
 
 def read(path: Path, *, name: str | None = None) -> StoredNetwork:
@@ -77,8 +65,7 @@ def read(path: Path, *, name: str | None = None) -> StoredNetwork:
     Raises BadRequest if `write` did not write the file, or it holds another network than `name`.
     """
     try:
-        arrays, text = _read(path)
-        metadata = json.loads(text)
+        arrays, metadata = array_file.read(path)
         description = _description(metadata)
     except FileNotFoundError as error:
         raise BadRequest("weights '{path}' do not exist.", path=path) from error
@@ -132,26 +119,3 @@ def _description(metadata: dict[str, Any]) -> Description:
             f"its description gives image size {description.image_size} and width {description.width}"
         )
     return description
-
-
-def _write(path: Path, arrays: Arrays, text: str) -> None:
-    with replacing(path) as beside, zipfile.ZipFile(beside, "w") as archive:
-        archive.writestr(_DESCRIPTION, text)
-        for name, array in arrays.items():
-            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-                np.lib.format.write_array(member, np.asarray(array), allow_pickle=False)
-
-
-def _read(path: Path) -> tuple[dict[str, NDArray[Any]], str]:
-    """Return what `_write` wrote. Raises ValueError, BadZipFile or OSError if the file is something else."""
-    arrays = {}
-    with zipfile.ZipFile(path) as archive:
-        try:
-            for member in archive.namelist():
-                if member != _DESCRIPTION:
-                    with archive.open(member) as content:
-                        array = np.lib.format.read_array(content, allow_pickle=False)
-                    arrays[member.removesuffix(".npy")] = array
-            return arrays, archive.read(_DESCRIPTION).decode()
-        except (KeyError, EOFError, RuntimeError, zipfile.BadZipFile) as error:
-            raise ValueError(str(error)) from error

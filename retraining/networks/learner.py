@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from retraining.arrays import Labels, Pixels
 from retraining.graphs.quiet_tensorflow import tf
-from retraining.networks.checkpoint import Arrays
 from retraining.settings.compare import LEARNING_RATES
+from retraining.storage.array_file import Arrays
 
 # Both from section 5 of GoogLeNet's paper.
 AUXILIARY_WEIGHT = 0.3  # of an auxiliary head's loss in the total loss

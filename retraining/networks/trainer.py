@@ -24,6 +24,7 @@ from retraining.networks.learner import Learner
 from retraining.progress import progress
 from retraining.settings.augmentation import AugmentationSettings
 from retraining.settings.compare import LEARNING_RATES
+from retraining.storage.array_file import SUFFIX
 from retraining.training.learning_curve import Epoch, LearningCurve
 from retraining.training.metrics import Metrics
 
@@ -83,7 +84,7 @@ class Training:
 
     def __init__(self, recipe: Recipe, images: UsableImages, folder: Path) -> None:
         """Build the network, and restore it if an earlier run saved it in `folder`."""
-        self.path = folder / f"{recipe.title}-{recipe.key(images)}{checkpoint.SUFFIX}"
+        self.path = folder / f"{recipe.title}-{recipe.key(images)}{SUFFIX}"
         self.epochs: list[Epoch] = []
         self._recipe = recipe
         self._labels = images.dataset.labels

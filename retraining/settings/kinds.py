@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 ALL = -1  # as a batch size: the whole set
+EVERY = "all"  # as a number of blocks: all that a network has
 
 # Far above anything anyone wants, but below what would fill the memory or run for ever.
 MAX_COUNT = 10**9
@@ -95,6 +96,19 @@ BATCH_SIZE = _number(
     f"must be a whole number from 1 to {MAX_BATCH_SIZE}, or {ALL} for the whole set",
     lambda value: 1 <= value <= MAX_BATCH_SIZE or value == ALL,
 )
+
+
+def _count_or_every(value: Any) -> int | str:
+    if value == EVERY:
+        return EVERY
+    try:
+        count: int = COUNT.convert(value)
+    except ValueError:
+        raise ValueError(f"must be a whole number of at least 1, or '{EVERY}'") from None
+    return count
+
+
+COUNT_OR_EVERY = Kind(f"N|{EVERY}", _count_or_every)
 
 _TRUTHS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from retraining.settings.augmentation import AugmentationSettings
 from retraining.settings.data import DataSettings
+from retraining.settings.fine_tuning import FineTuningSettings
 from retraining.settings.module import ModuleSettings
 from retraining.settings.output import OutputSettings
 from retraining.settings.training import TrainingSettings
@@ -20,6 +21,7 @@ class RetrainSettings:
     module: ModuleSettings
     augmentation: AugmentationSettings
     training: TrainingSettings
+    fine_tuning: FineTuningSettings
     output: OutputSettings
 
     def outputs(self) -> tuple[Path, ...]:

@@ -1,14 +1,15 @@
-"""Arrays of feature vectors: in memory, or in a memory-mapped file if they are too large for that."""
+"""Arrays of numbers of images: in memory, or in a memory-mapped file if they are too large for that."""
 
 from __future__ import annotations
 
 import os
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike, NDArray
 
-from retraining.arrays import Vectors
 from retraining.errors import WorkFailed
 from retraining.storage.atomic_files import reason
 
@@ -18,25 +19,29 @@ SHARE_OF_MEMORY = 0.25
 _CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
 
-def allocate(rows: int, columns: int, folder: Path) -> Vectors:
-    """Return a new float32 [rows, columns] with arbitrary content.
+def allocate(
+    rows: int, columns: int, folder: Path, *, dtype: DTypeLike = np.float32, content: str = "feature vectors"
+) -> NDArray[Any]:
+    """Return a new array [rows, columns], float32 unless `dtype` says otherwise, with arbitrary content.
 
-    If it needs more than SHARE_OF_MEMORY, it is in a file in `folder`; the file has no name, so that it
-    disappears with the process. Raises WorkFailed if the disk has no room for it.
+    `content` is what messages call the numbers. If they need more than SHARE_OF_MEMORY, they are in a file in
+    `folder`; the file has no name, so that it disappears with the process. Raises WorkFailed if the disk has
+    no room for it.
     """
-    size = rows * columns * np.dtype(np.float32).itemsize
+    size = rows * columns * np.dtype(dtype).itemsize
     if size <= SHARE_OF_MEMORY * memory():
-        return np.empty((rows, columns), np.float32)
+        return np.empty((rows, columns), dtype)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder) as file:
             # Reserved now: if the disk were full later, writing to the mapped file would kill the process.
             _reserve(file.fileno(), size)
-            return np.memmap(file, np.float32, "r+", shape=(rows, columns))
+            return np.memmap(file, dtype, "r+", shape=(rows, columns))
     except OSError as error:
         raise WorkFailed(
-            "the feature vectors of {rows:,} images need {gib:.1f} GiB, and there is no room for them in "
+            "the {content} of {rows:,} images need {gib:.1f} GiB, and there is no room for them in "
             "'{folder}': {reason}. Set {bottleneck_dir} to another folder.",
+            content=content,
             rows=rows,
             gib=size / 2**30,
             folder=folder,

@@ -76,8 +76,15 @@ def rule(kind: Kind, value: Any) -> str:
     return str(caught.value)
 
 
+def test_count_or_every_is_a_count_or_the_word_all() -> None:
+    assert [kinds.COUNT_OR_EVERY.convert(value) for value in ("all", "3", 3, np.int64(1))] == ["all", 3, 3, 1]
+    for value in ("", "ALL", "every", 0, -1, 1.5, True, None):
+        assert rule(kinds.COUNT_OR_EVERY, value) == "must be a whole number of at least 1, or 'all'"
+
+
 def test_every_kind_is_tried_here() -> None:
     tried = {*ALL_NUMBERS, "SWITCH", "NAME", "NAMES_IN_TEXT", "HANDLE", "LABEL", "NAMES", "OP_NAME"}
+    tried |= {"COUNT_OR_EVERY"}
     tried |= {"FILE", "PATH", "FOLDER", "PATH_PREFIX", "OPTIONAL_FILE", "OPTIONAL_FOLDER", "PATHS"}
     assert {name for name, value in vars(kinds).items() if isinstance(value, Kind)} == tried
 
