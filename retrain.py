@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from retraining.cli import console, logs, programs
 from retraining.data import dataset
+from retraining.fine_tuning import validation_images
 from retraining.settings.retrain import RetrainSettings
 
 if TYPE_CHECKING:
@@ -33,19 +34,20 @@ def retrain(settings: RetrainSettings) -> None:
     """Run the command, stage by stage."""
     logs.configure_logging(settings.output.logging_verbosity)
     images = dataset.scan(settings.data, settings.outputs())
+    validation_images.check(images, settings.fine_tuning)
 
     # Imported here, since TensorFlow takes seconds to load: a mistake above is reported at once.
     from retraining.cli import log_lines
     from retraining.export import classifier_graph, writer
     from retraining.features.extractor import load_extractor
-    from retraining.fine_tuning import requirements
+    from retraining.fine_tuning import network_blocks
     from retraining.training import class_results
     from retraining.training.tensorboard import SummaryWriter
 
     log_lines.found(images)
     extractor = load_extractor(settings.module)
     log_lines.loaded(extractor)
-    requirements.check(images, extractor, settings.fine_tuning)
+    network_blocks.check(extractor, settings.fine_tuning)
     bottlenecks = compute_bottlenecks(images, extractor, settings)
 
     with SummaryWriter(settings.output.summaries_dir) as tensorboard:

@@ -22,6 +22,7 @@ from retraining.data import dataset
 from retraining.data.dataset import Dataset
 from retraining.errors import BadRequest, setting_named
 from retraining.features import lost_classes, problem_files
+from retraining.fine_tuning import validation_images
 from retraining.settings.augmentation import AugmentationSettings
 from retraining.settings.data import DataSettings
 from retraining.settings.fine_tuning import FineTuningSettings
@@ -76,17 +77,18 @@ def retrain(
     augmentation, training = _group(AugmentationSettings, given), _group(TrainingSettings, given)
     fine_tuning = _group(FineTuningSettings, given)
     found = dataset.scan(data, (module.bottleneck_dir,))
+    validation_images.check(found, fine_tuning)
 
     from retraining.features import extractor as extractors
     from retraining.features import grouping
     from retraining.features.cache import BottleneckCache
     from retraining.features.views import Views
-    from retraining.fine_tuning import requirements
+    from retraining.fine_tuning import network_blocks
     from retraining.fine_tuning.tuner import Tuner
     from retraining.training import accuracy_warnings
 
     extractor = extractors.load_extractor(module)
-    requirements.check(found, extractor, fine_tuning)
+    network_blocks.check(extractor, fine_tuning)
     cache, views = BottleneckCache(module.bottleneck_dir, extractor), Views(augmentation, training.seed)
     vectors, near = grouping.compute(found, extractor, cache, views, group=data.group_near_duplicates)
     _check_usable(vectors, found, strict=data.strict)

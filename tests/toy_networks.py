@@ -85,10 +85,10 @@ def extractor(build: Callable[[tf.Tensor, Layers], tf.Tensor], **changes: Any) -
 
 
 def residual(x: tf.Tensor, layers: Layers) -> tf.Tensor:
-    """A stem, a residual block in half precision, an inverted bottleneck of bytes, and a last convolution."""
+    """A stem, a residual block in half precision, an inverted bottleneck and a last convolution of bytes."""
     x = tf.nn.relu6(layers.norm(layers.conv(x, 6)))
     inner = tf.nn.relu(layers.conv(x, 6, form="half"))
     x = tf.nn.relu(x + layers.conv(inner, 6, form="half"))
     wide = tf.nn.relu6(layers.conv(x, 8, size=1, form="bytes"))
     x = layers.spelt_out_norm(layers.conv(layers.depthwise(wide, form="bytes"), 5, size=1, form="bytes"))
-    return tf.nn.relu(layers.conv(x, 12, size=1))
+    return tf.nn.relu(layers.conv(x, 12, size=1, form="bytes"))

@@ -47,10 +47,7 @@ class FirstBlocks:
         self.shape: tuple[int, ...] = self(empty).shape[1:]
 
     def __call__(self, pixels: Pixels) -> NDArray[np.float32]:
-        """Return the block inputs of at most BATCH_SIZE images.
-
-        Computed in batches of always the same size, so that an image's do not depend on its batch.
-        """
+        """Return the block inputs of at most BATCH_SIZE images; smaller batches are filled up."""
         if self._run is None:
             return pixels
         missing = np.zeros((BATCH_SIZE - len(pixels), *pixels.shape[1:]), np.float32)
@@ -100,12 +97,21 @@ class TrainingInputs:
         return -(-len(self._images) // recipe.BATCH_SIZE)
 
     def batches(self, epoch: int) -> Iterator[InputBatch]:
-        """Yield the batches of an epoch, which counts from 0: every image once, in random order."""
-        order = np.random.default_rng([self._seed, 3, epoch]).permutation(len(self._images))
+        """Yield the batches of an epoch, which counts from 0: every image once, in random order.
+
+        Batches of the same view have the same images, and only come in another order: what is computed for
+        an image differs in its last digits with its place in a batch, and a run that resumes computes anew
+        what an earlier one had kept.
+        """
         view = epoch % self._count
-        missing = [row for row in order.tolist() if not self._is_kept[self._place(view, row)]]
+        order = np.random.default_rng([self._seed, 3, view]).permutation(len(self._images))
+        batches = np.array_split(order, self.steps)
+        np.random.default_rng([self._seed, 5, epoch]).shuffle(batches)
+        missing = [
+            row for rows in batches for row in rows.tolist() if not self._is_kept[self._place(view, row)]
+        ]
         drawn = prefetching.ahead(missing, lambda row: self._draw(view, row), lookahead=_LOOKAHEAD)
-        for rows in np.array_split(order, self.steps):
+        for rows in batches:
             yield InputBatch(self._inputs(view, rows, drawn), self._images.labels[rows])
 
     def _inputs(self, view: int, rows: NDArray[np.int64], drawn: Iterator[Pixels]) -> NDArray[np.float32]:

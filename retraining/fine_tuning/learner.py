@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -54,22 +55,33 @@ class Learner:
     """
 
     def __init__(
-        self, blocks: FrozenGraph, initial: TrainedWeights, *, learning_rate: float, steps: int, warm_up: int
+        self,
+        blocks: FrozenGraph,
+        initial: TrainedWeights,
+        *,
+        shape: Sequence[int],
+        learning_rate: float,
+        steps: int,
+        warm_up: int,
     ) -> None:
-        """`blocks` is the graph of the trained blocks, `steps` their number in all, `warm_up` of the first.
+        """`blocks` is the graph of the trained blocks, whose inputs have `shape` for each image.
 
-        Raises BadModule if the blocks cannot be trained.
+        `steps` is the number of training steps in all, `warm_up` that of those with a rising rate.
         """
         self._blocks = blocks
         arrays = initial.named()
         self._variables = {name: tf.Variable(array) for name, array in arrays.items()}
         self._averages = {name: tf.Variable(array) for name, array in arrays.items()}
         self._optimizer = _optimizer(list(self._variables.values()), learning_rate, steps, warm_up)
-        self._run_step = tf.function(self._training_step, autograph=False, reduce_retracing=True)
-        self._run_averaged = tf.function(self._averaged_log_probabilities, autograph=False, reduce_retracing=True)
+        inputs, labels = tf.TensorSpec([None, *shape], tf.float32), tf.TensorSpec([None], tf.int64)
+        self._run_step = tf.function(self._training_step, [inputs, labels], autograph=False)
+        self._run_averaged = tf.function(self._averaged_log_probabilities, [inputs], autograph=False)
 
     def step(self, inputs: NDArray[np.float32], labels: Labels) -> StepResult:
-        """Take a training step on the block inputs float32 [n, ...] and labels int64 [n] of a batch."""
+        """Take a training step on the block inputs float32 [n, ...] and labels int64 [n] of a batch.
+
+        Raises BadModule if the blocks cannot be trained.
+        """
         cross_entropy, hits = self._run_step(tf.constant(inputs), tf.constant(labels))
         return StepResult(float(cross_entropy), int(hits))
 
@@ -99,10 +111,16 @@ class Learner:
         gradients = self._gradients(loss, values)
         trained = [self._variables[name] for name in gradients]
         self._optimizer.apply(list(gradients.values()), trained)
-        for name, average in self._averages.items():
-            average.assign_sub((1 - recipe.AVERAGE_DECAY) * (average - self._variables[name]))
+        self._average()
         hits = tf.equal(tf.argmax(logits, axis=1), labels)
         return exact, tf.reduce_sum(tf.cast(hits, tf.int32))
+
+    def _average(self) -> None:
+        """Move the averages to the weights; faster at first, as tf.train.ExponentialMovingAverage does."""
+        steps = tf.cast(self._optimizer.iterations, tf.float32)
+        decay = tf.minimum(recipe.AVERAGE_DECAY, (1 + steps) / (10 + steps))
+        for name, average in self._averages.items():
+            average.assign_sub((1 - decay) * (average - self._variables[name]))
 
     def _gradients(self, loss: tf.Tensor, values: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Return the gradients of the weights that the loss depends on. Raises BadModule."""

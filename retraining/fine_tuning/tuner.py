@@ -21,7 +21,7 @@ from retraining.features import bottlenecks
 from retraining.features.bottleneck_sets import Bottlenecks
 from retraining.features.cache import BottleneckCache
 from retraining.features.extractor import BATCH_SIZE, FeatureExtractor
-from retraining.fine_tuning import block_inputs, images, recipe, requirements
+from retraining.fine_tuning import block_inputs, images, network_blocks, recipe, validation_images
 from retraining.fine_tuning.block_inputs import FirstBlocks, TrainingInputs
 from retraining.fine_tuning.images import KeptImages
 from retraining.fine_tuning.learner import Learner, TrainedWeights
@@ -77,14 +77,14 @@ class Tuner(Generic[AnyModel]):
         bottleneck_dir: Path,
     ) -> None:
         """Raise BadRequest and BadModule if the model cannot be fine-tuned."""
-        requirements.check(model.bottlenecks.dataset, model.extractor, settings)
+        validation_images.check(model.bottlenecks.dataset, settings)
         self._model = model
         self._settings = settings
         self._views = recipe.augmentation(augmentation)
         self._training = training
         self._folder = bottleneck_dir / FOLDER
         self._graph = for_training(model.extractor.graph)
-        every = requirements.blocks_of(model.extractor)
+        every = network_blocks.of(model.extractor)
         self.blocks = len(every)
         self._trained_blocks = every[-settings.block_count(len(every)) :]
 
@@ -149,6 +149,7 @@ class Tuner(Generic[AnyModel]):
         learner = Learner(
             blocks.after(self._graph, source),
             self._initial(),
+            shape=first.shape,
             learning_rate=self._settings.fine_tune_learning_rate,
             steps=training.steps * epochs,
             warm_up=training.steps * recipe.WARM_UP_EPOCHS,

@@ -31,7 +31,7 @@ class FineTuningSettings(Settings):
         kinds.COUNT,
     )
     fine_tune_learning_rate: float = setting(
-        0.001, "Highest learning rate of fine-tuning.", kinds.POSITIVE_NUMBER
+        0.0003, "Highest learning rate of fine-tuning.", kinds.POSITIVE_NUMBER
     )
 
     def check(self) -> None:

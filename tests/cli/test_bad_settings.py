@@ -17,6 +17,7 @@ from retraining.cli.programs import RETRAIN
 from retraining.errors import BadRequest
 from retraining.settings.augmentation import AugmentationSettings
 from retraining.settings.data import DataSettings
+from retraining.settings.fine_tuning import FineTuningSettings
 from retraining.settings.label_image import LabelImageSettings
 from retraining.settings.module import ModuleSettings
 from retraining.settings.output import OutputSettings
@@ -55,6 +56,10 @@ REFUSED = {
     "validation_batch_size": ("", "x", "nan", "0", "-2", "1.5", "1000001"),
     "test_batch_size": ("", "x", "nan", "0", "-2", "1.5", "1000001"),
     "seed": (*WHOLE, "-1"),
+    "fine_tune": ("maybe",),
+    "fine_tune_blocks": ("", "x", "0", "-1", "1.5", "every", "ALL"),
+    "fine_tune_epochs": (*WHOLE, "0"),
+    "fine_tune_learning_rate": (*FLOATS, "0"),
     "output_graph": ("", "/", "/tmp", "/dev/null", "/dev/null/below", "x" * 300, "~no_such_user/x"),
     "output_labels": ("", "/", "/tmp", "/dev/null", "/dev/null/below", "x" * 300),
     "saved_model_dir": ("/dev/null", "/dev/null/below", "/usr"),
@@ -108,7 +113,14 @@ def fields(*groups: type[Any]) -> set[str]:
 
 
 def test_every_flag_is_tried() -> None:
-    groups = (DataSettings, ModuleSettings, AugmentationSettings, TrainingSettings, OutputSettings)
+    groups = (
+        DataSettings,
+        ModuleSettings,
+        AugmentationSettings,
+        TrainingSettings,
+        FineTuningSettings,
+        OutputSettings,
+    )
     any_text = {"input_tensor_name", "bottleneck_tensor_name"}  # refused with the graph in hand
     assert set(REFUSED) == fields(*groups) - any_text
     assert set(LABEL_IMAGE_REFUSED) == fields(LabelImageSettings) - {"input_layer", "output_layer"}
@@ -187,6 +199,12 @@ CONTRADICTIONS = {
     "testing_percentage=50 validation_percentage=50": (
         "--testing_percentage and --validation_percentage must leave some images for training, received "
         "50 + 50 = 100. Lower one of them."
+    ),
+    "fine_tune_epochs=3": (
+        "--fine_tune_epochs means nothing without --fine_tune, received 3. Add --fine_tune, or leave it out."
+    ),
+    "fine_tune_blocks=all fine_tune=False": (
+        "--fine_tune_blocks means nothing without --fine_tune, received all. Add --fine_tune, or leave it out."
     ),
     "architecture=inception_v3 tfhub_module=builtin_small": (
         "--architecture and --tfhub_module both name the network, received 'inception_v3' and 'builtin_small'. Keep one "

@@ -75,7 +75,7 @@ def test_depthwise_convolution_is_a_block_with_the_convolution_after_it() -> Non
 
 
 def test_network_without_weights_has_no_blocks() -> None:
-    assert blocks.blocks_of(for_training(network(lambda x, layers: tf.nn.relu(x)))) == ()
+    assert blocks.blocks_of(for_training(network(lambda x, _: relu(x)))) == ()
 
 
 @pytest.mark.parametrize("number", range(4))
