@@ -61,6 +61,11 @@ BENCHMARKS = (
     Benchmark(
         "augmentation", "Runs with distorted images against plain ones.", arguments.AugmentedRunsSettings
     ),
+    Benchmark(
+        "fine_tuning",
+        "Fine-tuned networks against frozen ones, on unseen images.",
+        arguments.FineTuningRunsSettings,
+    ),
     Benchmark("networks", "A training step of each network from scratch.", arguments.NetworksSettings),
     Benchmark("scan", "Scanning and splitting a large folder.", arguments.ScanSettings),
     Benchmark(

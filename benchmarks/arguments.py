@@ -11,6 +11,7 @@ from typing import Any
 
 from retraining.settings import kinds
 from retraining.settings.compare import LEARNING_RATES
+from retraining.settings.fine_tuning import FineTuningSettings
 from retraining.settings.kinds import Kind
 from retraining.settings.module import AUTO, BUILTIN, BUILTIN_SMALL, ENGINES, PRECISIONS
 from retraining.settings.setting import REQUIRED, Settings, setting
@@ -121,6 +122,26 @@ class AugmentedRunsSettings(Settings):
     handle: str = _handle()
     skip_commands: bool = setting(False, "Leave out whole runs of retrain.py.", kinds.SWITCH)
     repeat: int = _repeat(5)
+
+
+@dataclasses.dataclass(frozen=True)
+class FineTuningRunsSettings(Settings):
+    """Fine-tuning against frozen networks, for each handle, on the images of a folder and on drawn ones."""
+
+    folder: Path = _images()
+    handles: tuple[str, ...] = _handle(kind=several(kinds.HANDLE))
+    seeds: int = setting(3, "Number of splits, each by a seed of its own.", kinds.COUNT)
+    testing_percentage: float = setting(30, "Percentage of images held out for the test.", kinds.PERCENTAGE)
+    drawn_photos: int = setting(
+        500, "Number of drawn photos, the second folder; 0 for none.", kinds.NON_NEGATIVE
+    )
+    fine_tune_blocks: int | str = setting(
+        FineTuningSettings.fine_tune_blocks, "As for retrain.py.", kinds.COUNT_OR_EVERY
+    )
+    fine_tune_epochs: int = setting(FineTuningSettings.fine_tune_epochs, "As for retrain.py.", kinds.COUNT)
+    fine_tune_learning_rate: float = setting(
+        FineTuningSettings.fine_tune_learning_rate, "As for retrain.py.", kinds.POSITIVE_NUMBER
+    )
 
 
 @dataclasses.dataclass(frozen=True)
