@@ -50,18 +50,19 @@ def test_lines_say_what_is_trained_what_it_gains_and_what_is_used(
             r"\d+\.\d%",
             line,
         )
+    assert re.fullmatch(r"60 bottlenecks computed in .+ images per second\)\.", lines[begun + 4])
     assert re.fullmatch(
         r"Best of 3 epochs: [123], taken (25|50|75|100)% of the way from the frozen weights\.",
-        lines[begun + 4],
+        lines[begun + 5],
     )
     assert re.fullmatch(
         r"Validation accuracy of the fine-tuned network: \d+\.\d% with float32 weights, \d+\.\d% with weights "
         r"rounded to bytes, as they are exported\.",
-        lines[begun + 5],
+        lines[begun + 6],
     )
     assert re.fullmatch(
         r"Validation accuracy: 33\.3% frozen, \d+\.\d% fine-tuned \(N=15\); the fine-tuned network is used\.",
-        lines[begun + 6],
+        lines[begun + 7],
     )
     assert final_accuracy(said) > 50
     assert list((tmp_path / "logs" / "fine_tuning" / "validation").glob("events.out.tfevents.*"))
