@@ -2,30 +2,40 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
+import numpy as np
+
+from retraining.arrays import Pixels, Vectors
 from retraining.graphs.frozen_graph import Forward
 
+Images: TypeAlias = Pixels | Sequence[Pixels]
+"""Images of one size: one array float32 [n, height, width, 3] in [0, 1], or an array of each."""
 
-def padded(run: Forward, batch_size: int) -> Forward:
+Extract = Callable[[Images], Vectors]
+"""From images to float32 [n, features]."""
+
+
+def padded(run: Forward, batch_size: int) -> Extract:
     """Return `run` for any number of images: it gets `batch_size` at a time, the last filled up with zeros.
 
     Otherwise the engine might choose another kernel for a smaller batch, and a vector would depend on which
     images happened to be left for the last one.
     """
 
-    def in_batches(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
-        starts = range(0, len(pixels), batch_size)
-        parts = [_run_padded(run, pixels[start : start + batch_size], batch_size) for start in starts]
+    def in_batches(images: Images) -> Vectors:
+        starts = range(0, len(images), batch_size)
+        parts = [_run_padded(run, images[start : start + batch_size], batch_size) for start in starts]
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     return in_batches
 
 
-def _run_padded(run: Forward, pixels: NDArray[np.float32], batch_size: int) -> NDArray[np.float32]:
-    count = len(pixels)
-    if count < batch_size:
-        padding = np.zeros((batch_size - count, *pixels.shape[1:]), np.float32)
-        pixels = np.concatenate([pixels, padding])
-    return run(pixels)[:count]
+def _run_padded(run: Forward, images: Images, batch_size: int) -> Vectors:
+    if isinstance(images, np.ndarray) and len(images) == batch_size:
+        return run(images)
+    batch = np.zeros((batch_size, *images[0].shape), np.float32)
+    for place, pixels in enumerate(images):
+        batch[place] = pixels
+    return run(batch)[: len(images)]

@@ -9,13 +9,14 @@ from pathlib import Path
 
 import numpy as np
 
-from retraining.arrays import Pixels, Vectors
+from retraining.arrays import Vectors
 from retraining.engines import tensorflow_engine
+from retraining.engines.batches import Extract, Images
 from retraining.engines.engine import Engine
 from retraining.engines.kept import Place
 from retraining.errors import Message
 from retraining.graphs import simplification
-from retraining.graphs.frozen_graph import Forward, FrozenGraph
+from retraining.graphs.frozen_graph import FrozenGraph
 from retraining.graphs.quiet_tensorflow import native_output_captured
 from retraining.settings.module import FLOAT32
 
@@ -54,23 +55,23 @@ class Conversion:
         self._name = name
         self._place = Place(bottleneck_dir, engine, name=name, network=network)
         self._is_asked_for = is_asked_for
-        self._forward: Forward | None = None
+        self._forward: Extract | None = None
 
-    def __call__(self, pixels: Pixels) -> Vectors:
-        """Return float32 [n, features] for float32 [n, height, width, 3] in [0, 1]."""
-        return self._settled(lambda: pixels)(pixels)
+    def __call__(self, images: Images) -> Vectors:
+        """Return float32 [n, features] for n images."""
+        return self._settled(lambda: images)(images)
 
-    def settle(self, photos: Callable[[], Pixels]) -> bool:
+    def settle(self, photos: Callable[[], Images]) -> bool:
         """Return whether the engine is used; `photos` gives the pixels to check it on, if it has to be."""
         self._settled(photos)
         return not self.refused
 
-    def _settled(self, photos: Callable[[], Pixels]) -> Forward:
+    def _settled(self, photos: Callable[[], Images]) -> Extract:
         if self._forward is None:
             self._forward = self._kept() or self._made(photos()[:CHECKED_PHOTOS])
         return self._forward
 
-    def _kept(self) -> Forward | None:
+    def _kept(self) -> Extract | None:
         """Return what an earlier run has kept or decided, if one has."""
         kept = self._place.read()
         if kept is None:
@@ -78,7 +79,7 @@ class Conversion:
         record, content = kept
         return self._refuse(record.refused) if record.refused else self._loaded(content)
 
-    def _made(self, pixels: Pixels) -> Forward:
+    def _made(self, photos: Images) -> Extract:
         """Convert the network, check it and keep it."""
         log.info("Module %s is converted for %s, once.", self._name, self.engine.title)
         content = self._converted()
@@ -87,11 +88,11 @@ class Conversion:
         forward = self._loaded(content)
         if self.refused:
             return forward
-        difference = largest_difference(forward(pixels), self._in_tensorflow()(pixels))
+        difference = largest_difference(forward(photos), self._in_tensorflow()(photos))
         if not difference <= TOLERANCE:  # written so that NaN also fails
             reason = f"its vectors differ from TensorFlow's by {difference:.2g} of the largest number in them"
             return self._refuse(reason, keep=True)
-        self._place.keep(content, largest_difference=difference, photos=len(pixels))
+        self._place.keep(content, largest_difference=difference, photos=len(photos))
         return forward
 
     def _converted(self) -> bytes:
@@ -102,7 +103,7 @@ class Conversion:
             log.debug("%s cannot convert %s: %s", self.engine.title, self._name, error)
             return b""
 
-    def _loaded(self, content: bytes) -> Forward:
+    def _loaded(self, content: bytes) -> Extract:
         try:
             with native_output_captured(is_shown_on_error=False):
                 return self.engine.load(content)
@@ -110,7 +111,7 @@ class Conversion:
             log.debug("%s cannot load %s: %s", self.engine.title, self._name, error)
             return self._refuse("it does not start on this computer")
 
-    def _refuse(self, reason: str, *, keep: bool = False) -> Forward:
+    def _refuse(self, reason: str, *, keep: bool = False) -> Extract:
         self.refused = reason
         if keep:
             self._place.refuse(reason)
@@ -125,7 +126,7 @@ class Conversion:
         )
         return self._in_tensorflow()
 
-    def _in_tensorflow(self) -> Forward:
+    def _in_tensorflow(self) -> Extract:
         return tensorflow_engine.load(self.graph, FLOAT32)
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 
+from retraining.engines.batches import Extract
 from retraining.engines.requirements import REQUIREMENTS, Requirement
-from retraining.graphs.frozen_graph import Forward, FrozenGraph
+from retraining.graphs.frozen_graph import FrozenGraph
 
 
 @dataclasses.dataclass(frozen=True)
@@ -15,13 +16,13 @@ class Engine:
 
     `convert` returns the bytes of a file in the engine's format; it, or `load`, raises any exception for a
     graph that the engine cannot compute. `load` returns a function that gives an image the same vector
-    whatever other images are in its batch, from float32 [n, height, width, 3] to float32 [n, features].
+    whatever other images come with it.
     """
 
     name: str
     suffix: str
     convert: Callable[[FrozenGraph], bytes]
-    load: Callable[[bytes], Forward]
+    load: Callable[[bytes], Extract]
 
     @property
     def requirement(self) -> Requirement:

@@ -10,12 +10,13 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from retraining.arrays import Pixels, Vectors
 from retraining.data import prefetching
+from retraining.engines.batches import Extract, Images
 from retraining.engines.engine import Engine
 from retraining.graphs import freezing
-from retraining.graphs.frozen_graph import Forward, FrozenGraph
+from retraining.graphs.frozen_graph import FrozenGraph
 from retraining.graphs.quiet_tensorflow import native_output_captured, tf
 from retraining.settings.module import LITERT
 
@@ -31,7 +32,7 @@ def convert(graph: FrozenGraph) -> bytes:
     return content
 
 
-def load(content: bytes) -> Forward:
+def load(content: bytes) -> Extract:
     """Return the function that runs a .tflite file: one image at a time on each processor.
 
     That is faster than a batch shared by all processors, which would wait for one another in every layer, and
@@ -46,15 +47,15 @@ def load(content: bytes) -> Forward:
         free.put(interpreter)
     pool = ThreadPoolExecutor(workers, thread_name_prefix="litert")
 
-    def run_one(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+    def run_one(pixels: Pixels) -> Vectors:
         interpreter = free.get()
         try:
             return interpreter.run(pixels)
         finally:
             free.put(interpreter)
 
-    def run(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
-        return np.concatenate(list(pool.map(run_one, pixels)))
+    def run(images: Images) -> Vectors:
+        return np.concatenate(list(pool.map(run_one, images)))
 
     return run
 
@@ -70,11 +71,11 @@ class _Interpreter:
         (self._input,) = (tensor["index"] for tensor in self._interpreter.get_input_details())
         (self._output,) = (tensor["index"] for tensor in self._interpreter.get_output_details())
 
-    def run(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+    def run(self, pixels: Pixels) -> Vectors:
         """Return float32 [1, features] for float32 [height, width, 3]."""
         self._interpreter.set_tensor(self._input, pixels[np.newaxis])
         self._interpreter.invoke()
-        vector: NDArray[np.float32] = self._interpreter.get_tensor(self._output)
+        vector: Vectors = self._interpreter.get_tensor(self._output)
         return vector
 
 

@@ -7,16 +7,15 @@ from numpy.typing import NDArray
 
 from retraining.data import prefetching
 from retraining.engines import onnx_conversion
-from retraining.engines.batches import padded
+from retraining.engines.batches import Extract, padded
 from retraining.engines.engine import Engine
-from retraining.graphs.frozen_graph import Forward
 from retraining.settings.module import ONNXRUNTIME
 
 # Larger batches leave the processor's cache, as benchmarks/engines.py measured.
 BATCH_SIZE = 8
 
 
-def load(content: bytes) -> Forward:
+def load(content: bytes) -> Extract:
     """Return the function that runs an ONNX model."""
     import onnxruntime
 

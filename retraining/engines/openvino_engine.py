@@ -7,9 +7,8 @@ from numpy.typing import NDArray
 
 from retraining.data import prefetching
 from retraining.engines import onnx_conversion
-from retraining.engines.batches import padded
+from retraining.engines.batches import Extract, padded
 from retraining.engines.engine import Engine
-from retraining.graphs.frozen_graph import Forward
 from retraining.settings.module import BFLOAT16, FLOAT32, OPENVINO
 
 BATCH_SIZE = 32
@@ -17,7 +16,7 @@ BATCH_SIZE = 32
 _NAMES = {FLOAT32: "f32", BFLOAT16: "bf16"}
 
 
-def load(content: bytes, precision: str = FLOAT32) -> Forward:
+def load(content: bytes, precision: str = FLOAT32) -> Extract:
     """Return the function that runs an ONNX model; `precision` is one of PRECISIONS."""
     import openvino
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from retraining.engines.batches import padded
+from retraining.engines.batches import Extract, padded
 from retraining.graphs import frozen_graph
-from retraining.graphs.frozen_graph import Forward, FrozenGraph
+from retraining.graphs.frozen_graph import FrozenGraph
 
 # Large enough to keep two cores busy, small enough for a wide network in 4 GB, as benchmarks/ measured.
 BATCH_SIZE = 32
 
 
-def load(graph: FrozenGraph, precision: str) -> Forward:
+def load(graph: FrozenGraph, precision: str) -> Extract:
     """Return the function that runs a graph in TensorFlow; `precision` is one of PRECISIONS."""
     # Weights in half precision or in bytes need no care here: TensorFlow turns them into float32 once, when
     # the session starts, and folding them first made it no faster.

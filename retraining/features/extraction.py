@@ -52,5 +52,5 @@ def decode(
 
 def extract(extractor: FeatureExtractor, pixels: Sequence[Pixels]) -> Extracted:
     """Return the vectors of at most BATCH_SIZE decoded views."""
-    vectors = extractor.extract(np.stack(pixels))
+    vectors = extractor.extract(pixels)
     return Extracted(vectors, np.atleast_1d(np.isfinite(vectors).all(axis=1)))

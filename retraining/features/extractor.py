@@ -15,12 +15,13 @@ from retraining.data import images
 from retraining.data.dataset import Dataset
 from retraining.data.images import PREPROCESSING
 from retraining.engines import choice, tensorflow_engine
+from retraining.engines.batches import Extract, Images
 from retraining.engines.conversion import CHECKED_PHOTOS, Conversion
 from retraining.engines.requirements import REQUIREMENTS
 from retraining.engines.table import CONVERTING
 from retraining.errors import BadImage, BadModule, Message
 from retraining.graphs import precision
-from retraining.graphs.frozen_graph import Forward, FrozenGraph
+from retraining.graphs.frozen_graph import FrozenGraph
 from retraining.graphs.quiet_tensorflow import tf
 from retraining.modules import handles, image_size
 from retraining.modules.loader import load_module
@@ -54,7 +55,7 @@ class FeatureExtractor:
             raise ValueError("the conversion is of another graph: leave it out for a graph that was changed")
 
     @functools.cached_property
-    def _forward(self) -> Forward:
+    def _forward(self) -> Extract:
         return self.conversion or tensorflow_engine.load(self.graph, self.precision)
 
     @property
@@ -64,12 +65,12 @@ class FeatureExtractor:
             return REQUIREMENTS[TENSORFLOW].title
         return self.conversion.engine.title
 
-    def extract(self, pixels: Pixels) -> Vectors:
-        """Return float32 [n, feature_size] for float32 [n, height, width, 3] in [0, 1].
+    def extract(self, images: Images) -> Vectors:
+        """Return float32 [n, feature_size] for n images of `image_size`.
 
-        An image has the same vector whatever other images are in its batch.
+        An image has the same vector whatever other images come with it.
         """
-        return self._forward(pixels)
+        return self._forward(images)
 
     def in_tensorflow(self) -> FeatureExtractor:
         """Return the extractor as the exported graph computes: in TensorFlow and in float32."""
