@@ -13,9 +13,7 @@ from typing import NamedTuple
 
 from retraining.data.leftovers import without_leftover_files, without_leftover_folders
 from retraining.errors import BadRequest
-
-# The name by which backup programs know a folder that can be made again: https://bford.info/cachedir/
-CACHE_TAG = "CACHEDIR.TAG"
+from retraining.storage import cache_tag
 
 # Only decides which stray files and empty folders are worth a warning.
 IMAGE_SUFFIXES = (
@@ -142,7 +140,7 @@ class FolderWalk:
                 yield _as_name(parent)
 
     def _is_output_folder(self, identity: tuple[int, int] | None, names: list[str]) -> bool:
-        is_output = identity in self._outputs or CACHE_TAG in names
+        is_output = identity in self._outputs or cache_tag.NAME in names
         self._left_out += is_output
         return is_output
 

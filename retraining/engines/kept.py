@@ -8,20 +8,16 @@ import json
 import logging
 from pathlib import Path
 
-from retraining.data.folder_walk import CACHE_TAG
 from retraining.engines.engine import Engine
 from retraining.engines.requirements import REQUIREMENTS
 from retraining.errors import WorkFailed
 from retraining.settings.module import TENSORFLOW
+from retraining.storage import cache_tag
 from retraining.storage.atomic_files import write_bytes
 
 FOLDER = "engines"  # within bottleneck_dir
 
-# The first line that the CACHEDIR.TAG specification asks for, and a note for people.
-_TAG = (
-    b"Signature: 8a477f597d28d172789f06886806bc55\n"
-    b"# Networks converted for engines, which are converted again if this folder is removed.\n"
-)
+_NOTE = "Networks converted for engines, which are converted again if this folder is removed."
 
 log = logging.getLogger(__name__)
 
@@ -98,7 +94,7 @@ class Place:
 
     def _write(self, record: Record, content: bytes = b"") -> None:
         try:
-            write_bytes(self.folder / CACHE_TAG, _TAG)
+            cache_tag.mark(self.folder, _NOTE)
             if content:
                 write_bytes(self._path, content)
             # Last, since it stands for the whole.

@@ -20,11 +20,11 @@ from typing import NamedTuple
 import numpy as np
 
 from retraining.arrays import Vectors
-from retraining.data.folder_walk import CACHE_TAG
 from retraining.errors import BadRequest, WorkFailed
 from retraining.features.extractor import FeatureExtractor
 from retraining.graphs.quiet_tensorflow import tf
-from retraining.storage.atomic_files import reason, replacing, write_bytes
+from retraining.storage import cache_tag
+from retraining.storage.atomic_files import reason, replacing
 
 KEY_BYTES = 32  # of a SHA-256
 SHARD_SIZE = 256  # vectors; at most this many are lost when a run is killed
@@ -32,11 +32,7 @@ SHARD_SIZE = 256  # vectors; at most this many are lost when a run is killed
 _FLOAT = np.dtype("<f4")
 _SHARD_NAME = re.compile(r"v1-[0-9a-f]{32}-(\d{5})\.tfrecord")
 
-# The first line that the CACHEDIR.TAG specification asks for, and a note for people.
-_TAG = (
-    b"Signature: 8a477f597d28d172789f06886806bc55\n"
-    b"# Feature vectors of images, which retrain.py computes again if this folder is removed.\n"
-)
+_NOTE = "Feature vectors of images, which retrain.py computes again if this folder is removed."
 
 log = logging.getLogger(__name__)
 
@@ -130,8 +126,7 @@ def write_shard(folder: Path, vectors: Mapping[bytes, Vectors]) -> Path:
     Returns the path of the shard. Raises WorkFailed.
     """
     path = folder / f"v1-{uuid.uuid4().hex}-{len(vectors):05d}.tfrecord"
-    if not (folder / CACHE_TAG).exists():
-        write_bytes(folder / CACHE_TAG, _TAG)
+    cache_tag.mark(folder, _NOTE)
     try:
         with replacing(path) as beside, tf.io.TFRecordWriter(str(beside)) as writer:
             for key, vector in vectors.items():

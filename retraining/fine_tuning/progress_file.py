@@ -8,18 +8,12 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from retraining.data.folder_walk import CACHE_TAG
-from retraining.storage import array_file
+from retraining.storage import array_file, cache_tag
 from retraining.storage.array_file import Arrays
-from retraining.storage.atomic_files import write_bytes
 from retraining.training.learning_curve import Epoch
 from retraining.training.metrics import Metrics
 
-# The first line that the CACHEDIR.TAG specification asks for, and a note for people.
-_TAG = (
-    b"Signature: 8a477f597d28d172789f06886806bc55\n"
-    b"# Networks that retrain.py fine-tuned; it trains them again if this folder is removed.\n"
-)
+_NOTE = "Networks that retrain.py fine-tuned; it trains them again if this folder is removed."
 
 log = logging.getLogger(__name__)
 
@@ -34,8 +28,7 @@ class Saved:
 
 def write(path: Path, saved: Saved) -> None:
     """Write the file, completely or not at all. Raises WorkFailed."""
-    if not (path.parent / CACHE_TAG).exists():
-        write_bytes(path.parent / CACHE_TAG, _TAG)
+    cache_tag.mark(path.parent, _NOTE)
     array_file.write(path, saved.arrays, {"epochs": [dataclasses.asdict(epoch) for epoch in saved.epochs]})
 
 
