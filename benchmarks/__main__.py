@@ -122,8 +122,8 @@ def listing() -> str:
 
 
 def _configure_logging() -> None:
-    """Send what is being measured to standard error, and the program's own lines where it sends them."""
-    logs.configure_logging("INFO")
+    """Send what is being measured to standard error, and the program's own warnings where it sends them."""
+    logs.configure_logging("WARN")  # what a run tells its user would stand between the rows of a table
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
     logger = logging.getLogger("benchmarks")

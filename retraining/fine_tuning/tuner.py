@@ -119,7 +119,7 @@ class Tuner(Generic[AnyModel]):
         trainer = self._trainer()
         best, initial = trainer.run(on_epoch), self._initial()
         mixtures = {share: initial.mixed_with(best, share) for share in recipe.SHARES}
-        share = min(mixtures, key=lambda share: trainer.measure(mixtures[share]).cross_entropy)
+        share = max(mixtures, key=lambda share: rank(trainer.measure(mixtures[share])))
         chosen = mixtures[share]
         rounded = TrainedWeights(weights.as_stored(self._graph, chosen.values), chosen.layer)
         tuned = trainer.measure(rounded)
