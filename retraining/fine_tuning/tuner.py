@@ -8,21 +8,30 @@ the result is an extractor like any other.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Generic
 
 import numpy as np
 
-from retraining.arrays import Batch
 from retraining.data import augmentation
 from retraining.data.split import Split
 from retraining.features import bottlenecks
 from retraining.features.bottleneck_sets import Bottlenecks
 from retraining.features.cache import BottleneckCache
 from retraining.features.extractor import FeatureExtractor
-from retraining.fine_tuning import block_inputs, images, network_blocks, recipe, validation_images
+from retraining.features.views import Views
+from retraining.fine_tuning import (
+    block_inputs,
+    frozen_start,
+    images,
+    network_blocks,
+    recipe,
+    validation_images,
+)
 from retraining.fine_tuning.block_inputs import FirstBlocks, TrainingInputs
+from retraining.fine_tuning.frozen_start import AnyModel
 from retraining.fine_tuning.images import KeptImages
 from retraining.fine_tuning.learner import Learner, TrainedWeights
 from retraining.fine_tuning.trainer import OnEpoch, Trainer, rank
@@ -34,15 +43,12 @@ from retraining.settings.module import FLOAT32
 from retraining.settings.training import TrainingSettings
 from retraining.storage.array_file import SUFFIX
 from retraining.storage.atomic_files import scratch_folder
-from retraining.training.metrics import Metrics, measure
-from retraining.training.model import TrainedModel
+from retraining.training.metrics import Metrics
 
 # Part of the key of what is kept: raise it with any change that changes a result.
 VERSION = 1
 
 FOLDER = "fine_tuning"  # in the folder of the cache of feature vectors
-
-AnyModel = TypeVar("AnyModel", bound=TrainedModel)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,7 +89,9 @@ class Tuner(Generic[AnyModel]):
         self._model = model
         self._settings = settings
         self._views = recipe.augmentation(augmentation)
+        self._has_seen_views = augmentation.are_on() or self._views.are_fresh()
         self._training = training
+        self._bottleneck_dir = bottleneck_dir
         self._folder = bottleneck_dir / FOLDER
         self._graph = for_training(model.extractor.graph)
         every = network_blocks.of(model.extractor)
@@ -123,11 +131,10 @@ class Tuner(Generic[AnyModel]):
         chosen = mixtures[share]
         rounded = TrainedWeights(weights.as_stored(self._graph, chosen.values), chosen.layer)
         tuned = trainer.measure(rounded)
-        before = self._model.bottlenecks.validation
-        frozen = measure(self._model.layer, Batch(before.vectors, before.labels))
+        frozen = frozen_start.validated(self.start)
         is_used = rank(tuned) > rank(frozen)
         return FineTuned(
-            model=self._model_of(chosen) if is_used else self._model,
+            model=self._model_of(chosen) if is_used else self.start,
             is_used=is_used,
             frozen=frozen,
             float32=trainer.measure(chosen),
@@ -137,6 +144,14 @@ class Tuner(Generic[AnyModel]):
             best_epoch=trainer.best_epoch,
             share=share,
         )
+
+    @functools.cached_property
+    def start(self) -> AnyModel:
+        """The frozen model to begin with and to beat."""
+        if self._has_seen_views:
+            return self._model
+        views = Views(self._views, self._training.seed)
+        return frozen_start.better(self._model, views, self._training, self._bottleneck_dir)
 
     def _trainer(self) -> Trainer:
         source, epochs = self._trained_blocks[0].source, self.epochs
@@ -162,22 +177,22 @@ class Tuner(Generic[AnyModel]):
 
     def _initial(self) -> TrainedWeights:
         values = {name: value for block in self._trained_blocks for name, value in block.weights.items()}
-        return TrainedWeights(values, self._model.layer)
+        return TrainedWeights(values, self.start.layer)
 
     def _decoded(self, split: Split) -> KeptImages:
         size = self.extractor.image_size
         if split is Split.TRAINING:
             size = augmentation.least_size(size, self._views)
-        return images.decode(self._model.bottlenecks, split, size, self._folder)
+        return images.decode(self.start.bottlenecks, split, size, self._folder)
 
     def _path(self) -> Path:
         """Return the file of the progress, whose name says all that the result depends on."""
         settings = (VERSION, recipe.description(), self._settings, self._views, self._training.seed)
         digest = hashlib.sha256(repr(settings).encode())
         digest.update(self.extractor.fingerprint.encode())
-        dataset = self._model.bottlenecks.dataset
+        dataset = self.start.bottlenecks.dataset
         digest.update(repr(dataset.significant_bits).encode())
-        for image, content in zip(dataset.images, self._model.bottlenecks.digests, strict=True):
+        for image, content in zip(dataset.images, self.start.bottlenecks.digests, strict=True):
             digest.update(f"{image.label} {image.split.value} ".encode() + content)
         for name, array in self._initial().named().items():
             digest.update(name.encode() + np.ascontiguousarray(array).tobytes())
@@ -197,8 +212,8 @@ class Tuner(Generic[AnyModel]):
 
     def _model_of(self, trained: TrainedWeights) -> AnyModel:
         extractor = self._with(trained)
-        vectors = _bottlenecks(extractor, self._model.bottlenecks, self._folder)
-        return self._model.of_layer(trained.layer, vectors, extractor, self._training)
+        vectors = _bottlenecks(extractor, self.start.bottlenecks, self._folder)
+        return self.start.of_layer(trained.layer, vectors, extractor, self._training)
 
 
 def _bottlenecks(extractor: FeatureExtractor, before: Bottlenecks, folder: Path) -> Bottlenecks:

@@ -49,13 +49,20 @@ class Tuned(NamedTuple):
     folder: Path
 
 
-def made(model: RetrainedModel, folder: Path, *, views: int = 2, **given: Any) -> Tuner[RetrainedModel]:
+def made(
+    model: RetrainedModel,
+    folder: Path,
+    *,
+    views: int = 2,
+    augmentation: AugmentationSettings | None = None,
+    **given: Any,
+) -> Tuner[RetrainedModel]:
     """Return a tuner of the last block for 4 epochs, if no other settings are given."""
     usual = {"fine_tune": True, "fine_tune_epochs": 4, "fine_tune_blocks": 1, "fine_tune_learning_rate": 0.03}
     return Tuner(
         model,
         FineTuningSettings(**{**usual, **given}),
-        augmentation=AugmentationSettings(distorted_views=views),
+        augmentation=augmentation or AugmentationSettings(distorted_views=views),
         training=ONE_STEP,
         bottleneck_dir=folder,
     )

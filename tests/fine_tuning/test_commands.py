@@ -44,25 +44,26 @@ def test_lines_say_what_is_trained_what_it_gains_and_what_is_used(
     said = capsys.readouterr().out
     lines = said.splitlines()
     begun = lines.index("Fine-tuning the last 2 of 4 blocks of toy: at most 3 epochs of 37 images.")
-    for number, line in enumerate(lines[begun + 1 : begun + 4], start=1):
+    assert re.fullmatch(r"296 bottlenecks computed in .+ images per second\)\.", lines[begun + 1])
+    for number, line in enumerate(lines[begun + 2 : begun + 5], start=1):
         assert re.fullmatch(
             rf"Fine-tuning: epoch {number} of 3: loss \d\.\d{{4}}, training accuracy \d+\.\d%, validation accuracy "
             r"\d+\.\d%",
             line,
         )
-    assert re.fullmatch(r"60 bottlenecks computed in .+ images per second\)\.", lines[begun + 4])
+    assert re.fullmatch(r"60 bottlenecks computed in .+ images per second\)\.", lines[begun + 5])
     assert re.fullmatch(
         r"Best of 3 epochs: [123], taken (25|50|75|100)% of the way from the frozen weights\.",
-        lines[begun + 5],
+        lines[begun + 6],
     )
     assert re.fullmatch(
         r"Validation accuracy of the fine-tuned network: \d+\.\d% with float32 weights, \d+\.\d% with weights "
         r"rounded to bytes, as they are exported\.",
-        lines[begun + 6],
+        lines[begun + 7],
     )
     assert re.fullmatch(
         r"Validation accuracy: 33\.3% frozen, \d+\.\d% fine-tuned \(N=15\); the fine-tuned network is used\.",
-        lines[begun + 7],
+        lines[begun + 8],
     )
     assert final_accuracy(said) > 50
     assert list((tmp_path / "logs" / "fine_tuning" / "validation").glob("events.out.tfevents.*"))
