@@ -33,10 +33,10 @@ def better(model: AnyModel, views: Views, training: TrainingSettings, bottleneck
     if rank(viewed) <= rank(plain):
         return model
     log.info(
-        "A layer trained on random views of the images is better: validation accuracy %.1f%% instead of "
-        "%.1f%%, with the network frozen.",
-        viewed.accuracy * 100,
-        plain.accuracy * 100,
+        "A layer trained on random views of the images is better: validation loss %.4f instead of %.4f, "
+        "with the network frozen.",
+        viewed.cross_entropy,
+        plain.cross_entropy,
     )
     return on_views
 

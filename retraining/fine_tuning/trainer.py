@@ -123,9 +123,12 @@ class Trainer:
         log.info("Fine-tuning: %d of %d epochs were already done.", len(self.epochs), self._most)
 
 
-def rank(measured: Metrics) -> tuple[float, float]:
-    """Return what is larger for better metrics: by accuracy, and at the same accuracy by cross entropy."""
-    return measured.accuracy, -measured.cross_entropy
+def rank(measured: Metrics) -> float:
+    """Return what is larger for better metrics: by cross entropy.
+
+    The accuracy of a few dozen images is mostly chance, and the best of many epochs the luckiest one.
+    """
+    return -measured.cross_entropy
 
 
 class _EpochBatch(NamedTuple):

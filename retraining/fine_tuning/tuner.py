@@ -132,7 +132,7 @@ class Tuner(Generic[AnyModel]):
         rounded = TrainedWeights(weights.as_stored(self._graph, chosen.values), chosen.layer)
         tuned = trainer.measure(rounded)
         frozen = frozen_start.validated(self.start)
-        is_used = rank(tuned) > rank(frozen)
+        is_used = rank(tuned) > rank(frozen) and tuned.accuracy >= frozen.accuracy
         return FineTuned(
             model=self._model_of(chosen) if is_used else self.start,
             is_used=is_used,

@@ -26,8 +26,8 @@ class FineTuningSettings(Settings):
     )
     fine_tune_epochs: int = setting(
         12,
-        "How often fine-tuning sees every training image, at most; it stops when the validation accuracy no "
-        "longer rises.",
+        "How often fine-tuning sees every training image, at most; it stops when the validation loss no "
+        "longer falls.",
         kinds.COUNT,
     )
     fine_tune_learning_rate: float = setting(

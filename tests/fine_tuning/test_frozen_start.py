@@ -23,12 +23,12 @@ def test_layer_trained_on_views_is_taken_if_it_is_better_on_the_validation_image
 ) -> None:
     chosen = frozen_start.better(model, VIEWS, LONGER, tmp_path)
     plain, viewed = frozen_start.validated(model), frozen_start.validated(chosen)
-    assert viewed.accuracy > plain.accuracy
+    assert viewed.cross_entropy < plain.cross_entropy
     assert chosen.extractor is model.extractor
     assert len(chosen.bottlenecks.training) == 2 * len(model.bottlenecks.training)
     assert caplog.messages[-1] == (
-        "A layer trained on random views of the images is better: validation accuracy "
-        f"{viewed.accuracy:.1%} instead of {plain.accuracy:.1%}, with the network frozen."
+        f"A layer trained on random views of the images is better: validation loss {viewed.cross_entropy:.4f} "
+        f"instead of {plain.cross_entropy:.4f}, with the network frozen."
     )
 
 
