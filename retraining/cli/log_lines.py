@@ -91,8 +91,11 @@ def fine_tuned(result: FineTuned[Any]) -> None:
             result.tuned.accuracy * 100,
         )
     log.info(
-        "Validation accuracy: %.1f%% frozen, %.1f%% fine-tuned (N=%d); the %s network is used.",
+        "Validation loss and accuracy: %.4f and %.1f%% frozen, %.4f and %.1f%% fine-tuned (N=%d); the %s network "
+        "is used.",
+        result.frozen.cross_entropy,
         result.frozen.accuracy * 100,
+        result.tuned.cross_entropy,
         result.tuned.accuracy * 100,
         result.tuned.count,
         "fine-tuned" if result.is_used else "frozen",

@@ -62,7 +62,8 @@ def test_lines_say_what_is_trained_what_it_gains_and_what_is_used(
         lines[begun + 7],
     )
     assert re.fullmatch(
-        r"Validation accuracy: 33\.3% frozen, \d+\.\d% fine-tuned \(N=15\); the fine-tuned network is used\.",
+        r"Validation loss and accuracy: \d\.\d{4} and 33\.3% frozen, \d\.\d{4} and \d+\.\d% fine-tuned \(N=15\); "
+        r"the fine-tuned network is used\.",
         lines[begun + 8],
     )
     assert final_accuracy(said) > 50
