@@ -91,8 +91,8 @@ def fine_tuned(result: FineTuned[Any]) -> None:
             result.tuned.accuracy * 100,
         )
     log.info(
-        "Validation loss and accuracy: %.4f and %.1f%% frozen, %.4f and %.1f%% fine-tuned (N=%d); the %s network "
-        "is used.",
+        "Validation loss and accuracy: %.4f and %.1f%% frozen, %.4f and %.1f%% fine-tuned (N=%d); the %s "
+        "network is used.",
         result.frozen.cross_entropy,
         result.frozen.accuracy * 100,
         result.tuned.cross_entropy,
