@@ -21,6 +21,7 @@ from retraining import compare
 from retraining.cli import parser
 from retraining.cli.parser import Program
 from retraining.data import dataset
+from retraining.engines import choice
 from retraining.errors import BadRequest
 from retraining.features import bottlenecks
 from retraining.features.bottleneck_sets import Bottlenecks
@@ -41,6 +42,17 @@ COLOURS = {"cyan": (0, 255, 255), "magenta": (255, 0, 255), "yellow": (255, 255,
 def pytest_collection_finish() -> None:
     """Spare the garbage collector what is there by now: TensorFlow's many objects, which stay to the end."""
     gc.freeze()
+
+
+FASTER_IN_BFLOAT16 = choice.FASTER_IN_BFLOAT16
+
+
+@pytest.fixture(autouse=True, scope="session")
+def same_numbers_on_every_processor() -> Iterator[None]:
+    """Compute the built-in networks in float32, as on a processor without bfloat16, unless a test asks for it."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(choice, "FASTER_IN_BFLOAT16", frozenset())
+        yield
 
 
 @pytest.fixture(autouse=True)

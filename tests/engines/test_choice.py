@@ -23,6 +23,7 @@ from retraining.settings.module import (
     TENSORFLOW,
     ModuleSettings,
 )
+from tests.conftest import FASTER_IN_BFLOAT16
 from tests.engines import networks
 
 
@@ -118,6 +119,7 @@ def test_bfloat16_in_another_engine_is_refused(engine: str) -> None:
 def test_auto_takes_bfloat16_where_it_is_known_to_be_faster(
     handle: str, engine: str, asked: str, reason: str, expected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(choice, "FASTER_IN_BFLOAT16", FASTER_IN_BFLOAT16)
     monkeypatch.setattr(precision, "unsupported_reason", lambda: reason)
     settings = ModuleSettings(handle, engine=engine, precision=asked)
     assert choice.precision_for(handle, settings) == expected
