@@ -19,7 +19,6 @@ from typing import NamedTuple
 from benchmarks import image_folder
 from benchmarks.arguments import FineTuningRunsSettings
 from benchmarks.figures import print_table
-from retraining.arrays import Batch
 from retraining.data.dataset import Dataset
 from retraining.data.split import Split, split_names
 from retraining.errors import BadRequest
@@ -27,7 +26,7 @@ from retraining.features import bottlenecks
 from retraining.features.cache import BottleneckCache
 from retraining.features.extractor import FeatureExtractor, load_extractor
 from retraining.features.views import Views
-from retraining.fine_tuning import recipe
+from retraining.fine_tuning import frozen_start, recipe
 from retraining.fine_tuning.trainer import rank
 from retraining.fine_tuning.tuner import Tuner
 from retraining.settings.augmentation import AugmentationSettings
@@ -35,7 +34,7 @@ from retraining.settings.data import DEFAULT_PERCENTAGE
 from retraining.settings.fine_tuning import FineTuningSettings
 from retraining.settings.module import ModuleSettings
 from retraining.settings.training import TrainingSettings
-from retraining.training.metrics import Metrics, measure
+from retraining.training.metrics import Metrics
 from retraining.training.model import TrainedModel
 
 COLUMNS = (
@@ -161,8 +160,7 @@ def _compared(model: TrainedModel) -> Compared:
     if evaluation is None or len(validation) == 0:
         raise BadRequest("a split has no validation or no test image. Name a folder that has more.")
     wrong = frozenset(each.path for each in evaluation.misclassified)
-    measured_there = measure(model.layer, Batch(validation.vectors, validation.labels))
-    return Compared(measured_there, evaluation.accuracy, wrong)
+    return Compared(frozen_start.validated(model), evaluation.accuracy, wrong)
 
 
 def _fine_tuning(settings: FineTuningRunsSettings) -> FineTuningSettings:

@@ -17,11 +17,13 @@ from PIL import Image
 
 from retraining.arrays import ImageSize, Labels, Pixels
 from retraining.data import augmentation, prefetching
+from retraining.engines import tensorflow_engine
 from retraining.features.extractor import BATCH_SIZE
 from retraining.fine_tuning import recipe
 from retraining.fine_tuning.images import KeptImages
-from retraining.graphs.frozen_graph import FrozenGraph, forward
+from retraining.graphs.frozen_graph import FrozenGraph
 from retraining.settings.augmentation import AugmentationSettings
+from retraining.settings.module import FLOAT32
 from retraining.storage import large_arrays
 
 SHARE_OF_DISK = 0.5  # of its free space, which kept block inputs may fill
@@ -42,16 +44,14 @@ class FirstBlocks:
     def __init__(self, graph: FrozenGraph, size: ImageSize) -> None:
         """`graph` turns images of this size into block inputs."""
         self.size = size
-        self._run = None if graph.input_name == graph.output_name else forward(graph)
+        is_empty = graph.input_name == graph.output_name
+        self._run = None if is_empty else tensorflow_engine.load(graph, FLOAT32)
         empty = np.zeros((1, size.height, size.width, 3), np.float32)
         self.shape: tuple[int, ...] = self(empty).shape[1:]
 
     def __call__(self, pixels: Pixels) -> NDArray[np.float32]:
-        """Return the block inputs of at most BATCH_SIZE images; smaller batches are filled up."""
-        if self._run is None:
-            return pixels
-        missing = np.zeros((BATCH_SIZE - len(pixels), *pixels.shape[1:]), np.float32)
-        return self._run(np.concatenate([pixels, missing]))[: len(pixels)]
+        """Return the block inputs of images."""
+        return pixels if self._run is None else self._run(pixels)
 
     def are_worth_keeping(self) -> bool:
         """Return whether block inputs are smaller than the images: otherwise reading them costs more."""
