@@ -18,14 +18,14 @@ from benchmarks import commands
 from benchmarks.arguments import AugmentedRunsSettings
 from benchmarks.commands import Paths
 from benchmarks.figures import Figure, Rounds, print_figures, rate
-from retraining.arrays import Pixels
+from retraining.arrays import Forward, Pixels
 from retraining.data import augmentation, dataset, images, prefetching
 from retraining.features import bottlenecks
 from retraining.features.bottleneck_sets import BottleneckSet
 from retraining.features.cache import BottleneckCache
-from retraining.features.extractor import BATCH_SIZE, FeatureExtractor, load_extractor
+from retraining.features.extractor import FeatureExtractor, load_extractor
 from retraining.graphs import frozen_graph
-from retraining.graphs.frozen_graph import Forward
+from retraining.runtimes.batches import BATCH_SIZE
 from retraining.settings.augmentation import AugmentationSettings
 from retraining.settings.data import DataSettings
 from retraining.settings.module import ModuleSettings

@@ -23,9 +23,9 @@ from benchmarks.figures import Rounds, print_table, rate
 from benchmarks.network_process import FROZEN, SAVED_MODEL, XLA, NetworkProcess
 from retraining.arrays import ImageSize, Pixels
 from retraining.data import images, prefetching
-from retraining.features.extractor import BATCH_SIZE
 from retraining.graphs.quiet_tensorflow import tf
 from retraining.progress import progress
+from retraining.runtimes.batches import BATCH_SIZE
 
 COLUMNS = ("choice", "alternative", "images/s", "times ours")
 

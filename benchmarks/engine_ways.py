@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from retraining.arrays import Pixels, Vectors
+from retraining.arrays import Forward, Pixels, Vectors
 from retraining.data import prefetching
-from retraining.engines import litert, openvino_engine
-from retraining.engines.batches import padded
 from retraining.graphs import frozen_graph
-from retraining.graphs.frozen_graph import Forward, FrozenGraph
-from retraining.graphs.quiet_tensorflow import native_output_captured
+from retraining.graphs.frozen_graph import FrozenGraph
+from retraining.native_output import native_output_captured
+from retraining.runtimes import litert, openvino_runtime
+from retraining.runtimes.batches import padded
 from retraining.settings.module import LITERT, ONNXRUNTIME, OPENVINO, TENSORFLOW
 
 BATCH_SIZES = (1, 8, 32)
@@ -29,8 +29,8 @@ def ways(engine: str, precision: str, graph: FrozenGraph, content: bytes) -> Ite
         run = frozen_graph.forward(graph, precision)
         yield from ((f"batch {size}", padded(run, size)) for size in BATCH_SIZES)
     elif engine == OPENVINO:
-        whole = openvino_engine.load(content, precision)
-        yield f"batch {openvino_engine.BATCH_SIZE}", whole
+        whole = openvino_runtime.load(content, precision)
+        yield f"batch {openvino_runtime.BATCH_SIZE}", whole
     elif engine == LITERT:
         yield "1, one a processor", litert.load(content)
         yield from ((f"batch {size}", _one_interpreter(content, size)) for size in BATCH_SIZES)

@@ -19,15 +19,15 @@ import numpy as np
 from benchmarks import engine_facts, engine_ways, figures, image_folder, stage
 from benchmarks.arguments import EnginesSettings
 from benchmarks.figures import Rounds, print_table, rate
-from retraining.arrays import Pixels, Vectors
+from retraining.arrays import Forward, Pixels, Vectors
 from retraining.data import images
 from retraining.data.dataset import Dataset
 from retraining.engines.conversion import convert, largest_difference
-from retraining.engines.requirements import REQUIREMENTS, is_installed
 from retraining.engines.table import CONVERTING
-from retraining.features.extractor import BATCH_SIZE, FeatureExtractor, load_extractor
+from retraining.features.extractor import FeatureExtractor, load_extractor
 from retraining.graphs import precision as precisions
-from retraining.graphs.frozen_graph import Forward
+from retraining.runtimes.batches import BATCH_SIZE
+from retraining.runtimes.requirements import REQUIREMENTS, is_installed
 from retraining.settings.module import (
     BFLOAT16,
     FLOAT32,

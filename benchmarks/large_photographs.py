@@ -21,7 +21,8 @@ from benchmarks.figures import Figure, Rounds, print_figures, rate
 from benchmarks.precision import lowest_cosine
 from retraining.arrays import ImageSize, Pixels, Vectors
 from retraining.data import images, prefetching, sample_photos
-from retraining.features.extractor import BATCH_SIZE, FeatureExtractor, load_extractor
+from retraining.features.extractor import FeatureExtractor, load_extractor
+from retraining.runtimes.batches import BATCH_SIZE
 from retraining.settings.module import ModuleSettings
 
 COUNT = 32  # of each kind

@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.figures import rate
-from retraining.arrays import Pixels, Vectors
+from retraining.arrays import Forward, Pixels, Vectors
 from retraining.features import extractor
 from retraining.features.extractor import FeatureExtractor
 from retraining.graphs import frozen_graph
-from retraining.graphs.frozen_graph import Forward, FrozenGraph
+from retraining.graphs.frozen_graph import FrozenGraph
 from retraining.graphs.quiet_tensorflow import tf
 from retraining.modules.hub_module import SIGNATURES
 from retraining.settings.module import ModuleSettings

@@ -21,9 +21,10 @@ from benchmarks.figures import Rounds, print_table, rate
 from retraining.arrays import ImageSize, Pixels, Vectors
 from retraining.data import images
 from retraining.errors import BadRequest
-from retraining.features.extractor import BATCH_SIZE, FeatureExtractor, load_extractor
+from retraining.features.extractor import FeatureExtractor, load_extractor
 from retraining.graphs import precision
 from retraining.progress import progress
+from retraining.runtimes.batches import BATCH_SIZE
 from retraining.settings.module import BFLOAT16, FLOAT32, PRECISIONS, TENSORFLOW, ModuleSettings
 
 COLUMNS = (

@@ -14,14 +14,14 @@ import numpy as np
 from benchmarks import figures, image_folder
 from benchmarks.arguments import StageSettings
 from benchmarks.figures import Figure, Rounds, rate
-from retraining.arrays import ImageSize, Pixels
+from retraining.arrays import Forward, ImageSize, Pixels
 from retraining.data import images, prefetching
 from retraining.data.dataset import Dataset, LabelledImage
 from retraining.features import bottlenecks
 from retraining.features.cache import BottleneckCache
-from retraining.features.extractor import BATCH_SIZE, FeatureExtractor, load_extractor
+from retraining.features.extractor import FeatureExtractor, load_extractor
 from retraining.graphs import frozen_graph
-from retraining.graphs.frozen_graph import Forward
+from retraining.runtimes.batches import BATCH_SIZE
 from retraining.settings.module import ModuleSettings
 
 SMALL_BATCH, LARGE_BATCH = 32, 64

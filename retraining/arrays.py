@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,9 @@ Labels = NDArray[np.int64]
 
 Probabilities = NDArray[np.float32]
 """Class probabilities [n, classes], each row summing to 1."""
+
+Forward = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+"""A network: from a batch of inputs to a batch of outputs."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from retraining.export import classifier_graph, formats, writer
-from retraining.features.extractor import BATCH_SIZE
 from retraining.inference.image_classifier import ImageClassifier, Prediction
 from retraining.inference.sources import ImageSource
+from retraining.runtimes.batches import BATCH_SIZE
 from retraining.settings.output import OutputSettings
 from retraining.storage.labels_file import default_path
 from retraining.training.model import TrainedModel

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from retraining.cli import output_paths
 from retraining.cli.output_paths import OutputPath
-from retraining.engines import requirements
 from retraining.errors import BadRequest, Message, setting_named
+from retraining.runtimes import requirements
 from retraining.settings import architectures
 from retraining.settings.compare import CompareSettings
 from retraining.settings.deep_dream import DeepDreamSettings

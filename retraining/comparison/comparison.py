@@ -17,10 +17,11 @@ from retraining.comparison.table import Row
 from retraining.data.dataset import Dataset
 from retraining.export import classifier_graph, writer
 from retraining.features import extractor
-from retraining.features.extractor import BATCH_SIZE, FeatureExtractor
+from retraining.features.extractor import FeatureExtractor
 from retraining.graphs.frozen_graph import FrozenGraph, count_parameters, forward
 from retraining.graphs.simplification import with_float32_weights
 from retraining.networks.image_batches import UsableImages
+from retraining.runtimes.batches import BATCH_SIZE
 from retraining.settings.compare import CompareSettings
 from retraining.settings.output import OutputSettings
 from retraining.storage import atomic_files

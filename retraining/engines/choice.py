@@ -6,10 +6,10 @@ from the tables of benchmarks/README.md.
 
 from __future__ import annotations
 
-from retraining.engines import requirements
 from retraining.graphs import precision as precisions
 from retraining.graphs.frozen_graph import FrozenGraph
 from retraining.graphs.quiet_tensorflow import tf
+from retraining.runtimes import requirements
 from retraining.settings.module import (
     AUTO,
     BFLOAT16,

@@ -11,13 +11,13 @@ import numpy as np
 
 from retraining.arrays import Vectors
 from retraining.engines import tensorflow_engine
-from retraining.engines.batches import Extract, Images
 from retraining.engines.engine import Engine
 from retraining.engines.kept import Place
 from retraining.errors import Message
 from retraining.graphs import simplification
 from retraining.graphs.frozen_graph import FrozenGraph
-from retraining.graphs.quiet_tensorflow import native_output_captured
+from retraining.native_output import native_output_captured
+from retraining.runtimes.batches import Extract, Images
 from retraining.settings.module import FLOAT32
 
 # Largest difference of a number in a vector, as a share of the largest number in that vector: networks differ

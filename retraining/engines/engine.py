@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 
-from retraining.engines.batches import Extract
-from retraining.engines.requirements import REQUIREMENTS, Requirement
 from retraining.graphs.frozen_graph import FrozenGraph
+from retraining.runtimes.batches import Extract
+from retraining.runtimes.requirements import REQUIREMENTS, Requirement
 
 
 @dataclasses.dataclass(frozen=True)

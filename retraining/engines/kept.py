@@ -9,8 +9,8 @@ import logging
 from pathlib import Path
 
 from retraining.engines.engine import Engine
-from retraining.engines.requirements import REQUIREMENTS
 from retraining.errors import WorkFailed
+from retraining.runtimes.requirements import REQUIREMENTS
 from retraining.settings.module import TENSORFLOW
 from retraining.storage import cache_tag
 from retraining.storage.atomic_files import write_bytes

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from retraining.engines.batches import Extract, padded
 from retraining.graphs import frozen_graph
 from retraining.graphs.frozen_graph import FrozenGraph
-
-# Large enough to keep two cores busy, small enough for a wide network in 4 GB, as benchmarks/ measured.
-BATCH_SIZE = 32
+from retraining.runtimes.batches import BATCH_SIZE, Extract, padded
 
 
 def load(graph: FrozenGraph, precision: str) -> Extract:

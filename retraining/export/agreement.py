@@ -8,12 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from retraining.arrays import ImageSize, Pixels, Probabilities, Vectors
+from retraining.arrays import Forward, ImageSize, Pixels, Probabilities, Vectors
 from retraining.data import images
 from retraining.errors import BadImage, WorkFailed
 from retraining.features.bottleneck_sets import BottleneckSet
-from retraining.features.extractor import BATCH_SIZE
-from retraining.graphs.frozen_graph import Forward
+from retraining.runtimes.batches import BATCH_SIZE
 from retraining.training.model import TrainedModel
 
 CHECKED_IMAGES = 100

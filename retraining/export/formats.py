@@ -7,10 +7,11 @@ import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
+from retraining.arrays import Forward
 from retraining.errors import BadRequest
 from retraining.export import saved_model
 from retraining.graphs import graph_file
-from retraining.graphs.frozen_graph import Forward, FrozenGraph, forward
+from retraining.graphs.frozen_graph import FrozenGraph, forward
 from retraining.storage.atomic_files import replacing, replacing_folder
 
 

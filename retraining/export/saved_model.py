@@ -5,7 +5,8 @@ from __future__ import annotations
 import errno
 from pathlib import Path
 
-from retraining.graphs.frozen_graph import Forward, FrozenGraph, forward_in
+from retraining.arrays import Forward
+from retraining.graphs.frozen_graph import FrozenGraph, forward_in
 from retraining.graphs.quiet_tensorflow import tf
 from retraining.storage.atomic_files import reason
 

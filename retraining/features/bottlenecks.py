@@ -18,9 +18,10 @@ from retraining.errors import BadImage, WorkFailed
 from retraining.features import extraction
 from retraining.features.bottleneck_sets import Bottlenecks, BottleneckSet, SkippedImage
 from retraining.features.cache import BottleneckCache
-from retraining.features.extractor import BATCH_SIZE, FeatureExtractor
+from retraining.features.extractor import FeatureExtractor
 from retraining.features.views import Views
 from retraining.progress import progress
+from retraining.runtimes.batches import BATCH_SIZE
 from retraining.storage import large_arrays
 
 _SPLITS = tuple(Split)

@@ -15,9 +15,7 @@ from retraining.data import images
 from retraining.data.dataset import Dataset
 from retraining.data.images import PREPROCESSING
 from retraining.engines import choice, tensorflow_engine
-from retraining.engines.batches import Extract, Images
 from retraining.engines.conversion import CHECKED_PHOTOS, Conversion
-from retraining.engines.requirements import REQUIREMENTS
 from retraining.engines.table import CONVERTING
 from retraining.errors import BadImage, BadModule, Message
 from retraining.graphs import precision
@@ -26,9 +24,9 @@ from retraining.graphs.quiet_tensorflow import tf
 from retraining.modules import handles, image_size
 from retraining.modules.loader import load_module
 from retraining.modules.module import Module
+from retraining.runtimes.batches import Extract, Images
+from retraining.runtimes.requirements import REQUIREMENTS
 from retraining.settings.module import AUTO, BFLOAT16, FLOAT32, TENSORFLOW, ModuleSettings
-
-BATCH_SIZE = tensorflow_engine.BATCH_SIZE
 
 log = logging.getLogger(__name__)
 

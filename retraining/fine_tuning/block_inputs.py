@@ -18,10 +18,10 @@ from PIL import Image
 from retraining.arrays import ImageSize, Labels, Pixels
 from retraining.data import augmentation, prefetching
 from retraining.engines import tensorflow_engine
-from retraining.features.extractor import BATCH_SIZE
 from retraining.fine_tuning import recipe
 from retraining.fine_tuning.images import KeptImages
 from retraining.graphs.frozen_graph import FrozenGraph
+from retraining.runtimes.batches import BATCH_SIZE
 from retraining.settings.augmentation import AugmentationSettings
 from retraining.settings.module import FLOAT32
 from retraining.storage import large_arrays

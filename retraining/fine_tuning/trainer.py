@@ -12,12 +12,12 @@ from typing import NamedTuple
 import numpy as np
 
 from retraining.errors import WorkFailed
-from retraining.features.extractor import BATCH_SIZE
 from retraining.fine_tuning import progress_file, recipe
 from retraining.fine_tuning.block_inputs import InputBatch, TrainingInputs
 from retraining.fine_tuning.learner import Learner, TrainedWeights
 from retraining.fine_tuning.progress_file import Saved
 from retraining.progress import progress
+from retraining.runtimes.batches import BATCH_SIZE
 from retraining.storage.array_file import Arrays
 from retraining.training import metrics
 from retraining.training.learning_curve import Epoch

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
-
+from retraining.arrays import Forward
 from retraining.graphs.quiet_tensorflow import tf
 from retraining.settings.module import BFLOAT16, FLOAT32
 
@@ -17,8 +15,6 @@ NodeDef: TypeAlias = tf.compat.v1.NodeDef
 
 INPUT_OPS = ("Placeholder", "PlaceholderWithDefault")
 CALL_OPS = ("PartitionedCall", "StatefulPartitionedCall")
-
-Forward = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
 
 @dataclasses.dataclass(frozen=True)

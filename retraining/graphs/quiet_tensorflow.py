@@ -7,39 +7,12 @@ shown if the import fails. Its converter for other engines, and theirs, print to
 
 from __future__ import annotations
 
-import contextlib
 import os
-import sys
-import tempfile
 import warnings
-from collections.abc import Iterator
 
-from retraining import descriptors
+from retraining.native_output import native_output_captured
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
-
-@contextlib.contextmanager
-def native_output_captured(*, is_shown_on_error: bool = True) -> Iterator[None]:
-    """Capture what native libraries write to file descriptor 2, and show it if an error follows."""
-    descriptors.open_closed()
-    # It may be missing, closed, without a reader, or an object of the application's own.
-    with contextlib.suppress(AttributeError, OSError, ValueError):
-        sys.stderr.flush()
-    saved = os.dup(2)
-    with tempfile.TemporaryFile() as noise:
-        os.dup2(noise.fileno(), 2)
-        try:
-            yield
-        except BaseException:
-            os.dup2(saved, 2)
-            noise.seek(0)
-            with contextlib.suppress(OSError):
-                os.write(2, noise.read() if is_shown_on_error else b"")
-            raise
-        finally:
-            os.dup2(saved, 2)
-            os.close(saved)
 
 
 with native_output_captured(), warnings.catch_warnings():
@@ -52,4 +25,4 @@ with native_output_captured(), warnings.catch_warnings():
 # "Instructions for updating" are for developers, not for users.
 tf.get_logger().setLevel("ERROR")
 
-__all__ = ["convert_variables_to_constants_v2", "native_output_captured", "tf"]
+__all__ = ["convert_variables_to_constants_v2", "tf"]

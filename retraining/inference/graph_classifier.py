@@ -8,13 +8,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from retraining.arrays import ImageSize, Pixels
+from retraining.arrays import Forward, ImageSize, Pixels
 from retraining.errors import BadRequest, Message, WorkFailed, setting_named
-from retraining.features.extractor import BATCH_SIZE
 from retraining.graphs import significant_bits
 from retraining.graphs.frozen_graph import (
     INPUT_OPS,
-    Forward,
     GraphDef,
     NodeDef,
     forward_in,
@@ -26,6 +24,7 @@ from retraining.graphs.quiet_tensorflow import tf
 from retraining.inference.image_classifier import ImageClassifier, check_width
 from retraining.modules import classifier_source, image_input
 from retraining.modules.image_input import ImageInput
+from retraining.runtimes.batches import BATCH_SIZE
 from retraining.settings.label_image import GraphSettings
 from retraining.storage import labels_file
 from retraining.storage.atomic_files import reason

@@ -14,9 +14,9 @@ from retraining.arrays import ImageSize, Pixels, Probabilities
 from retraining.data import prefetching, sample_depth
 from retraining.data.sample_depth import SHALLOW
 from retraining.errors import BadImage, BadRequest
-from retraining.features.extractor import BATCH_SIZE
 from retraining.inference import sources
 from retraining.inference.sources import ImageSource
+from retraining.runtimes.batches import BATCH_SIZE
 
 
 class Prediction(NamedTuple):

@@ -16,8 +16,9 @@ from retraining.data.augmentation import draw as draw_view
 from retraining.data.augmentation import least_size
 from retraining.errors import BadImage
 from retraining.features.bottleneck_sets import Bottlenecks, BottleneckSet
-from retraining.features.extractor import BATCH_SIZE, FeatureExtractor
+from retraining.features.extractor import FeatureExtractor
 from retraining.progress import progress
+from retraining.runtimes.batches import BATCH_SIZE
 from retraining.settings.augmentation import AugmentationSettings
 from retraining.settings.kinds import ALL
 from retraining.settings.training import TrainingSettings

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from retraining.engines import choice, requirements
+from retraining.engines import choice
 from retraining.errors import BadRequest
 from retraining.graphs import precision
+from retraining.runtimes import requirements
 from retraining.settings.module import (
     AUTO,
     BFLOAT16,

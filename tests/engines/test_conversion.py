@@ -14,11 +14,12 @@ import pytest
 
 from retraining.data import prefetching
 from retraining.engines import conversion as conversions
-from retraining.engines import kept, litert, tensorflow_engine
+from retraining.engines import kept, tensorflow_engine, tflite_conversion
 from retraining.engines.conversion import Conversion
 from retraining.engines.engine import Engine
 from retraining.engines.table import CONVERTING
 from retraining.graphs.frozen_graph import FrozenGraph
+from retraining.runtimes import litert
 from retraining.settings.module import FLOAT32, LITERT
 from tests.engines import networks
 from tests.engines.networks import random_pixels
@@ -31,7 +32,7 @@ def converted(
     folder: Path,
     *,
     graph: FrozenGraph | None = None,
-    engine: Engine = litert.ENGINE,
+    engine: Engine = CONVERTING[LITERT],
     is_asked_for: bool = False,
 ) -> Conversion:
     graph = graph or networks.graph_of(networks.depthwise)
@@ -66,9 +67,9 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[FrozenGraph]:
 
     def convert(graph: FrozenGraph) -> bytes:
         graphs.append(graph)
-        return litert.convert(graph)
+        return tflite_conversion.convert(graph)
 
-    monkeypatch.setattr(litert, "ENGINE", dataclasses.replace(litert.ENGINE, convert=convert))
+    monkeypatch.setitem(CONVERTING, LITERT, dataclasses.replace(CONVERTING[LITERT], convert=convert))
     return graphs
 
 
@@ -108,7 +109,7 @@ def test_later_runs_need_neither_the_converter_nor_tensorflow_nor_photos(
     pixels = random_pixels(3)
     expected = converted(folder)(pixels)
     monkeypatch.setattr(tensorflow_engine, "load", forbidden)
-    conversion = converted(folder, engine=dataclasses.replace(litert.ENGINE, convert=forbidden))
+    conversion = converted(folder, engine=dataclasses.replace(CONVERTING[LITERT], convert=forbidden))
     assert conversion.settle(forbidden)
     np.testing.assert_array_equal(conversion(pixels), expected)
 
@@ -126,7 +127,7 @@ def test_damaged_file_is_made_again_with_a_warning(
 ) -> None:
     path = folder / "engines" / name
     path.write_bytes(damage)
-    assert converted(folder, engine=litert.ENGINE).settle(lambda: random_pixels(2))
+    assert converted(folder, engine=CONVERTING[LITERT]).settle(lambda: random_pixels(2))
     assert len(made) == 1
     assert caplog.messages == [
         f"'{path}' is damaged; the network is converted again.",
@@ -137,7 +138,7 @@ def test_damaged_file_is_made_again_with_a_warning(
 
 def test_converted_file_that_is_gone_is_made_again(folder: Path, made: list[FrozenGraph]) -> None:
     (folder / "engines" / f"{STEM}.tflite").unlink()
-    assert converted(folder, engine=litert.ENGINE).settle(lambda: random_pixels(2))
+    assert converted(folder, engine=CONVERTING[LITERT]).settle(lambda: random_pixels(2))
     assert len(made) == 1
 
 
@@ -147,7 +148,7 @@ def test_one_of_another_version_or_network_is_made_again_without_a_word(
 ) -> None:
     path = folder / "engines" / f"{STEM}.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {changed: "another"}))
-    assert converted(folder, engine=litert.ENGINE).settle(lambda: random_pixels(2))
+    assert converted(folder, engine=CONVERTING[LITERT]).settle(lambda: random_pixels(2))
     assert len(made) == 1
     assert caplog.messages == ["Module net is converted for LiteRT, once."]
 
@@ -169,7 +170,7 @@ def test_engine_that_disagrees_is_not_used_which_one_line_says_and_the_record_ke
         return lambda pixels: run(pixels) * np.float32(1.001)
 
     graph, pixels = networks.graph_of(networks.depthwise), random_pixels(2)
-    engine = dataclasses.replace(litert.ENGINE, load=wrong)
+    engine = dataclasses.replace(CONVERTING[LITERT], load=wrong)
     conversion = converted(tmp_path, graph=graph, engine=engine, is_asked_for=is_asked_for)
     np.testing.assert_array_equal(conversion(pixels), exact(graph, pixels))
     said = (
@@ -224,7 +225,7 @@ def test_engine_that_does_not_start_is_tried_again_by_the_next_run(
     def broken(_: bytes) -> Any:
         raise ImportError("libsomething.so.1: cannot open shared object file")
 
-    broken_engine = dataclasses.replace(litert.ENGINE, load=broken)
+    broken_engine = dataclasses.replace(CONVERTING[LITERT], load=broken)
     assert not converted(tmp_path, engine=broken_engine).settle(lambda: random_pixels(2))
     assert caplog.messages[1:] == [
         "LiteRT is not used for module net, because it does not start on this computer; TensorFlow is used instead."

@@ -14,12 +14,13 @@ import retrain
 import retraining
 from retraining.cli.programs import RETRAIN
 from retraining.data import dataset
-from retraining.engines import litert, table, tensorflow_engine
+from retraining.engines import table, tensorflow_engine
 from retraining.engines.engine import Engine
 from retraining.features.bottlenecks import compute
 from retraining.features.cache import BottleneckCache
 from retraining.features.extractor import load_extractor, settled
 from retraining.graphs.quiet_tensorflow import tf
+from retraining.runtimes import litert
 from retraining.settings.data import DataSettings
 from retraining.settings.module import LITERT, TENSORFLOW, ModuleSettings
 from tests.conftest import refused, write_colour_photos
@@ -56,7 +57,7 @@ def wrong(monkeypatch: pytest.MonkeyPatch) -> None:
         run = litert.load(content)
         return lambda pixels: run(pixels) / 2
 
-    engine: Engine = dataclasses.replace(litert.ENGINE, load=load)
+    engine: Engine = dataclasses.replace(table.CONVERTING[LITERT], load=load)
     monkeypatch.setitem(table.CONVERTING, LITERT, engine)
 
 

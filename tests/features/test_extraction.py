@@ -11,8 +11,9 @@ from retraining.data import dataset, images
 from retraining.data.split import Split
 from retraining.features import bottlenecks, cache, extraction
 from retraining.features.cache import BottleneckCache
-from retraining.features.extractor import BATCH_SIZE, FeatureExtractor
+from retraining.features.extractor import FeatureExtractor
 from retraining.features.views import Views
+from retraining.runtimes.batches import BATCH_SIZE
 from retraining.settings.augmentation import AugmentationSettings
 from retraining.settings.data import DataSettings
 from tests.conftest import write_colour_photos

@@ -13,12 +13,12 @@ import retraining
 from retraining.data import images
 from retraining.errors import WorkFailed
 from retraining.export import classifier_graph
-from retraining.features.extractor import BATCH_SIZE
 from retraining.fine_tuning import recipe
 from retraining.fine_tuning.tuner import Tuner
 from retraining.graphs import graph_file
 from retraining.graphs.quiet_tensorflow import tf
 from retraining.model import RetrainedModel
+from retraining.runtimes.batches import BATCH_SIZE
 from retraining.training.learning_curve import Epoch
 from tests.fine_tuning.conftest import Tuned
 

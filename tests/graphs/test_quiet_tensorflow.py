@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from retraining.graphs.quiet_tensorflow import native_output_captured
+from retraining.native_output import native_output_captured
 from tests.conftest import PROJECT
 
 

@@ -1,7 +1,4 @@
-"""LiteRT, which was TensorFlow Lite: with XNNPACK, the fastest at depthwise convolutions on processors.
-
-Converted by TensorFlow's own converter, https://ai.google.dev/edge/litert/conversion/tensorflow/overview.
-"""
+"""LiteRT, which was TensorFlow Lite: with XNNPACK, the fastest at depthwise convolutions on processors: https://ai.google.dev/edge/litert."""
 
 from __future__ import annotations
 
@@ -13,23 +10,11 @@ import numpy as np
 
 from retraining.arrays import Pixels, Vectors
 from retraining.data import prefetching
-from retraining.engines.batches import Extract, Images
-from retraining.engines.engine import Engine
-from retraining.graphs import freezing
-from retraining.graphs.frozen_graph import FrozenGraph
-from retraining.graphs.quiet_tensorflow import native_output_captured, tf
-from retraining.settings.module import LITERT
+from retraining.native_output import native_output_captured
+from retraining.runtimes.batches import Extract, Images
 
 # Every interpreter packs the weights in its own way into memory of its own; all of them together, in bytes.
 _MEMORY_FOR_WEIGHTS = 512 * 2**20
-
-
-def convert(graph: FrozenGraph) -> bytes:
-    """Return a graph whose weights are float32 as a .tflite file that takes one image at a time."""
-    function = freezing.function_of(graph, batch_size=1)
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([function])
-    content: bytes = converter.convert()
-    return content
 
 
 def load(content: bytes) -> Extract:
@@ -77,6 +62,3 @@ class _Interpreter:
         self._interpreter.invoke()
         vector: Vectors = self._interpreter.get_tensor(self._output)
         return vector
-
-
-ENGINE = Engine(name=LITERT, suffix=".tflite", convert=convert, load=load)

@@ -6,10 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retraining.data import prefetching
-from retraining.engines import onnx_conversion
-from retraining.engines.batches import Extract, padded
-from retraining.engines.engine import Engine
-from retraining.settings.module import ONNXRUNTIME
+from retraining.runtimes.batches import Extract, padded
 
 # Larger batches leave the processor's cache, as benchmarks/engines.py measured.
 BATCH_SIZE = 8
@@ -30,6 +27,3 @@ def load(content: bytes) -> Extract:
         return vectors
 
     return padded(run, BATCH_SIZE)
-
-
-ENGINE = Engine(name=ONNXRUNTIME, suffix=".onnx", convert=onnx_conversion.convert, load=load)

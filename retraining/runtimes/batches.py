@@ -1,4 +1,4 @@
-"""Batches of one size for engines whose result may depend on the size of the batch in the last digit."""
+"""Batches of one size for programs whose result may depend on the size of the batch in the last digit."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from typing import TypeAlias
 
 import numpy as np
 
-from retraining.arrays import Pixels, Vectors
-from retraining.graphs.frozen_graph import Forward
+from retraining.arrays import Forward, Pixels, Vectors
+
+# Large enough to keep two cores busy, small enough for a wide network in 4 GB, as benchmarks/ measured.
+BATCH_SIZE = 32
 
 Images: TypeAlias = Pixels | Sequence[Pixels]
 """Images of one size: one array float32 [n, height, width, 3] in [0, 1], or an array of each."""

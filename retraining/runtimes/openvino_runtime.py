@@ -6,10 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retraining.data import prefetching
-from retraining.engines import onnx_conversion
-from retraining.engines.batches import Extract, padded
-from retraining.engines.engine import Engine
-from retraining.settings.module import BFLOAT16, FLOAT32, OPENVINO
+from retraining.runtimes.batches import Extract, padded
+from retraining.settings.module import BFLOAT16, FLOAT32
 
 BATCH_SIZE = 32
 
@@ -35,6 +33,3 @@ def load(content: bytes, precision: str = FLOAT32) -> Extract:
         return np.array(request.infer({0: pixels})[output], np.float32)
 
     return padded(run, BATCH_SIZE)
-
-
-ENGINE = Engine(name=OPENVINO, suffix=".onnx", convert=onnx_conversion.convert, load=load)

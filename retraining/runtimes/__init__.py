@@ -1,0 +1,1 @@
+"""Running converted networks, without TensorFlow."""
