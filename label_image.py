@@ -26,9 +26,9 @@ def label_image(settings: LabelImageSettings) -> None:
         raise BadRequest("{image} names only folders without files. Name an image, or a folder of images.")
 
     # Imported here, since TensorFlow takes seconds to load: a mistake above is reported at once.
-    from retraining.inference import graph_classifier
+    from retraining.inference import loading
 
-    classifier = graph_classifier.load(settings)
+    classifier = loading.load(settings)
     failed = 0
     for classified in classifier.classify(files, best=settings.num_top_predictions):
         if classified.reason:

@@ -30,7 +30,6 @@ from retraining.settings.label_image import GraphSettings
 from retraining.settings.module import ModuleSettings
 from retraining.settings.setting import Settings, fields
 from retraining.settings.training import TrainingSettings
-from retraining.storage import labels_file
 from retraining.suggestions import closest, did_you_mean
 
 if TYPE_CHECKING:
@@ -191,15 +190,14 @@ def load_classifier(
 ) -> ImageClassifier:
     """Return the classifier in a frozen graph or SavedModel: one of retrain.py or `export`, or any other.
 
-    `labels` are by default beside the graph, where `RetrainedModel.export` puts them. `settings` are those of
-    label_image.py, for graphs that do not record them. Raises BadRequest.
+    `labels` are by default those in the graph, or beside it, where `RetrainedModel.export` puts them.
+    `settings` are those of label_image.py, for graphs that do not record them. Raises BadRequest.
     """
-    from retraining.inference import graph_classifier
+    from retraining.inference import loading
 
-    place = Path(graph).expanduser()
-    given = dict(settings) | {"graph": place, "labels": labels or labels_file.default_path(place)}
+    given = dict(settings) | {"graph": Path(graph).expanduser(), "labels": labels}
     _check_known(given, GraphSettings)
-    return graph_classifier.load(_group(GraphSettings, given))
+    return loading.load(_group(GraphSettings, given))
 
 
 def list_modules() -> str:

@@ -44,7 +44,8 @@ def check_retrain(settings: RetrainSettings) -> None:
 def check_label_image(settings: LabelImageSettings) -> None:
     """Raise BadRequest if the graph or its labels are not there."""
     _check_is_graph(settings.graph, remedy=_WRITTEN_BY_RETRAIN)
-    _check_is_file("labels", settings.labels, remedy=_WRITTEN_BY_RETRAIN)
+    if settings.labels is not None:
+        _check_is_file("labels", settings.labels, remedy=_WRITTEN_BY_RETRAIN)
 
 
 def check_compare(settings: CompareSettings) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+
+from retraining.arrays import ImageSize
 from retraining.features.extractor import FeatureExtractor
 from retraining.graphs import significant_bits as recorded_bits
 from retraining.graphs.frozen_graph import FrozenGraph
@@ -11,6 +14,24 @@ from retraining.modules.finished_classifier import INPUT_OP, LAYER_SCOPE
 from retraining.settings.output import OutputSettings
 from retraining.training.model import TrainedModel
 from retraining.training.softmax_layer import SoftmaxLayer
+
+
+@dataclasses.dataclass(frozen=True)
+class ClassifierGraph:
+    """A frozen classifier with what those who use it have to know: what every export carries.
+
+    Its input is float32 [n, size.height, size.width, 3], pixel values of 0 to 255 after `mean` was
+    subtracted and the result divided by `std`; its output is the scores of `labels`, float32 [n, classes].
+    `significant_bits` is as for ImageClassifier. `name` is that of the network.
+    """
+
+    frozen: FrozenGraph
+    labels: tuple[str, ...]
+    size: ImageSize
+    mean: float = 0.0
+    std: float = 255.0
+    significant_bits: int | None = None
+    name: str = "classifier"
 
 
 def of_model(

@@ -21,12 +21,12 @@ from retraining.graphs.frozen_graph import (
     op_of,
 )
 from retraining.graphs.quiet_tensorflow import tf
+from retraining.inference import labels as label_names
 from retraining.inference.image_classifier import ImageClassifier, check_width
 from retraining.modules import classifier_source, image_input
 from retraining.modules.image_input import ImageInput
 from retraining.runtimes.batches import BATCH_SIZE
 from retraining.settings.label_image import GraphSettings
-from retraining.storage import labels_file
 from retraining.storage.atomic_files import reason
 
 
@@ -36,7 +36,7 @@ def load(settings: GraphSettings) -> ImageClassifier:
     Settings that were not given are read from the graph. Raises BadRequest.
     """
     graph_def = classifier_source.read(settings.graph)
-    labels = labels_file.read(settings.labels)
+    labels = label_names.find(settings)
     nodes = {node.name: node for node in graph_def.node}
     source, result = _input(graph_def, nodes, settings), _output(graph_def, nodes, settings)
     graph = _imported(graph_def, settings)

@@ -87,6 +87,11 @@ class ImageClassifier:
             predictions.append(list(classified.predictions))
         return predictions
 
+    def scores(self, images: Sequence[ImageSource]) -> Probabilities:
+        """Return float32 [n, classes], the scores of n images in the order of `labels`. Raises BadImage."""
+        ranked = (dict(predictions) for predictions in self.predict(images))
+        return np.array([[scores[label] for label in self.labels] for scores in ranked], np.float32)
+
     def classify(self, images: Sequence[ImageSource], *, best: int | None = None) -> Iterator[Classified]:
         """Yield the predictions for each image, in order, including those that cannot be used."""
         prepared = prefetching.ahead(images, self._prepare, lookahead=2 * BATCH_SIZE)

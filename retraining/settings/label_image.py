@@ -18,7 +18,12 @@ class GraphSettings(Settings):
     graph: Path = setting(
         OutputSettings.output_graph, "A frozen graph or a SavedModel, as retrain.py writes it.", kinds.PATH
     )
-    labels: Path = setting(OutputSettings.output_labels, "Its labels, one per line, in order.", kinds.FILE)
+    labels: Path | None = setting(
+        None,
+        "Its labels, one per line, in order. Default: those in the graph, or else "
+        f"{OutputSettings.output_labels}.",
+        kinds.OPTIONAL_FILE,
+    )
     input_layer: str | None = setting(None, "Name of the input op. Default: found in the graph.", kinds.NAME)
     output_layer: str | None = setting(
         None, "Name of the op that gives the scores. Default: found in the graph.", kinds.NAME

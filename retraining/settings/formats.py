@@ -1,0 +1,36 @@
+"""The formats that a classifier can be exported to: their names, who reads them and what they need."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+
+
+@dataclasses.dataclass(frozen=True)
+class Format:
+    """A format, known without importing what writes it.
+
+    `ending` ends the names of its files or folders. `megabytes` is the size of the built-in network with five
+    classes. `packages` are the distributions that it needs besides the requirements, each with the package
+    that is imported. A score may differ from the classifier's by `tolerance`; None where weights or
+    numbers between layers are rounded to bytes.
+    """
+
+    name: str
+    ending: str
+    readers: str
+    megabytes: float
+    is_folder: bool = False
+    packages: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    tolerance: float | None = 1e-3
+
+    def path_beside(self, output_graph: Path) -> Path:
+        """Return where this format of a classifier goes whose frozen graph is `output_graph`."""
+        return output_graph.with_name(f"{output_graph.stem}{self.ending}")
+
+
+FROZEN_GRAPH = Format("pb", ".pb", "TensorFlow in Python, C++, Java and Go; OpenCV", 3.5)
+SAVED_MODEL = Format("saved_model", ".saved_model", "TensorFlow, tf.saved_model.load", 3.9, is_folder=True)
+
+FORMATS: Mapping[str, Format] = {row.name: row for row in (FROZEN_GRAPH, SAVED_MODEL)}
