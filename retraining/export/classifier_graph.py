@@ -6,7 +6,7 @@ import dataclasses
 
 from retraining.arrays import ImageSize
 from retraining.features.extractor import FeatureExtractor
-from retraining.graphs import significant_bits as recorded_bits
+from retraining.graphs import recorded
 from retraining.graphs.frozen_graph import FrozenGraph, forward
 from retraining.graphs.quiet_tensorflow import tf
 from retraining.graphs.simplification import simplified, with_float32_weights
@@ -70,6 +70,7 @@ def of_model(
         model.extractor,
         model.layer,
         final_tensor_name,
+        labels=model.labels,
         float32_weights=float32_weights,
         significant_bits=model.significant_bits,
     )
@@ -80,14 +81,15 @@ def build(
     layer: SoftmaxLayer,
     final_tensor_name: str,
     *,
+    labels: tuple[str, ...] = (),
     float32_weights: bool = OutputSettings.float32_weights,
     significant_bits: int | None = None,
 ) -> FrozenGraph:
     """Return the graph from `Placeholder` to the softmax op `final_tensor_name`.
 
     Input float32 [None, height, width, 3] in [0, 1], output float32 [None, classes]. Weights in half
-    precision stay so, unless `float32_weights`. `significant_bits`, that of the images' dataset, is recorded
-    in the graph unless it is None.
+    precision stay so, unless `float32_weights`. `labels` and `significant_bits`, that of the images' dataset,
+    are recorded in the graph unless they are () and None.
     """
     graph = tf.Graph()
     with graph.as_default():
@@ -106,6 +108,5 @@ def build(
             logits = tf.nn.bias_add(tf.matmul(features, weights, name="matmul"), biases, name="logits")
         tf.nn.softmax(logits, name=final_tensor_name)
     frozen = simplified(FrozenGraph(graph.as_graph_def(), f"{INPUT_OP}:0", f"{final_tensor_name}:0"))
-    if significant_bits is not None:
-        recorded_bits.record(frozen.graph_def, significant_bits)
+    recorded.record(frozen.graph_def, labels=labels, significant_bits=significant_bits)
     return with_float32_weights(frozen) if float32_weights else frozen

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterable
 from pathlib import Path
 
-from retraining.errors import BadRequest, WorkFailed
+from retraining.errors import BadRequest, Message, WorkFailed
 from retraining.export import trial as trials
 from retraining.export.classifier_graph import ClassifierGraph
 from retraining.export.judgement import Judgement, judge
@@ -94,14 +94,21 @@ class Exporter:
     def _read(self, format: Format, path: Path, beside: Path) -> ImageClassifier:
         """Return what was written as those who use it will read it, with what is inside it alone."""
         try:
-            return WRITERS[format.name].read(GraphSettings(graph=beside))
+            read = WRITERS[format.name].read(GraphSettings(graph=beside))
         except BadRequest as error:
-            raise WorkFailed(
-                "{format} cannot be read back: {reason} '{path}' was not written. Please report it.",
-                format=format.name,
-                reason=error,
-                path=path,
-            ) from error
+            raise _unreadable(format, path, error) from error
+        if read.labels != self._classifier.labels:
+            raise _unreadable(format, path, Message("its labels are not those of the classifier."))
+        return read
+
+
+def _unreadable(format: Format, path: Path, reason: BadRequest | Message) -> WorkFailed:
+    return WorkFailed(
+        "{format} cannot be read back: {reason} '{path}' was not written. Please report it.",
+        format=format.name,
+        reason=reason,
+        path=path,
+    )
 
 
 def _first_line(error: Exception) -> str:

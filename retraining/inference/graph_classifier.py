@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from retraining.arrays import Forward, ImageSize, Pixels
 from retraining.errors import BadRequest, Message, WorkFailed, setting_named
-from retraining.graphs import significant_bits
+from retraining.graphs import recorded
 from retraining.graphs.frozen_graph import (
     INPUT_OPS,
     GraphDef,
@@ -36,7 +36,7 @@ def load(settings: GraphSettings) -> ImageClassifier:
     Settings that were not given are read from the graph. Raises BadRequest.
     """
     graph_def = classifier_source.read(settings.graph)
-    labels = label_names.find(settings)
+    labels = label_names.find(settings, inside=recorded.labels(graph_def))
     nodes = {node.name: node for node in graph_def.node}
     source, result = _input(graph_def, nodes, settings), _output(graph_def, nodes, settings)
     graph = _imported(graph_def, settings)
@@ -55,7 +55,7 @@ def load(settings: GraphSettings) -> ImageClassifier:
         batch_size=shape[0] if shape and shape[0] is not None else BATCH_SIZE,
         mean=mean,
         std=std,
-        significant_bits=settings.significant_bits or significant_bits.recorded(graph_def),
+        significant_bits=settings.significant_bits or recorded.significant_bits(graph_def),
     )
 
 

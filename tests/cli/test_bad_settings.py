@@ -57,6 +57,7 @@ REFUSED = {
     "validation_batch_size": ("", "x", "nan", "0", "-2", "1.5", "1000001"),
     "test_batch_size": ("", "x", "nan", "0", "-2", "1.5", "1000001"),
     "seed": (*WHOLE, "-1"),
+    "export": ("", "tf", "tflight", "pb,pb", ",", "TFLITE"),
     "fine_tune": ("maybe",),
     "fine_tune_blocks": ("", "x", "0", "-1", "1.5", "every", "ALL"),
     "fine_tune_epochs": (*WHOLE, "0"),
@@ -92,7 +93,7 @@ REFUSED = {
 }
 LABEL_IMAGE_REFUSED = {
     "graph": ("", "/dev/null", "/nowhere/graph.pb", "/tmp"),
-    "labels": ("", "/dev/null", "/nowhere/labels.txt", "/tmp"),
+    "labels": ("/dev/null", "/nowhere/labels.txt", "/tmp"),
     "image": ("",),
     "input_height": (*WHOLE, "0"),
     "input_width": (*WHOLE, "0"),
