@@ -24,7 +24,7 @@ FLOORS = (
     ("settings", "optional_packages"),
     ("storage",),
     ("data", "graphs"),
-    ("modules", "runtimes"),
+    ("modules", "runtimes", "sorting"),
     ("engines",),
     ("inference", "features"),
     ("training",),

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from retraining.cli import output_paths
 from retraining.cli.output_paths import OutputPath
 from retraining.errors import BadRequest, Message, setting_named
 from retraining.runtimes import requirements
 from retraining.settings import architectures
-from retraining.settings.compare import CompareSettings
-from retraining.settings.deep_dream import DeepDreamSettings
-from retraining.settings.feature_maps import FeatureMapsSettings
-from retraining.settings.label_image import LabelImageSettings
-from retraining.settings.module import ModuleSettings
-from retraining.settings.network import NetworkSettings
-from retraining.settings.output import OutputSettings
-from retraining.settings.retrain import RetrainSettings
 from retraining.suggestions import closest, did_you_mean
+
+if TYPE_CHECKING:  # no program needs the settings of all the others
+    from retraining.settings.compare import CompareSettings
+    from retraining.settings.deep_dream import DeepDreamSettings
+    from retraining.settings.feature_maps import FeatureMapsSettings
+    from retraining.settings.label_image import LabelImageSettings
+    from retraining.settings.module import ModuleSettings
+    from retraining.settings.network import NetworkSettings
+    from retraining.settings.output import OutputSettings
+    from retraining.settings.retrain import RetrainSettings
 
 _WRITTEN_BY_RETRAIN = "retrain.py writes the graph and its labels"
 
@@ -46,6 +49,15 @@ def check_label_image(settings: LabelImageSettings) -> None:
     _check_is_graph(settings.graph, remedy=_WRITTEN_BY_RETRAIN)
     if settings.labels is not None:
         _check_is_file("labels", settings.labels, remedy=_WRITTEN_BY_RETRAIN)
+    if settings.watch is not None and not settings.watch.is_dir():
+        raise BadRequest("{watch} must be a folder, received '{path}'. Create it first.", path=settings.watch)
+    for setting, folder in (
+        ("move_to", settings.move_to),
+        ("copy_to", settings.copy_to),
+        ("cache_dir", settings.cache_dir),
+    ):
+        if folder is not None:
+            _check_folder(setting, folder)
 
 
 def check_compare(settings: CompareSettings) -> None:

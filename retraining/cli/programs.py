@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from retraining.cli import checks
+from retraining.cli import checks, label_image_program
 from retraining.cli.parser import Listing, Program
 from retraining.settings.compare import CompareSettings
 from retraining.settings.deep_dream import DeepDreamSettings
 from retraining.settings.feature_maps import FeatureMapsSettings
-from retraining.settings.label_image import LabelImageSettings
 from retraining.settings.retrain import RetrainSettings
 from retraining.settings.samples import OxfordFlowersSettings, SamplePhotosSettings
 
@@ -28,14 +27,7 @@ RETRAIN = Program(
     check=checks.check_retrain,
     listings={"list_modules": Listing("Print the modules that are known by name, and exit.", _module_table)},
 )
-LABEL_IMAGE = Program(
-    name="label_image",
-    description="Classify images with the network that retrain.py exported.",
-    example="--graph output_graph.pb --labels output_labels.txt --image photo.jpg",
-    settings=LabelImageSettings,
-    check=checks.check_label_image,
-    is_filter=True,
-)
+LABEL_IMAGE = label_image_program.PROGRAM
 COMPARE = Program(
     name="compare",
     description="Train several models on the same images and say which one to use.",

@@ -1,4 +1,4 @@
-"""What a classifier's graph records for those who use it: its labels, and how many bits of 16-bit images are used.
+"""What a classifier's graph records for its users: its labels, and how many bits of 16-bit images are used.
 
 Both are attributes of the graph's input. TensorFlow and OpenCV ignore those that begin with an underscore.
 """
@@ -13,9 +13,7 @@ _LABELS = "_labels"
 _SIGNIFICANT_BITS = "_significant_bits"
 
 
-def record(
-    graph_def: GraphDef, *, labels: tuple[str, ...] = (), significant_bits: int | None = None
-) -> None:
+def record(graph_def: GraphDef, *, labels: tuple[str, ...] = (), significant_bits: int | None = None) -> None:
     """Record labels, and a number of bits from 8 to 16, in the inputs of a graph; nothing for () and None."""
     for node in graph_def.node:
         if node.op in INPUT_OPS:
