@@ -67,9 +67,9 @@ class Sorter:
             if not stat.S_ISREG(image.lstat().st_mode):
                 raise WorkFailed("is a link, and links are not sorted")
             folder = self.folder / label
+            _check_is_folder(folder)
             if not self._is_dry_run:
                 folder.mkdir(parents=True, exist_ok=True)
-            _check_is_folder(folder)
             return self._put(image, folder)
         except OSError as error:
             raise WorkFailed("cannot be sorted ({reason})", reason=reason(error)) from error
