@@ -15,7 +15,6 @@ from PIL import Image
 
 import label_image
 from retraining.arrays import ImageSize, Pixels
-from retraining.data import folder_watch
 from retraining.inference import loading, sources
 from retraining.inference.image_classifier import ImageClassifier
 
@@ -208,7 +207,7 @@ def test_watched_folder_is_labelled_until_ctrl_c(
         elif isinstance(step, tuple):
             photo(f"camera/{step[0]}", step[1])
 
-    monkeypatch.setattr(folder_watch.time, "sleep", sleep)
+    monkeypatch.setattr("retraining.data.folder_watch.time.sleep", sleep)
     assert run("--watch=camera", "--move_to=out", "--output=json", "--num_top_predictions=1") == 130
     out, err = capsys.readouterr()
     assert [json.loads(line)["sorted_to"] for line in out.splitlines()] == [

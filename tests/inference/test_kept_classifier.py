@@ -122,7 +122,7 @@ def test_process_of_a_second_run_imports_no_tensorflow(cache: Path, graph: Path,
     assert len(done.stdout.splitlines()) == 4
 
 
-def test_folder_is_private_and_its_record_says_how_it_was_checked(prepared: Path, graph: Path) -> None:
+def test_folder_is_private_and_its_record_says_how_it_was_checked(prepared: Path) -> None:
     assert prepared.stat().st_mode & 0o777 == 0o700
     assert (prepared / "CACHEDIR.TAG").read_bytes().startswith(b"Signature: 8a477f597d28d1")
     (path,) = kept_files(prepared, ".json")
