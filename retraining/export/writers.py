@@ -38,7 +38,11 @@ def _write_saved_model(classifier: ClassifierGraph, path: Path, _: Samples) -> N
     saved_model.write(classifier.frozen, path)
 
 
+def _read_in_tensorflow(settings: GraphSettings) -> ImageClassifier:
+    return graph_classifier.load(settings).classifier
+
+
 WRITERS = {
-    "pb": Writer(_write_frozen_graph, graph_classifier.load),
+    "pb": Writer(_write_frozen_graph, _read_in_tensorflow),
     "saved_model": Writer(_write_saved_model),
 }

@@ -15,7 +15,8 @@ class Format:
 
     `ending` ends the names of its files or folders. `megabytes` is the size of the built-in network with five
     classes. `packages` are the distributions that it needs besides the requirements, each with the package
-    that is imported. A score may differ from the classifier's by `tolerance`; None where weights or
+    that is imported. Some need training images to be
+    made. A score may differ from the classifier's by `tolerance`; None where weights or
     numbers between layers are rounded to bytes.
     """
 
@@ -24,6 +25,7 @@ class Format:
     readers: str
     megabytes: float
     is_folder: bool = False
+    needs_images: bool = False
     packages: Mapping[str, str] = dataclasses.field(default_factory=dict)
     tolerance: float | None = 1e-3
 
