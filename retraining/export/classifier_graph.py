@@ -54,7 +54,8 @@ class ClassifierGraph:
     def of_loaded(cls, loaded: LoadedGraph, path: Path) -> ClassifierGraph:
         """Return the graph of a classifier that was read from `path`, in the form that retrain.py writes."""
         classifier, frozen = loaded.classifier, loaded.frozen
-        if not finished_classifier.is_finished(frozen.graph_def):
+        is_scaled = (classifier.mean, classifier.std) != (0, 255)
+        if is_scaled or not finished_classifier.is_finished(frozen.graph_def):
             frozen = _in_our_form(loaded)
         graph_def = GraphDef.FromString(frozen.graph_def.SerializeToString())
         recorded.record(graph_def, labels=classifier.labels, significant_bits=classifier.significant_bits)
@@ -142,12 +143,12 @@ def _in_our_form(loaded: LoadedGraph) -> FrozenGraph:
     graph = tf.Graph()
     with graph.as_default():
         pixels = tf.compat.v1.placeholder(tf.float32, [count, size.height, size.width, 3], INPUT_OP)
-        scaled = (pixels * 255 - classifier.mean) / classifier.std
+        scaled = pixels
+        if (classifier.mean, classifier.std) != (0, 255):
+            scaled = (pixels * 255 - classifier.mean) / classifier.std
         (scores,) = tf.graph_util.import_graph_def(
             frozen.graph_def,
-            input_map={
-                frozen.input_name: pixels if (classifier.mean, classifier.std) == (0, 255) else scaled
-            },
+            input_map={frozen.input_name: scaled},
             return_elements=[frozen.output_name],
             name="classifier",
         )
