@@ -1,4 +1,7 @@
-"""TensorFlow Lite models of a classifier: in float32, with weights in half precision, or in bytes only."""
+"""TensorFlow Lite models of a classifier: in float32, with weights in half precision, or in bytes only.
+
+Each writer takes a new path. It raises OSError, or any other exception for a network that cannot be converted.
+"""
 
 from __future__ import annotations
 
@@ -9,29 +12,27 @@ import numpy as np
 
 from retraining.arrays import Pixels
 from retraining.engines import conversion, tflite_conversion
-from retraining.errors import WorkFailed
 from retraining.export.classifier_graph import ClassifierGraph
 from retraining.graphs.frozen_graph import FrozenGraph
 from retraining.runtimes import tflite_metadata
 from retraining.runtimes.tflite_metadata import Metadata
-from retraining.storage.atomic_files import reason
 
 
 def write_float32(classifier: ClassifierGraph, path: Path) -> None:
-    """Write a classifier with float32 weights to a new file. Raises WorkFailed and OSError."""
+    """Write a classifier with float32 weights."""
     _write(classifier, path, tflite_conversion.convert)
 
 
 def write_float16(classifier: ClassifierGraph, path: Path) -> None:
-    """Write a classifier with weights in half precision to a new file. Raises WorkFailed and OSError."""
+    """Write a classifier with weights in half precision."""
     _write(classifier, path, tflite_conversion.convert_to_float16)
 
 
 def write_int8(classifier: ClassifierGraph, path: Path, samples: Iterable[Pixels]) -> None:
-    """Write a classifier that computes in bytes only to a new file: it takes pixel values as they are.
+    """Write a classifier that computes in bytes only: it takes pixel values as they are.
 
     `samples` are images as float32 [height, width, 3] in [0, 1], such as a hundred of the training: the
-    ranges of the numbers in the network are measured on them. Raises WorkFailed and OSError.
+    ranges of the numbers in the network are measured on them.
     """
     inputs = [
         (pixels * np.float32(255) - classifier.mean) / classifier.std for pixels in _full_range(samples)
@@ -52,14 +53,6 @@ def _full_range(samples: Iterable[Pixels]) -> list[Pixels]:
 
 
 def _write(classifier: ClassifierGraph, path: Path, convert: Callable[[FrozenGraph], bytes]) -> None:
-    try:
-        content = conversion.quietly(convert, classifier.frozen)
-    except Exception as error:  # the converter raises whatever the graph makes it stumble over
-        raise WorkFailed(
-            "{name} cannot be converted to TensorFlow Lite: {reason}. Export it in another format.",
-            name=classifier.name,
-            reason=reason(error).rstrip("."),
-        ) from error
     about = Metadata(
         name=classifier.name,
         labels=classifier.labels,
@@ -67,4 +60,5 @@ def _write(classifier: ClassifierGraph, path: Path, convert: Callable[[FrozenGra
         std=(classifier.std,),
         significant_bits=classifier.significant_bits,
     )
+    content = conversion.quietly(convert, classifier.frozen)
     path.write_bytes(tflite_metadata.added(content, about))

@@ -138,7 +138,9 @@ def _write_list(builder: flatbuffers.Builder, items: Sequence[float], prepend: A
 
 
 def _write_table(builder: flatbuffers.Builder, fields: Mapping[int, Value]) -> int:
-    places = {field: write(builder, value) for field, value in fields.items() if not isinstance(value, Number)}
+    places = {
+        field: write(builder, value) for field, value in fields.items() if not isinstance(value, Number)
+    }
     builder.StartObject(max(fields, default=-1) + 1)
     for field, value in fields.items():
         if isinstance(value, Number):

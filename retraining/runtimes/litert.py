@@ -56,7 +56,8 @@ class Tensor:
         """Return the bytes that stand for numbers, the nearest that there are."""
         limits = np.iinfo(self.dtype)
         steps = np.rint(values / np.float32(self.scale)) + self.zero_point
-        return steps.clip(limits.min, limits.max).astype(self.dtype)
+        clipped: NDArray[Any] = steps.clip(limits.min, limits.max).astype(self.dtype)
+        return clipped
 
     def values_of(self, steps: NDArray[Any]) -> NDArray[np.float32]:
         """Return the numbers that bytes stand for."""

@@ -112,42 +112,41 @@ def _with_entry(model: ReadTable, metadata: bytes) -> Value:
         if model.target(field) is not None
     }
     buffers, entries = model.tables(_Model.BUFFERS), model.tables(_Model.METADATA)
-    entry = {_Entry.NAME: _ENTRY, _Entry.BUFFER: Number(len(buffers), number_types.Uint32Flags)}
+    entry: Value = {_Entry.NAME: _ENTRY, _Entry.BUFFER: Number(len(buffers), number_types.Uint32Flags)}
     version = model.number(_Model.VERSION, number_types.Uint32Flags)
-    return fields | {
-        _Model.VERSION: Number(version, number_types.Uint32Flags),
-        _Model.BUFFERS: [*(kept(table.position) for table in buffers), {0: metadata}],
-        _Model.METADATA: [*(kept(table.position) for table in entries), entry],
-    }
+    fields[_Model.VERSION] = Number(version, number_types.Uint32Flags)
+    fields[_Model.BUFFERS] = [*(kept(table.position) for table in buffers), {0: metadata}]
+    fields[_Model.METADATA] = [*(kept(table.position) for table in entries), entry]
+    return fields
 
 
 def _encoded(about: Metadata) -> bytes:
     low, high = ((value - about.mean[0]) / about.std[0] for value in (0, 255))
-    pixels = {
+    pixels: dict[int, Value] = {
         _Tensor.NAME: "image",
         _Tensor.DESCRIPTION: "Image to be classified.",
         _Tensor.CONTENT: {0: _IMAGE, 1: {0: _RGB}},
         _Tensor.PROCESS: [{0: _NORMALIZATION, 1: {0: about.mean, 1: about.std}}],
         _Tensor.STATS: {0: (high,), 1: (low,)},
     }
-    labels = {
+    labels: dict[int, Value] = {
         _File.NAME: _LABELS,
         _File.DESCRIPTION: "The label of each score, one per line.",
         _File.TYPE: _AXIS_LABELS,
     }
-    scores = {
+    scores: dict[int, Value] = {
         _Tensor.NAME: "probability",
         _Tensor.DESCRIPTION: "Score of each label.",
         _Tensor.STATS: {0: (1.0,), 1: (0.0,)},
         _Tensor.FILES: [labels],
     }
-    subgraph = {_Subgraph.INPUTS: [pixels], _Subgraph.OUTPUTS: [scores]}
+    subgraph: dict[int, Value] = {_Subgraph.INPUTS: [pixels], _Subgraph.OUTPUTS: [scores]}
     oldest_reader = "1.0.0"
     if about.significant_bits is not None:
         subgraph[_Subgraph.CUSTOM] = [{0: _BITS, 1: str(about.significant_bits).encode()}]
         oldest_reader = "1.5.0"
     builder = flatbuffers.Builder(2**12)
-    fields = {
+    fields: dict[int, Value] = {
         _About.NAME: about.name,
         _About.DESCRIPTION: f"Image classifier with {len(about.labels)} labels.",
         _About.SUBGRAPHS: [subgraph],
