@@ -1,6 +1,6 @@
 """TensorFlow Lite models of a classifier: in float32, with weights in half precision, or in bytes only.
 
-Each writer takes a new path. It raises OSError, or any other exception for a network that cannot be converted.
+Each writer takes a new path, and raises OSError, or any other exception if a network cannot be converted.
 """
 
 from __future__ import annotations

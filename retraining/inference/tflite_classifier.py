@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from retraining.arrays import Pixels, Probabilities
-from retraining.errors import BadRequest, setting_named
+from retraining.errors import BadRequest, WorkFailed, setting_named
 from retraining.inference import input_size
 from retraining.inference import labels as label_names
 from retraining.inference.image_classifier import ImageClassifier, check_width
@@ -58,7 +58,7 @@ def load(settings: GraphSettings) -> ImageClassifier:
     scaling = _scaling(source, about, settings)
     is_plain = scaling.is_one_for_all()
     return ImageClassifier(
-        run=network.run if is_plain else _after(scaling, network),
+        run=_run(network, None if is_plain else scaling),
         labels=labels,
         size=input_size.find(source.shape[1], source.shape[2], settings),
         batch_size=BATCH_SIZE,
@@ -88,7 +88,7 @@ def _network(content: bytes, path: Path) -> Network:
     try:
         return litert.Network(content)
     except (ValueError, RuntimeError) as error:
-        raise _damaged(path, reason(error).rstrip(".")) from error
+        raise _damaged(path, _reason(error)) from error
 
 
 def _metadata(content: bytes, path: Path) -> Metadata:
@@ -169,8 +169,17 @@ def _scaling(source: Tensor, about: Metadata, settings: GraphSettings) -> _Scali
     )
 
 
-def _after(scaling: _Scaling, network: Network) -> Callable[[Pixels], Probabilities]:
+def _run(network: Network, scaling: _Scaling | None) -> Callable[[Pixels], Probabilities]:
+    """Return the function that runs a network, on scaled pixels, raising WorkFailed if it cannot be run."""
+
     def run(pixels: Pixels) -> Probabilities:
-        return network.run(scaling(pixels))
+        try:
+            return network.run(pixels if scaling is None else scaling(pixels))
+        except (ValueError, RuntimeError) as error:
+            raise WorkFailed("the graph cannot be run: {reason}.", reason=_reason(error)) from error
 
     return run
+
+
+def _reason(error: Exception) -> str:
+    return reason(error).rstrip(".")

@@ -63,6 +63,11 @@ class ReadTable:
         start, count = self._vector(field)
         return struct.unpack_from(f"<{count}f", self.content, start)
 
+    def integers(self, field: int) -> tuple[int, ...]:
+        """Return a list of int32 numbers."""
+        start, count = self._vector(field)
+        return struct.unpack_from(f"<{count}i", self.content, start)
+
     def data(self, field: int) -> bytes:
         """Return a list of bytes, or the bytes of a text in UTF-8."""
         start, count = self._vector(field)
@@ -106,8 +111,8 @@ class Kept:
     from_end: int
 
 
-Value: TypeAlias = "Number | Kept | str | bytes | tuple[float, ...] | Mapping[int, Value] | Sequence[Value]"
-"""A field: a number, a text, bytes, float32 numbers, a table by the numbers of its fields, or a list of any."""
+Value: TypeAlias = "Number | Kept | str | bytes | tuple[float, ...] | Mapping[int, Value] | list[Value]"
+"""A field: a number, a text, bytes, float32 numbers, a table by its fields' numbers, or a list of such."""
 
 
 def write(builder: flatbuffers.Builder, value: Value) -> int:
@@ -124,7 +129,7 @@ def write(builder: flatbuffers.Builder, value: Value) -> int:
             return _write_list(builder, value, builder.PrependFloat32)
         case Mapping():
             return _write_table(builder, value)
-        case Sequence():
+        case list():
             places = [write(builder, item) for item in value]
             return _write_list(builder, places, builder.PrependUOffsetTRelative)
     raise TypeError(value)

@@ -34,8 +34,12 @@ _IMAGE, _RGB, _NORMALIZATION, _AXIS_LABELS = Number(2), Number(1), Number(1), Nu
 DAMAGE = (*flat_tables.DAMAGE, zipfile.BadZipFile, KeyError, EOFError, NotImplementedError, RuntimeError)
 
 
+# The names in the signature, as in a SavedModel of retrain.py.
+_SIGNATURE, _INPUT, _OUTPUT = "serving_default", "image", "prediction"
+
+
 class _Model(enum.IntEnum):
-    VERSION, BUFFERS, METADATA = 0, 4, 6
+    VERSION, SUBGRAPHS, BUFFERS, METADATA, SIGNATURES = 0, 2, 4, 6, 7
 
 
 class _Entry(enum.IntEnum):
@@ -76,7 +80,7 @@ class Metadata:
 def added(content: bytes, about: Metadata) -> bytes:
     """Return a .tflite file that has no metadata yet with this metadata.
 
-    What it holds stays as it is, byte for byte, behind a new root that adds an entry: references in such a
+    What it holds stays as it is, byte for byte, behind a new root that adds entries: references in such a
     file are relative, and all point towards its end.
     """
     kept = content + bytes(-len(content) % 16)  # so that what was aligned stays aligned
@@ -84,7 +88,7 @@ def added(content: bytes, about: Metadata) -> bytes:
     builder.Prep(16, len(kept))
     builder.head -= len(kept)
     builder.Bytes[builder.head : builder.head + len(kept)] = kept
-    root = flat_tables.write(builder, _with_entry(ReadTable.root(kept), _encoded(about)))
+    root = flat_tables.write(builder, _root(ReadTable.root(kept), _encoded(about)))
     builder.Finish(root, file_identifier=_MODEL_KIND)
     return _with_file(bytes(builder.Output()), _LABELS, labels_file.encode(about.labels))
 
@@ -99,8 +103,8 @@ def read(content: bytes) -> Metadata:
     return _decoded(buffers[named[0].number(_Entry.BUFFER, number_types.Uint32Flags)].data(0), content)
 
 
-def _with_entry(model: ReadTable, metadata: bytes) -> Value:
-    """Return the root of a model with an entry more, of what it holds already and what is new."""
+def _root(model: ReadTable, metadata: bytes) -> Value:
+    """Return the root of a model: what it holds already, the metadata, and names of input and output."""
 
     def kept(place: int | None) -> Kept:
         assert place is not None
@@ -114,10 +118,21 @@ def _with_entry(model: ReadTable, metadata: bytes) -> Value:
     buffers, entries = model.tables(_Model.BUFFERS), model.tables(_Model.METADATA)
     entry: Value = {_Entry.NAME: _ENTRY, _Entry.BUFFER: Number(len(buffers), number_types.Uint32Flags)}
     version = model.number(_Model.VERSION, number_types.Uint32Flags)
+    fields[_Model.SIGNATURES] = [_signature(model.tables(_Model.SUBGRAPHS)[0])]
     fields[_Model.VERSION] = Number(version, number_types.Uint32Flags)
     fields[_Model.BUFFERS] = [*(kept(table.position) for table in buffers), {0: metadata}]
     fields[_Model.METADATA] = [*(kept(table.position) for table in entries), entry]
     return fields
+
+
+def _signature(graph: ReadTable) -> Value:
+    """Return the names of the first input and the first output of a graph, for those who ask for them so."""
+    first_input, first_output = graph.integers(1)[0], graph.integers(2)[0]
+    return {
+        0: [{0: _INPUT, 1: Number(first_input, number_types.Uint32Flags)}],
+        1: [{0: _OUTPUT, 1: Number(first_output, number_types.Uint32Flags)}],
+        2: _SIGNATURE,
+    }
 
 
 def _encoded(about: Metadata) -> bytes:
