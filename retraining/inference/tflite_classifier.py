@@ -107,7 +107,7 @@ def _damaged(path: Path, reason: str) -> BadRequest:
 def _only(tensors: list[Tensor], kind: str, settings: GraphSettings) -> Tensor:
     if len(tensors) != 1:
         raise BadRequest(
-            "graph '{path}' has {count} {kind} ({names}); a classifier of images has one.",
+            "graph '{path}' has {count} {kind} ({names}); a classifier of images has one. Give another file.",
             path=settings.graph,
             count=len(tensors),
             kind=kind,
@@ -138,7 +138,8 @@ def _check_takes_images(source: Tensor, path: Path) -> None:
     is_image = len(shape) == 4 and shape[0] in (1, -1) and min(shape[1:]) > 0 and shape[3] == 3
     if not is_image or source.dtype.name not in _NUMBERS:
         raise BadRequest(
-            "graph '{path}' takes {dtype} {shape}; images are float32, uint8 or int8 [1, height, width, 3].",
+            "graph '{path}' takes {dtype} {shape}; images are float32, uint8 or int8 [1, height, width, 3]. "
+            "Convert it again for one image of one size.",
             path=path,
             dtype=source.dtype.name,
             shape=list(shape),
@@ -148,7 +149,8 @@ def _check_takes_images(source: Tensor, path: Path) -> None:
 def _check_gives_scores(result: Tensor, path: Path) -> None:
     if result.dtype.name not in _NUMBERS or min(result.shape[1:], default=0) < 1:
         raise BadRequest(
-            "graph '{path}' gives {dtype} {shape}; scores are float32, uint8 or int8 [1, classes].",
+            "graph '{path}' gives {dtype} {shape}; scores are float32, uint8 or int8 [1, classes]. Give "
+            "another file.",
             path=path,
             dtype=result.dtype.name,
             shape=list(result.shape),

@@ -70,9 +70,7 @@ class ReadTable:
 
     def data(self, field: int) -> bytes:
         """Return a list of bytes, or the bytes of a text in UTF-8."""
-        start, count = self._vector(field)
-        if start + count > len(self.content):
-            raise IndexError("beyond the end")
+        start, count = self._vector(field, item_bytes=1)
         return self.content[start : start + count]
 
     def text(self, field: int) -> str:
@@ -91,9 +89,13 @@ class ReadTable:
     def _at(self, field: int) -> int:
         return int(self._table.Offset(_place_of(field)))
 
-    def _vector(self, field: int) -> tuple[int, int]:
+    def _vector(self, field: int, item_bytes: int = 4) -> tuple[int, int]:
+        """Return where the items of a list begin and how many there are."""
         at = self._at(field)
-        return (self._table.Vector(at), self._table.VectorLen(at)) if at else (0, 0)
+        start, count = (self._table.Vector(at), self._table.VectorLen(at)) if at else (0, 0)
+        if start + item_bytes * count > len(self.content):
+            raise IndexError(count)
+        return start, count
 
 
 @dataclasses.dataclass(frozen=True)

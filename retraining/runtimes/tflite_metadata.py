@@ -12,7 +12,9 @@ from __future__ import annotations
 import dataclasses
 import enum
 import io
+import math
 import zipfile
+import zlib
 
 import flatbuffers
 from flatbuffers import number_types
@@ -31,7 +33,10 @@ _LARGEST_LABELS = 2**24  # bytes that a labels file may have, so that a file mad
 _IMAGE, _RGB, _NORMALIZATION, _AXIS_LABELS = Number(2), Number(1), Number(1), Number(2)
 
 # What reading a file's metadata raises if it is damaged.
-DAMAGE = (*flat_tables.DAMAGE, zipfile.BadZipFile, KeyError, EOFError, NotImplementedError, RuntimeError)
+DAMAGE = (
+    *flat_tables.DAMAGE,
+    *(zipfile.BadZipFile, zlib.error, KeyError, OSError, EOFError, OverflowError, RuntimeError),
+)
 
 
 # The names in the signature, as in a SavedModel of retrain.py.
@@ -189,8 +194,15 @@ def _normalization(subgraph: ReadTable) -> tuple[tuple[float, ...], tuple[float,
         for unit in tensor.tables(_Tensor.PROCESS):
             options = unit.table(1)
             if options is not None and unit.number(0, number_types.Uint8Flags) == _NORMALIZATION.value:
-                return options.floats(0), options.floats(1)
+                return _checked(options.floats(0), options.floats(1))
     return (), ()
+
+
+def _checked(mean: tuple[float, ...], std: tuple[float, ...]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    are_numbers = all(math.isfinite(number) for number in (*mean, *std)) and min(std, default=0) > 0
+    if not are_numbers or not {len(mean), len(std)} <= {1, 3}:
+        raise ValueError(mean, std)
+    return mean, std
 
 
 def _labels(subgraph: ReadTable, content: bytes) -> tuple[str, ...]:
