@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
+from retraining.inference import saved_model_assets
 from retraining.inference.image_classifier import ImageClassifier
 from retraining.settings.label_image import GraphSettings
 
@@ -24,6 +25,16 @@ def _is_anything(_path: Path, _head: bytes) -> bool:
     return True
 
 
+def _is_saved_model_with_labels(path: Path, head: bytes) -> bool:
+    return not head and saved_model_assets.are_in(path)
+
+
+def _load_saved_model(settings: GraphSettings) -> ImageClassifier:
+    from retraining.inference import saved_model_classifier  # which imports TensorFlow
+
+    return saved_model_classifier.load(settings)
+
+
 def _load_graph(settings: GraphSettings) -> ImageClassifier:
     from retraining.inference import graph_classifier  # which imports TensorFlow
 
@@ -31,7 +42,10 @@ def _load_graph(settings: GraphSettings) -> ImageClassifier:
 
 
 # The first that recognizes a path reads it; the last reads all that is left, and says if it is no graph.
-READERS = (Reader(_is_anything, _load_graph),)
+READERS = (
+    Reader(_is_saved_model_with_labels, _load_saved_model),
+    Reader(_is_anything, _load_graph),
+)
 
 
 def load(settings: GraphSettings) -> ImageClassifier:

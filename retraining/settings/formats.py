@@ -31,6 +31,14 @@ class Format:
 
 
 FROZEN_GRAPH = Format("pb", ".pb", "TensorFlow in Python, C++, Java and Go; OpenCV", 3.5)
-SAVED_MODEL = Format("saved_model", ".saved_model", "TensorFlow, tf.saved_model.load", 3.9, is_folder=True)
+SAVED_MODEL = Format("saved_model", ".saved_model", "TensorFlow, tf.saved_model.load", 3.6, is_folder=True)
+SAVED_MODEL_BYTES = Format(
+    "saved_model_bytes",
+    ".saved_model_bytes",
+    "TensorFlow Serving, with photos as they are",
+    3.6,
+    is_folder=True,
+    tolerance=0.05,  # it decodes and shrinks photos itself, and a pixel in some hundreds is rounded otherwise
+)
 
-FORMATS: Mapping[str, Format] = {row.name: row for row in (FROZEN_GRAPH, SAVED_MODEL)}
+FORMATS: Mapping[str, Format] = {row.name: row for row in (FROZEN_GRAPH, SAVED_MODEL, SAVED_MODEL_BYTES)}
