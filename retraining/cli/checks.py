@@ -7,6 +7,7 @@ from pathlib import Path
 
 from retraining.cli import output_paths
 from retraining.cli.output_paths import OutputPath
+from retraining import optional_packages
 from retraining.errors import BadRequest, Message, setting_named
 from retraining.runtimes import requirements
 from retraining.settings import architectures
@@ -18,6 +19,7 @@ from retraining.settings.module import ModuleSettings
 from retraining.settings.network import NetworkSettings
 from retraining.settings.output import OutputSettings
 from retraining.settings.retrain import RetrainSettings
+from retraining.settings.serve import ServeSettings
 from retraining.suggestions import closest, did_you_mean
 
 _WRITTEN_BY_RETRAIN = "retrain.py writes the graph and its labels"
@@ -43,6 +45,15 @@ def check_retrain(settings: RetrainSettings) -> None:
 
 def check_label_image(settings: LabelImageSettings) -> None:
     """Raise BadRequest if the graph or its labels are not there."""
+    _check_is_graph(settings.graph, remedy=_WRITTEN_BY_RETRAIN)
+    if settings.labels is not None:
+        _check_is_file("labels", settings.labels, remedy=_WRITTEN_BY_RETRAIN)
+
+
+def check_serve(settings: ServeSettings) -> None:
+    """Raise BadRequest if the graph or its labels are not there, or what answers requests is not installed."""
+    for package in ("starlette", "uvicorn", "python_multipart"):
+        optional_packages.require(package, purpose="serve", extra="serve")
     _check_is_graph(settings.graph, remedy=_WRITTEN_BY_RETRAIN)
     if settings.labels is not None:
         _check_is_file("labels", settings.labels, remedy=_WRITTEN_BY_RETRAIN)

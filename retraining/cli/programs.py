@@ -1,4 +1,4 @@
-"""The seven programs: their names, what they do, their settings and their checks."""
+"""The eight programs: their names, what they do, their settings and their checks."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from retraining.settings.feature_maps import FeatureMapsSettings
 from retraining.settings.label_image import LabelImageSettings
 from retraining.settings.retrain import RetrainSettings
 from retraining.settings.samples import OxfordFlowersSettings, SamplePhotosSettings
+from retraining.settings.serve import ServeSettings
 
 
 def _module_table() -> str:
@@ -35,6 +36,13 @@ LABEL_IMAGE = Program(
     settings=LabelImageSettings,
     check=checks.check_label_image,
     is_filter=True,
+)
+SERVE = Program(
+    name="serve",
+    description="Label images for other programs, over HTTP, with the network that retrain.py exported.",
+    example="--graph output_graph.pb --port 8000",
+    settings=ServeSettings,
+    check=checks.check_serve,
 )
 COMPARE = Program(
     name="compare",
@@ -75,6 +83,7 @@ OXFORD_FLOWERS17 = Program(
 PROGRAMS: tuple[Program[Any], ...] = (
     RETRAIN,
     LABEL_IMAGE,
+    SERVE,
     COMPARE,
     FEATURE_MAPS,
     DEEP_DREAM,
