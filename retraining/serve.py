@@ -5,13 +5,10 @@ python -m retraining.serve --graph /tmp/output_graph.pb --port 8000
 
 from __future__ import annotations
 
-import logging
 import sys
 
 from retraining.cli import console, logs, programs
 from retraining.settings.serve import ServeSettings
-
-log = logging.getLogger("retraining")
 
 
 def serve(settings: ServeSettings) -> None:
@@ -24,7 +21,8 @@ def serve(settings: ServeSettings) -> None:
     with listening.opened(settings.host, settings.port) as listener:
         classifier = loading.load(settings)
         address = listening.url(listener)
-        logs.say(f"{len(classifier.labels)} classes at {address}, also a page to drop photos on. Ctrl-C ends it.")
+        count = len(classifier.labels)
+        logs.say(f"{count} classes at {address}, with a page to drop photos on. Ctrl-C ends it.")
         logs.say(f"  curl --data-binary @photo.jpg {address}/predict")
         listening.serve(classifier, settings, listener)
 

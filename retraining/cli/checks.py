@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from retraining import optional_packages
 from retraining.cli import output_paths
 from retraining.cli.output_paths import OutputPath
-from retraining import optional_packages
 from retraining.errors import BadRequest, Message, setting_named
 from retraining.runtimes import requirements
 from retraining.settings import architectures
@@ -51,7 +51,7 @@ def check_label_image(settings: LabelImageSettings) -> None:
 
 
 def check_serve(settings: ServeSettings) -> None:
-    """Raise BadRequest if the graph or its labels are not there, or what answers requests is not installed."""
+    """Raise BadRequest if the server's packages are not installed, or the graph or its labels not there."""
     for package in ("starlette", "uvicorn", "python_multipart"):
         optional_packages.require(package, purpose="serve", extra="serve")
     _check_is_graph(settings.graph, remedy=_WRITTEN_BY_RETRAIN)

@@ -55,9 +55,7 @@ class Application:
     def __init__(self, classifier: ImageClassifier, settings: ServeSettings) -> None:
         self._settings = settings
         self._classes = len(classifier.labels)
-        self._batcher = Batcher(
-            classifier, batch_size=settings.batch_size, best=settings.num_top_predictions
-        )
+        self._batcher = Batcher(classifier, batch_size=settings.batch_size, best=settings.num_top_predictions)
         self._admission = Admission(
             max_requests=settings.max_requests, max_bytes=settings.max_bytes, timeout=settings.timeout
         )
@@ -160,5 +158,5 @@ async def _failed(_: Request, error: Exception) -> Response:
     return Json({"error": str(error)}, 500)
 
 
-async def _broken(_: Request, error: Exception) -> Response:
+async def _broken(_: Request, __: Exception) -> Response:
     return Json({"error": "the server has a fault; its terminal says which."}, 500)

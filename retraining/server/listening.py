@@ -21,7 +21,7 @@ def opened(host: str, port: int) -> socket.socket:
         family, _, _, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
-        return socket.create_server(address[:2], family=family, backlog=_MAX_CONNECTIONS)  # type: ignore[arg-type]
+        return socket.create_server(address[:2], family=family, backlog=_MAX_CONNECTIONS)
     except socket.gaierror as error:
         raise BadRequest(
             "{host} '{address}' is not an address: {reason}. Use 127.0.0.1, or 0.0.0.0 for other machines.",

@@ -18,9 +18,7 @@ class ServeSettings(GraphSettings):
     )
     port: int = setting(8000, "Port to listen at; 0 for any that is free.", kinds.PORT)
     num_top_predictions: int = setting(5, "Number of labels to answer, best first.", kinds.COUNT)
-    batch_size: int = setting(
-        32, "Largest number of images that the network is given together.", kinds.COUNT
-    )
+    batch_size: int = setting(32, "Largest number of images that the network is given together.", kinds.COUNT)
     max_megabytes: int = setting(
         20, "Largest request, in megabytes; larger ones are refused (413).", kinds.COUNT
     )

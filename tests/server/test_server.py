@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 import pytest
 from PIL import Image
 
-from retraining import optional_packages, serve
+from retraining import serve
 from retraining.arrays import Pixels, Probabilities
 from retraining.cli.programs import SERVE
 from retraining.errors import BadRequest, WorkFailed
@@ -127,7 +127,7 @@ def test_request_that_says_it_is_too_large_is_refused_before_it_is_read(running:
 
 
 def test_request_that_turns_out_too_large_is_refused(running: Running) -> None:
-    reply = running.post(iter([PHOTO, b"x" * 1_000_000]), Transfer_Encoding="chunked")
+    reply = running.post(iter([PHOTO, b"x" * 1_000_000]))  # in chunks, without a length
     assert (reply.status, reply.json) == (413, TOO_LARGE)
 
 
@@ -172,7 +172,9 @@ def test_any_name_will_do_for_a_server_that_others_may_reach() -> None:
         port = urlsplit(running.address).port
         reached = Running(running.server, f"http://127.0.0.1:{port}", running.thread)
         assert reached.ask("GET", "/healthz", Host="photos.example").status == 200
-        assert reached.ask("GET", "/healthz", Host="photos.example", Origin="http://evil.example").status == 403
+        assert (
+            reached.ask("GET", "/healthz", Host="photos.example", Origin="http://evil.example").status == 403
+        )
 
 
 class Network:
@@ -331,7 +333,7 @@ def test_host_that_is_not_this_machine_is_refused(host: str, message: str) -> No
 
 
 def test_missing_package_is_named_with_its_cure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(optional_packages.importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     assert refused(SERVE, [f"--graph={tmp_path}"]) == (
         "serve needs starlette, which is not installed. Install it with pip install '.[serve]' or pip install "
         "starlette."
@@ -365,12 +367,10 @@ def test_program_answers_until_ctrl_c(
         words = [f"--graph={tmp_path / 'graph.pb'}", f"--labels={tmp_path / 'labels.txt'}", "--port=0"]
         assert serve.main([*words, "--output_layer=scores"]) == 130
         body = reply.result()
-    assert body == (
-        b'{"predictions": [{"label": "mean", "score": 1.0}, {"label": "zero", "score": 0.0}]}\n'
-    )
+    assert body == (b'{"predictions": [{"label": "mean", "score": 1.0}, {"label": "zero", "score": 0.0}]}\n')
     printed = capsys.readouterr()
     assert re.search(
-        r"^2 classes at (http://127\.0\.0\.1:\d+), also a page to drop photos on\. Ctrl-C ends it\.\n"
+        r"^2 classes at (http://127\.0\.0\.1:\d+), with a page to drop photos on\. Ctrl-C ends it\.\n"
         r"  curl --data-binary @photo\.jpg \1/predict\n"
         r"POST /predict 200 \d+ ms\n\Z",
         printed.out,
