@@ -74,7 +74,7 @@ def assets_of(classifier: ClassifierGraph) -> Assets:
     )
 
 
-def read(folder: Path, _: FrozenGraph) -> Forward:
+def read(folder: Path) -> Forward:
     """Return the function of a SavedModel's default signature."""
     graph = tf.Graph()
     with graph.as_default(), tf.compat.v1.Session(graph=graph) as session:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from retraining.arrays import ImageSize, Probabilities
+from retraining.arrays import ImageSize, Pixels, Probabilities
 from retraining.data import prefetching, sample_depth
 from retraining.data.sample_depth import SHALLOW
 from retraining.errors import BadImage, BadRequest
@@ -55,7 +55,8 @@ class ImageClassifier:
     `run` turns float32 [n, height, width, 3], n at most `batch_size`, into scores float32 [n, classes]. It
     is given pixel values of 0 to 255 after `mean` was subtracted and the result divided by `std`.
     `significant_bits` is how many bits are used in 16-bit images that do not record it; None stands for all,
-    with a warning if the images look dark.
+    with a warning if the images look dark. `prepare_next_run` is for when every image has its answer: given
+    the images, it may take some seconds to make the next run quicker.
     """
 
     run: Callable[[Any], Probabilities]
@@ -65,6 +66,7 @@ class ImageClassifier:
     mean: float = 0
     std: float = 255
     significant_bits: int | None = None
+    prepare_next_run: Callable[[Sequence[ImageSource]], None] = lambda _: None
 
     def predict(
         self, images: ImageSource | Iterable[ImageSource], *, best: int | None = None
@@ -92,6 +94,13 @@ class ImageClassifier:
         ranked = (dict(predictions) for predictions in self.predict(images))
         return np.array([[scores[label] for label in self.labels] for scores in ranked], np.float32)
 
+    def prepared(self, image: ImageSource) -> Any:
+        """Return what `run` takes for one image. Raises BadImage."""
+        prepared = self.prepare(image)
+        if prepared.reason:
+            raise BadImage("{reason}", reason=prepared.reason)
+        return self._batch([prepared.taken])
+
     def classify(self, images: Sequence[ImageSource], *, best: int | None = None) -> Iterator[Classified]:
         """Yield the predictions for each image, in order, including those that cannot be used."""
         prepared = prefetching.ahead(images, self.prepare, lookahead=2 * BATCH_SIZE)
@@ -117,6 +126,17 @@ class ImageClassifier:
             return Prepared(source, reason=str(error))
         return Prepared(source, taken, largest=depth.largest if depth.recorded is None else None)
 
+    def pixels(self, source: ImageSource) -> Pixels:
+        """Return an image as `run` takes it: float32 [height, width, 3]. Raises BadImage."""
+        return self.scaled(sources.decode(sources.opened(source), self.size, self.significant_bits))
+
+    def scaled(self, pixels: Pixels) -> Pixels:
+        """Return pixels in [0, 1] as `run` takes them."""
+        if (self.mean, self.std) == (0, 255):  # already the scale of the training, bit for bit
+            return pixels
+        scaled: Pixels = (pixels * np.float32(255) - np.float32(self.mean)) / np.float32(self.std)
+        return scaled
+
     def classify_prepared(
         self, prepared: Sequence[Prepared], *, best: int | None = None
     ) -> Iterator[Classified]:
@@ -135,10 +155,7 @@ class ImageClassifier:
 
     def _taken(self, image: sources.Opened) -> Any:
         """Return what `run` is given of an image: here, its pixels. Raises BadImage."""
-        pixels = sources.decode(image, self.size, self.significant_bits)
-        if (self.mean, self.std) == (0, 255):  # already the scale of the training, bit for bit
-            return pixels
-        return (pixels * np.float32(255) - np.float32(self.mean)) / np.float32(self.std)
+        return self.pixels(image)
 
     def _batch(self, taken: Sequence[Any]) -> Any:
         """Return what `run` is given for several images, from what `_taken` returned for each."""

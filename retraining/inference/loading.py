@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from pathlib import Path
 
-from retraining.inference import saved_model_assets
+from retraining.inference import kept_classifier, saved_model_assets
 from retraining.inference.image_classifier import ImageClassifier
 from retraining.settings.label_image import GraphSettings
 
@@ -36,9 +37,22 @@ def _load_saved_model(settings: GraphSettings) -> ImageClassifier:
 
 
 def _load_graph(settings: GraphSettings) -> ImageClassifier:
+    """Return a graph's classifier in LiteRT if an earlier run has kept it so, or else in TensorFlow."""
+    place = kept_classifier.find_place(settings)
+    record = place.read() if place else None
+    if place and record and not record.refused:
+        kept = kept_classifier.load(place, record, settings)
+        if kept is not None:
+            return kept
     from retraining.inference import graph_classifier  # which imports TensorFlow
 
-    return graph_classifier.load(settings)
+    loaded = graph_classifier.load(settings)
+    if place is None or (record and record.refused):
+        return loaded.classifier
+    from retraining.inference import classifier_conversion
+
+    later = functools.partial(classifier_conversion.convert, loaded, place)
+    return dataclasses.replace(loaded.classifier, prepare_next_run=later)
 
 
 # The first that recognizes a path reads it; the last reads all that is left, and says if it is no graph.

@@ -14,7 +14,7 @@ def load(settings: GraphSettings) -> ImageClassifier:
     """Return the classifier, whose signature takes pixels or the bytes of files. Raises BadRequest."""
     if saved_model_folder.takes_bytes(settings.graph):
         return bytes_classifier.load(settings)
-    return graph_classifier.load(_with_assets(settings))
+    return graph_classifier.load(_with_assets(settings)).classifier
 
 
 def _with_assets(settings: GraphSettings) -> GraphSettings:

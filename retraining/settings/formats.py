@@ -6,6 +6,8 @@ import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 
+from retraining.errors import BadRequest
+
 
 @dataclasses.dataclass(frozen=True)
 class Format:
@@ -13,7 +15,8 @@ class Format:
 
     `ending` ends the names of its files or folders. `megabytes` is the size of the built-in network with five
     classes. `packages` are the distributions that it needs besides the requirements, each with the package
-    that is imported. A score may differ from the classifier's by `tolerance`; None where weights or
+    that is imported. Some need training images to be
+    made. A score may differ from the classifier's by `tolerance`; None where weights or
     numbers between layers are rounded to bytes.
     """
 
@@ -22,6 +25,7 @@ class Format:
     readers: str
     megabytes: float
     is_folder: bool = False
+    needs_images: bool = False
     packages: Mapping[str, str] = dataclasses.field(default_factory=dict)
     tolerance: float | None = 1e-3
 
@@ -42,3 +46,22 @@ SAVED_MODEL_BYTES = Format(
 )
 
 FORMATS: Mapping[str, Format] = {row.name: row for row in (FROZEN_GRAPH, SAVED_MODEL, SAVED_MODEL_BYTES)}
+
+
+def format_of(path: Path, name: str | None) -> Format:
+    """Return the format called `name`, or by default the one that the name of `path` ends like.
+
+    Without an ending it is a SavedModel. Raises BadRequest.
+    """
+    if name is not None:
+        found = FORMATS.get(name)
+    else:
+        alike = [row for row in FORMATS.values() if path.name.endswith(row.ending)]
+        found = max(alike, key=lambda row: len(row.ending), default=None if path.suffix else SAVED_MODEL)
+    if found is None:
+        raise BadRequest(
+            "format must be one of {known}, received '{received}'.",
+            known=", ".join(FORMATS),
+            received=path.suffix if name is None else name,
+        )
+    return found

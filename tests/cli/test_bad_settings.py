@@ -18,6 +18,7 @@ from retraining.cli.programs import RETRAIN
 from retraining.errors import BadRequest
 from retraining.settings.augmentation import AugmentationSettings
 from retraining.settings.data import DataSettings
+from retraining.settings.export import ExportSettings
 from retraining.settings.fine_tuning import FineTuningSettings
 from retraining.settings.label_image import GraphSettings, LabelImageSettings
 from retraining.settings.module import ModuleSettings
@@ -64,6 +65,7 @@ REFUSED = {
     "validation_batch_size": ("", "x", "nan", "0", "-2", "1.5", "1000001"),
     "test_batch_size": ("", "x", "nan", "0", "-2", "1.5", "1000001"),
     "seed": (*WHOLE, "-1"),
+    "export": ("", "tf", "tflight", ",", "TFLITE"),
     "fine_tune": ("maybe",),
     "fine_tune_blocks": ("", "x", "0", "-1", "1.5", "every", "ALL"),
     "fine_tune_epochs": (*WHOLE, "0"),
@@ -99,7 +101,7 @@ REFUSED = {
 }
 LABEL_IMAGE_REFUSED = {
     "graph": ("", "/dev/null", "/nowhere/graph.pb", "/tmp"),
-    "labels": ("", "/dev/null", "/nowhere/labels.txt", "/tmp"),
+    "labels": ("/dev/null", "/nowhere/labels.txt", "/tmp"),
     "image": ("",),
     "input_height": (*WHOLE, "0"),
     "input_width": (*WHOLE, "0"),
@@ -107,6 +109,14 @@ LABEL_IMAGE_REFUSED = {
     "input_std": ("", "x", "nan", "inf", "0", "-1"),
     "significant_bits": (*WHOLE, "7", "17"),
     "num_top_predictions": (*WHOLE, "0"),
+    "engine": ("", "litert", "TensorFlow"),
+    "cache_dir": ("/dev/null", "/dev/null/below", "~no_such_user/x"),
+    "watch": ("/dev/null", "/nowhere/camera", "~no_such_user/x"),
+    "min_score": ("", "x", "nan", "inf"),
+    "output": ("", "JSON", "xml"),
+    "move_to": ("/dev/null", "/dev/null/below", "~no_such_user/x"),
+    "copy_to": ("/dev/null", "/dev/null/below", "~no_such_user/x"),
+    "dry_run": ("maybe", "2"),
 }
 SERVE_REFUSED = {
     **{flag: values for flag, values in LABEL_IMAGE_REFUSED.items() if flag in fields(GraphSettings)},
@@ -135,6 +145,7 @@ def test_every_flag_is_tried() -> None:
         TrainingSettings,
         FineTuningSettings,
         OutputSettings,
+        ExportSettings,
     )
     any_text = {"input_tensor_name", "bottleneck_tensor_name"}  # refused with the graph in hand
     assert set(REFUSED) == fields(*groups) - any_text
