@@ -21,6 +21,7 @@ from retraining.settings.retrain import RetrainSettings
 from retraining.suggestions import closest, did_you_mean
 
 _WRITTEN_BY_RETRAIN = "retrain.py writes the graph and its labels"
+_FILES_OF_FOLDERS = ("saved_model.pb", "index.html")  # of a SavedModel, and of a page for browsers
 
 
 def check_retrain(settings: RetrainSettings) -> None:
@@ -102,10 +103,10 @@ def _check_folder(setting: str, path: Path) -> None:
 
 
 def _check_is_graph(path: Path, *, remedy: str) -> None:
-    """Raise BadRequest unless there is a file, or a folder that may be a SavedModel."""
+    """Raise BadRequest unless there is a file, or a folder that may be a SavedModel or a page."""
     if not path.is_dir():
         _check_is_file("graph", path, remedy=remedy)
-    elif not (path / "saved_model.pb").is_file():
+    elif not any((path / name).is_file() for name in _FILES_OF_FOLDERS):
         raise BadRequest(
             "{graph} '{path}' is a folder without saved_model.pb. {remedy}.", path=path, remedy=remedy
         )

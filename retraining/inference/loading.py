@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
+from retraining.inference import browser_page, onnx_classifier
 from retraining.inference.image_classifier import ImageClassifier
 from retraining.settings.label_image import GraphSettings
 
@@ -24,6 +25,14 @@ def _is_anything(_path: Path, _head: bytes) -> bool:
     return True
 
 
+def _is_onnx_model(_path: Path, head: bytes) -> bool:
+    return onnx_classifier.is_model(head)
+
+
+def _is_browser_page(path: Path, _head: bytes) -> bool:
+    return browser_page.is_page(path)
+
+
 def _load_graph(settings: GraphSettings) -> ImageClassifier:
     from retraining.inference import graph_classifier  # which imports TensorFlow
 
@@ -31,7 +40,11 @@ def _load_graph(settings: GraphSettings) -> ImageClassifier:
 
 
 # The first that recognizes a path reads it; the last reads all that is left, and says if it is no graph.
-READERS = (Reader(_is_anything, _load_graph),)
+READERS = (
+    Reader(_is_onnx_model, onnx_classifier.load),
+    Reader(_is_browser_page, browser_page.load),
+    Reader(_is_anything, _load_graph),
+)
 
 
 def load(settings: GraphSettings) -> ImageClassifier:

@@ -32,5 +32,23 @@ class Format:
 
 FROZEN_GRAPH = Format("pb", ".pb", "TensorFlow in Python, C++, Java and Go; OpenCV", 3.5)
 SAVED_MODEL = Format("saved_model", ".saved_model", "TensorFlow, tf.saved_model.load", 3.9, is_folder=True)
+_ONNX_PACKAGES = {"tf2onnx": "tf2onnx", "onnxruntime": "onnxruntime"}
+ONNX = Format(
+    "onnx",
+    ".onnx",
+    "ONNX Runtime, OpenCV, OpenVINO, TensorRT, Windows ML",
+    13.5,
+    packages=_ONNX_PACKAGES,
+    tolerance=1e-5,
+)
+HTML = Format(
+    "html",
+    ".browser",
+    "Any browser of today, without a network",
+    16.0,
+    is_folder=True,
+    packages=_ONNX_PACKAGES,
+    tolerance=1e-5,
+)
 
-FORMATS: Mapping[str, Format] = {row.name: row for row in (FROZEN_GRAPH, SAVED_MODEL)}
+FORMATS: Mapping[str, Format] = {row.name: row for row in (FROZEN_GRAPH, SAVED_MODEL, ONNX, HTML)}
