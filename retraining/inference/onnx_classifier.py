@@ -1,4 +1,4 @@
-"""ONNX image classifiers: those of retrain.py, and others of which the labels are given. Without TensorFlow."""
+"""ONNX image classifiers, of retrain.py or with labels of their own, read without TensorFlow."""
 
 from __future__ import annotations
 
@@ -204,7 +204,9 @@ def _type(tensor: Any) -> str:
 
 
 def _shown(shape: list[Any]) -> Message:
-    return Message("[{sides}]", sides=", ".join("any" if _number(side) is None else str(side) for side in shape))
+    return Message(
+        "[{sides}]", sides=", ".join("any" if _number(side) is None else str(side) for side in shape)
+    )
 
 
 def _channels_first(forward: Forward) -> Forward:

@@ -6,6 +6,8 @@ import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 
+from retraining.errors import BadRequest
+
 
 @dataclasses.dataclass(frozen=True)
 class Format:
@@ -45,10 +47,29 @@ HTML = Format(
     "html",
     ".browser",
     "Any browser of today, without a network",
-    16.0,
+    14.6,
     is_folder=True,
     packages=_ONNX_PACKAGES,
     tolerance=1e-5,
 )
 
 FORMATS: Mapping[str, Format] = {row.name: row for row in (FROZEN_GRAPH, SAVED_MODEL, ONNX, HTML)}
+
+
+def format_of(path: Path, name: str | None) -> Format:
+    """Return the format called `name`, or by default the one that the name of `path` ends like.
+
+    Without an ending it is a SavedModel. Raises BadRequest.
+    """
+    if name is not None:
+        found = FORMATS.get(name)
+    else:
+        alike = [row for row in FORMATS.values() if path.name.endswith(row.ending)]
+        found = max(alike, key=lambda row: len(row.ending), default=None if path.suffix else SAVED_MODEL)
+    if found is None:
+        raise BadRequest(
+            "format must be one of {known}, received '{received}'.",
+            known=", ".join(FORMATS),
+            received=path.suffix if name is None else name,
+        )
+    return found

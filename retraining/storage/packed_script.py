@@ -1,4 +1,4 @@
-"""Files packed into scripts: a page that was opened from a file can run scripts beside it, but read nothing else."""
+"""Files packed into scripts, the only ones that a page can read which was opened from a file."""
 
 from __future__ import annotations
 
@@ -19,10 +19,13 @@ def pack(name: str, content: bytes) -> bytes:
 
 
 def unpack(name: str, script: bytes, *, most: int) -> bytes:
-    """Return the bytes that `pack` was given. Raises ValueError if it is no such script, or for over `most` bytes."""
+    """Return the bytes that `pack` was given.
+
+    Raises ValueError if it is no such script, or if there are more than `most` bytes.
+    """
     found = _SCRIPT.fullmatch(script)
     if found is None or found[1].decode("ascii") != name:
-        raise ValueError(f"it does not consist of packed[\"{name}\"]")
+        raise ValueError(f'it does not consist of packed["{name}"]')
     try:
         with gzip.open(io.BytesIO(base64.b64decode(found[2], validate=True))) as file:
             content = file.read(most + 1)
