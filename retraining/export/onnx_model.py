@@ -33,7 +33,7 @@ def encoded(classifier: ClassifierGraph) -> bytes:
     for tensor in (*model.graph.input, *model.graph.output):
         tensor.type.tensor_type.shape.dim[0].dim_param = _BATCH
     onnx.helper.set_model_props(model, _metadata(classifier))
-    content: bytes = model.SerializeToString(deterministic=True)
+    content: bytes = model.SerializeToString()
     return content
 
 

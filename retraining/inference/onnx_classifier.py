@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -132,7 +133,8 @@ def _are_labels(value: object) -> bool:
     return isinstance(value, list) and len(value) > 0 and all(isinstance(label, str) for label in value)
 
 
-_METADATA = {
+# What is read, and whether a value can be used.
+_METADATA: Mapping[str, Callable[[Any], bool]] = {
     "labels": _are_labels,
     "input_mean": _is_number,
     "input_std": lambda value: _is_number(value) and value > 0,
