@@ -22,7 +22,7 @@ from retraining.features.bottleneck_sets import Bottlenecks
 from retraining.features.cache import BottleneckCache
 from retraining.features.extractor import FeatureExtractor
 from retraining.features.views import Views
-from retraining.graphs import graph_file, significant_bits
+from retraining.graphs import graph_file, recorded
 from retraining.graphs.quiet_tensorflow import tf
 from retraining.inference.sources import ImageSource
 from retraining.model import RetrainedModel
@@ -202,7 +202,7 @@ def test_networks_from_scratch_see_the_same_images_in_8_bits(tmp_path: Path) -> 
 
 def test_graph_and_saved_model_record_the_bits(model: RetrainedModel, exported: Path, tmp_path: Path) -> None:
     assert model.significant_bits == 12
-    assert significant_bits.recorded(graph_file.read(exported)) == 12
+    assert recorded.significant_bits(graph_file.read(exported)) == 12
     folder = model.export(tmp_path / "saved", format="saved_model")
     run = saved_model.read(folder)
     pixels = np.random.default_rng(0).random((2, 32, 32, 3), np.float32)
@@ -253,7 +253,7 @@ def of_8_bits(tf2_module: Path, tmp_path: Path) -> Path:
 def test_image_that_neither_its_file_nor_the_graph_explains_is_warned_of(
     of_8_bits: Path, twelve_bits: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert significant_bits.recorded(graph_file.read(of_8_bits)) is None
+    assert recorded.significant_bits(graph_file.read(of_8_bits)) is None
     labels = of_8_bits.with_name("shallow_labels.txt")
     flags = [
         "--graph",
@@ -292,7 +292,7 @@ def test_run_trains_and_checks_its_graph_on_12_bits(
     assert DECIDED in lines
     assert captured.err.count("class 'above' has only 12 images") == 1
     assert "Final test accuracy = 100.0%" in "\n".join(lines)
-    assert significant_bits.recorded(graph_file.read(tmp_path / "graph.pb")) == 12
+    assert recorded.significant_bits(graph_file.read(tmp_path / "graph.pb")) == 12
 
 
 def test_comparison_decides_once_and_records_it(
@@ -305,7 +305,7 @@ def test_comparison_decides_once_and_records_it(
     captured = capsys.readouterr()
     assert captured.out.splitlines().count(DECIDED) == 1
     assert captured.err.count("class 'above' has only 12 images") == 1
-    assert significant_bits.recorded(graph_file.read(out / "output_graph.pb")) == 12
+    assert recorded.significant_bits(graph_file.read(out / "output_graph.pb")) == 12
 
 
 @pytest.fixture(scope="module")
@@ -337,7 +337,7 @@ def test_network_to_look_into_opens_an_image_as_its_graph_records(twelve_bits: P
         maps = tf.nn.conv2d(pixels, tf.ones([1, 1, 3, 2]), 1, "SAME")
         tf.nn.softmax(tf.reduce_mean(maps, [1, 2]))
     graph_def = graph.as_graph_def()
-    significant_bits.record(graph_def, 12)
+    recorded.record(graph_def, significant_bits=12)
     (tmp_path / "graph.pb").write_bytes(graph_def.SerializeToString())
     network = inspected_network.load(NetworkSettings(graph=tmp_path / "graph.pb"))
     expected = plate(is_above=True, seed=999)

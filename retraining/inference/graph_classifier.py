@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from retraining.arrays import Forward, ImageSize, Pixels
 from retraining.errors import BadRequest, Message, WorkFailed, setting_named
-from retraining.graphs import significant_bits
+from retraining.graphs import recorded
 from retraining.graphs.frozen_graph import (
     INPUT_OPS,
+    FrozenGraph,
     GraphDef,
     NodeDef,
     forward_in,
@@ -24,20 +26,29 @@ from retraining.graphs.quiet_tensorflow import tf
 from retraining.inference import input_size
 from retraining.inference import labels as label_names
 from retraining.inference.image_classifier import ImageClassifier, check_width
-from retraining.modules import classifier_source, image_input
-from retraining.modules.image_input import ImageInput
+from retraining.modules import classifier_source, found_input, image_input
+from retraining.modules.found_input import ImageInput
 from retraining.runtimes.batches import BATCH_SIZE
 from retraining.settings.label_image import GraphSettings
 from retraining.storage.atomic_files import reason
 
 
-def load(settings: GraphSettings) -> ImageClassifier:
+class LoadedGraph(NamedTuple):
+    """A classifier that TensorFlow runs, the graph that it was made from, and the labels inside that."""
+
+    classifier: ImageClassifier
+    frozen: FrozenGraph
+    labels: tuple[str, ...]
+
+
+def load(settings: GraphSettings) -> LoadedGraph:
     """Return the classifier in a graph's file or a SavedModel's folder.
 
     Settings that were not given are read from the graph. Raises BadRequest.
     """
     graph_def = classifier_source.read(settings.graph)
-    labels = label_names.find(settings)
+    inside = recorded.labels(graph_def)
+    labels = label_names.find(settings, inside)
     nodes = {node.name: node for node in graph_def.node}
     source, result = _input(graph_def, nodes, settings), _output(graph_def, nodes, settings)
     graph = _imported(graph_def, settings)
@@ -51,7 +62,7 @@ def load(settings: GraphSettings) -> ImageClassifier:
         height, width = height or images.size.height, width or images.size.width
     size = input_size.find(height, width, settings)
     mean, std = _scaling(images, size, settings)
-    return ImageClassifier(
+    classifier = ImageClassifier(
         run=_reporting_failures(forward_in(graph, pixels.name, scores.name)),
         labels=labels,
         size=size,
@@ -59,8 +70,9 @@ def load(settings: GraphSettings) -> ImageClassifier:
         batch_size=shape[0] if shape and shape[0] is not None else BATCH_SIZE,
         mean=mean,
         std=std,
-        significant_bits=settings.significant_bits or significant_bits.recorded(graph_def),
+        significant_bits=settings.significant_bits or recorded.significant_bits(graph_def),
     )
+    return LoadedGraph(classifier, FrozenGraph(graph_def, pixels.name, scores.name), inside)
 
 
 def _scaling(images: ImageInput, size: ImageSize, settings: GraphSettings) -> tuple[float, float]:
@@ -68,7 +80,7 @@ def _scaling(images: ImageInput, size: ImageSize, settings: GraphSettings) -> tu
     mean = images.mean if settings.input_mean is None else settings.input_mean
     std = images.std if settings.input_std is None else settings.input_std
     if None in (settings.input_mean, settings.input_std):
-        image_input.report(ImageInput(images.op, mean, std, size))
+        found_input.report(ImageInput(images.op, mean, std, size))
     return mean, std
 
 

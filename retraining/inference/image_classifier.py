@@ -36,14 +36,14 @@ class Classified:
 
 
 @dataclasses.dataclass(frozen=True)
-class _Prepared:
-    """An image with its pixels, or a `reason` why there are none.
+class Prepared:
+    """An image with what the classifier takes of it, or a `reason` why there is nothing to take.
 
     `largest` is the largest value of a 16-bit image that may have been meant to be read as having fewer bits.
     """
 
     source: ImageSource
-    pixels: Pixels | None = None
+    taken: Any = None
     reason: str = ""
     largest: int | None = None
 
@@ -55,16 +55,18 @@ class ImageClassifier:
     `run` turns float32 [n, height, width, 3], n at most `batch_size`, into scores float32 [n, classes]. It
     is given pixel values of 0 to 255 after `mean` was subtracted and the result divided by `std`.
     `significant_bits` is how many bits are used in 16-bit images that do not record it; None stands for all,
-    with a warning if the images look dark.
+    with a warning if the images look dark. `prepare_next_run` is for when every image has its answer: given
+    the images, it may take some seconds to make the next run quicker.
     """
 
-    run: Callable[[Pixels], Probabilities]
+    run: Callable[[Any], Probabilities]
     labels: tuple[str, ...]
     size: ImageSize
     batch_size: int
     mean: float = 0
     std: float = 255
     significant_bits: int | None = None
+    prepare_next_run: Callable[[Sequence[ImageSource]], None] = lambda _: None
 
     def predict(
         self, images: ImageSource | Iterable[ImageSource], *, best: int | None = None
@@ -92,44 +94,57 @@ class ImageClassifier:
         ranked = (dict(predictions) for predictions in self.predict(images))
         return np.array([[scores[label] for label in self.labels] for scores in ranked], np.float32)
 
-    def prepared(self, image: ImageSource) -> Pixels:
+    def prepared(self, image: ImageSource) -> Any:
         """Return what `run` takes for one image. Raises BadImage."""
-        prepared = self._prepare(image)
-        if prepared.pixels is None:
+        prepared = self.prepare(image)
+        if prepared.reason:
             raise BadImage("{reason}", reason=prepared.reason)
-        return prepared.pixels[np.newaxis]
+        return self._batch([prepared.taken])
 
     def classify(self, images: Sequence[ImageSource], *, best: int | None = None) -> Iterator[Classified]:
         """Yield the predictions for each image, in order, including those that cannot be used."""
-        prepared = prefetching.ahead(images, self._prepare, lookahead=2 * BATCH_SIZE)
-        waiting: list[_Prepared] = []
+        prepared = prefetching.ahead(images, self.prepare, lookahead=2 * BATCH_SIZE)
+        waiting: list[Prepared] = []
         undecided: list[int] = []
         for item in prepared:
             waiting.append(item)
             if item.largest is not None:
                 undecided.append(item.largest)
             if len(waiting) == self.batch_size:
-                yield from self._classify(waiting, best)
+                yield from self.classify_prepared(waiting, best=best)
                 waiting = []
-        yield from self._classify(waiting, best)
+        yield from self.classify_prepared(waiting, best=best)
         sample_depth.warn_of_undecided(undecided)
 
-    def _prepare(self, source: ImageSource) -> _Prepared:
+    def prepare(self, source: ImageSource) -> Prepared:
+        """Return an image decoded, as `classify_prepared` takes it; several threads may do so at once."""
         try:
             image = sources.opened(source)
-            pixels = sources.decode(image, self.size, self.significant_bits)
+            taken = self._taken(image)
             depth = SHALLOW if self.significant_bits else sources.depth(image)
         except BadImage as error:
-            return _Prepared(source, reason=str(error))
-        if (self.mean, self.std) != (0, 255):  # otherwise already the scale of the training, bit for bit
-            pixels = (pixels * np.float32(255) - np.float32(self.mean)) / np.float32(self.std)
-        return _Prepared(source, pixels, largest=depth.largest if depth.recorded is None else None)
+            return Prepared(source, reason=str(error))
+        return Prepared(source, taken, largest=depth.largest if depth.recorded is None else None)
 
-    def _classify(self, waiting: list[_Prepared], best: int | None) -> Iterator[Classified]:
-        usable = [item.pixels for item in waiting if item.pixels is not None]
-        scores: Iterator[Any] = iter(self._scores(np.stack(usable)) if usable else ())
-        for item in waiting:
-            if item.pixels is None:
+    def pixels(self, source: ImageSource) -> Pixels:
+        """Return an image as `run` takes it: float32 [height, width, 3]. Raises BadImage."""
+        return self.scaled(sources.decode(sources.opened(source), self.size, self.significant_bits))
+
+    def scaled(self, pixels: Pixels) -> Pixels:
+        """Return pixels in [0, 1] as `run` takes them."""
+        if (self.mean, self.std) == (0, 255):  # already the scale of the training, bit for bit
+            return pixels
+        scaled: Pixels = (pixels * np.float32(255) - np.float32(self.mean)) / np.float32(self.std)
+        return scaled
+
+    def classify_prepared(
+        self, prepared: Sequence[Prepared], *, best: int | None = None
+    ) -> Iterator[Classified]:
+        """Yield the predictions for at most `batch_size` prepared images, in order, computed together."""
+        usable = [item.taken for item in prepared if not item.reason]
+        scores: Iterator[Any] = iter(self._scores(usable) if usable else ())
+        for item in prepared:
+            if item.reason:
                 yield Classified(item.source, reason=item.reason)
                 continue
             image_scores = next(scores)
@@ -138,8 +153,16 @@ class ImageClassifier:
             else:
                 yield Classified(item.source, reason="makes the graph give scores that are not numbers")
 
-    def _scores(self, pixels: Pixels) -> NDArray[np.float32]:
-        scores = self.run(pixels).reshape(len(pixels), -1)
+    def _taken(self, image: sources.Opened) -> Any:
+        """Return what `run` is given of an image: here, its pixels. Raises BadImage."""
+        return self.pixels(image)
+
+    def _batch(self, taken: Sequence[Any]) -> Any:
+        """Return what `run` is given for several images, from what `_taken` returned for each."""
+        return np.stack(taken)
+
+    def _scores(self, taken: Sequence[Any]) -> NDArray[np.float32]:
+        scores = self.run(self._batch(taken)).reshape(len(taken), -1)
         check_width(scores.shape[1], self.labels)
         return scores
 

@@ -16,7 +16,7 @@ from retraining.data import images, sample_depth
 from retraining.errors import BadRequest, Message
 from retraining.features import extractor
 from retraining.features.extractor import FeatureExtractor
-from retraining.graphs import significant_bits
+from retraining.graphs import recorded
 from retraining.graphs.frozen_graph import (
     FrozenGraph,
     GraphDef,
@@ -181,7 +181,7 @@ def _read(settings: NetworkSettings) -> _Read:
         return _Read(loaded.name, loaded.graph)
     graph_def = classifier_source.read(settings.graph)
     loaded = _graph_extractor(graph_def, settings.graph, settings.module())
-    return _Read(loaded.name, loaded.graph, significant_bits.recorded(graph_def))
+    return _Read(loaded.name, loaded.graph, recorded.significant_bits(graph_def))
 
 
 def _graph_extractor(graph_def: GraphDef, path: Path, module: ModuleSettings) -> FeatureExtractor:

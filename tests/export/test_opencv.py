@@ -19,6 +19,8 @@ from retraining.settings.module import ModuleSettings
 from retraining.training.softmax_layer import SoftmaxLayer
 from tests.test_retrain import words
 
+LABELS = ("daisy", "wild rose", "Löwenzahn", "tulip")  # recorded in the graph, which OpenCV must not mind
+
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
@@ -33,7 +35,9 @@ def classifier(handle: str, *, float32_weights: bool) -> FrozenGraph:
     rng = np.random.default_rng(0)
     weights = rng.normal(0, 0.3, (extractor.feature_size, 4)).astype(np.float32)
     layer = SoftmaxLayer(weights, rng.normal(0, 0.3, 4).astype(np.float32))
-    return classifier_graph.build(extractor, layer, "final_result", float32_weights=float32_weights)
+    return classifier_graph.build(
+        extractor, layer, "final_result", labels=LABELS, float32_weights=float32_weights
+    )
 
 
 def opened(graph: FrozenGraph, folder: Path) -> cv2.dnn.Net:
