@@ -39,6 +39,7 @@ def retrain(settings: RetrainSettings) -> None:
     # Imported here, since TensorFlow takes seconds to load: a mistake above is reported at once.
     from retraining.cli import log_lines
     from retraining.export import classifier_graph, writer
+    from retraining.export.exporter import Exporter
     from retraining.features.extractor import load_extractor
     from retraining.fine_tuning import network_blocks
     from retraining.training import class_results
@@ -62,6 +63,10 @@ def retrain(settings: RetrainSettings) -> None:
 
     agreed = writer.write_all(graph, model, settings.output)
     log_lines.finished(settings.output, bottlenecks, checked_images=agreed)
+    if settings.export.formats:
+        exporter = Exporter.of_model(model, graph, seed=settings.training.seed)
+        judgements = exporter.write_all(settings.export.formats, settings.output.output_graph)
+        log_lines.exported(judgements, settings.export.formats)
 
 
 def compute_bottlenecks(

@@ -7,12 +7,17 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from retraining.export import classifier_graph, formats, writer
+from retraining.export import classifier_graph
+from retraining.export.exporter import Exporter
 from retraining.inference.image_classifier import ImageClassifier, Prediction
 from retraining.inference.sources import ImageSource
+from retraining.runtimes import requirements
 from retraining.runtimes.batches import BATCH_SIZE
+from retraining.settings.formats import format_of
 from retraining.settings.output import OutputSettings
-from retraining.storage.labels_file import default_path
+from retraining.settings.training import TrainingSettings
+from retraining.storage import labels_file
+from retraining.storage.atomic_files import replacing
 from retraining.training.model import TrainedModel
 
 
@@ -57,18 +62,24 @@ class RetrainedModel(TrainedModel):
         labels: str | os.PathLike[str] | None = None,
         final_tensor_name: str = OutputSettings.final_tensor_name,
         float32_weights: bool = OutputSettings.float32_weights,
+        seed: int = TrainingSettings.seed,
     ) -> Path:
         """Write the model to `path` and its labels to `labels`, and return the path.
 
-        `format` is a name of `retraining.export.formats.FORMATS`, by default the one that the path ends like
-        ('.pb' for a frozen graph, no suffix for a SavedModel). By default the labels go beside it, to
+        `format` is a name of `retraining.settings.formats.FORMATS`, by default the one that the path ends
+        like ('.pb' for a frozen graph, no suffix for a SavedModel); 'tflite-int8' draws training images by
+        `seed`. By default the labels go beside it, to
         `NAME_labels.txt`. With `float32_weights` those in half precision are written as float32, which
         OpenCV's dnn needs. What was written is read back and compared with the model before it takes its
         place. Raises BadRequest for an unknown format, and WorkFailed.
         """
         place = Path(path).expanduser()
-        chosen = formats.format_of(place, format)
+        chosen = format_of(place, format)
+        requirements.check_formats([chosen])
         graph = classifier_graph.of_model(self, final_tensor_name, float32_weights=float32_weights)
-        beside = Path(labels).expanduser() if labels is not None else default_path(place)
-        writer.write(chosen, graph, self, place, labels=beside)
+        exporter = Exporter.of_model(self, graph, seed=seed)
+        listed = Path(labels).expanduser() if labels is not None else labels_file.default_path(place)
+        with replacing(listed) as beside:
+            beside.write_bytes(labels_file.encode(self.labels))
+            exporter.write(chosen, place)
         return place

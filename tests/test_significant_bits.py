@@ -16,7 +16,7 @@ import retraining
 from retraining import compare, feature_maps
 from retraining.arrays import ImageSize
 from retraining.data import dataset, images
-from retraining.export import formats
+from retraining.export import saved_model
 from retraining.features import bottlenecks
 from retraining.features.bottleneck_sets import Bottlenecks
 from retraining.features.cache import BottleneckCache
@@ -204,7 +204,7 @@ def test_graph_and_saved_model_record_the_bits(model: RetrainedModel, exported: 
     assert model.significant_bits == 12
     assert recorded.significant_bits(graph_file.read(exported)) == 12
     folder = model.export(tmp_path / "saved", format="saved_model")
-    run = formats.SAVED_MODEL.read(folder, None)  # type: ignore[arg-type]
+    run = saved_model.read(folder)
     pixels = np.random.default_rng(0).random((2, 32, 32, 3), np.float32)
     np.testing.assert_allclose(run(pixels), model.probabilities(pixels), atol=1e-6)
     assert b"_significant_bits" in (folder / "saved_model.pb").read_bytes()

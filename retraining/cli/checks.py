@@ -16,6 +16,7 @@ from retraining.suggestions import closest, did_you_mean
 if TYPE_CHECKING:  # no program needs the settings of all the others
     from retraining.settings.compare import CompareSettings
     from retraining.settings.deep_dream import DeepDreamSettings
+    from retraining.settings.export import ExportSettings
     from retraining.settings.feature_maps import FeatureMapsSettings
     from retraining.settings.label_image import LabelImageSettings
     from retraining.settings.module import ModuleSettings
@@ -30,7 +31,7 @@ def check_retrain(settings: RetrainSettings) -> None:
     """Raise BadRequest if there is no such module, or an output cannot be written to its place."""
     output, module = settings.output, settings.module
     _check_module(module)
-    _check_outputs(output)
+    _check_outputs(output, settings.export)
     if output_paths.is_same(output.summaries_dir, settings.data.image_dir):
         raise BadRequest(
             "{summaries_dir} must not be {image_dir}, or its folders would become classes; received "
@@ -68,6 +69,7 @@ def check_compare(settings: CompareSettings) -> None:
         _check_module(comparison.module(handle))
     _check_folder("output_dir", comparison.output_dir)
     _check_folder("bottleneck_dir", comparison.bottleneck_dir)
+    requirements.check_formats(settings.export.formats)
 
 
 def check_feature_maps(settings: FeatureMapsSettings) -> None:
@@ -148,7 +150,7 @@ def _check_is_not_a_mistyped_network(handle: str) -> None:
         )
 
 
-def _check_outputs(output: OutputSettings) -> None:
+def _check_outputs(output: OutputSettings, export: ExportSettings) -> None:
     index, data = output.checkpoint_files()
     files = [
         OutputPath.of_setting("output_graph", output.output_graph),
@@ -168,8 +170,20 @@ def _check_outputs(output: OutputSettings) -> None:
     for folder in (*folders, *exported):
         output_paths.check_folder(folder)
     output_paths.check_apart(files, [*folders, *exported])
+    _check_exports(export, output, [*files, *folders, *exported])
     if output.saved_model_dir is not None:
         _check_saved_model_dir(output.saved_model_dir, [*files, *folders])
+
+
+def _check_exports(export: ExportSettings, output: OutputSettings, others: Sequence[OutputPath]) -> None:
+    """Raise BadRequest if a format lacks a package, or its file would take another output's place."""
+    requirements.check_formats(export.formats)
+    for format in export.formats:
+        path = format.path_beside(output.output_graph)
+        named = OutputPath(Message("the {format} of {export}", format=format.name), path)
+        (output_paths.check_folder if format.is_folder else output_paths.check_file)(named)
+        if not output_paths.is_same(path, output.output_graph):  # "pb" is that file
+            output_paths.check_apart([named], others)
 
 
 def _check_saved_model_dir(folder: Path, others: Sequence[OutputPath]) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from retraining.cli import class_table, commands
+from retraining.cli import class_table, commands, format_table
 from retraining.comparison import table
 from retraining.comparison.candidate import Candidate
 from retraining.comparison.comparison import Comparison, Written
@@ -15,11 +16,14 @@ from retraining.comparison.selection import Selection
 from retraining.comparison.table import Row
 from retraining.data.dataset import Dataset
 from retraining.data.split import Split
+from retraining.errors import WorkFailed
+from retraining.export.judgement import Judgement
 from retraining.features.bottleneck_sets import Bottlenecks
 from retraining.features.extractor import FeatureExtractor
 from retraining.features.problem_files import SKIPPED_FILE, number_of_files
 from retraining.fine_tuning.tuner import FineTuned, Tuner
 from retraining.modules import handles, shipped
+from retraining.settings.formats import Format
 from retraining.settings.module import FLOAT32, ModuleSettings
 from retraining.settings.output import OutputSettings
 from retraining.training import accuracy_warnings
@@ -152,6 +156,23 @@ def finished(settings: OutputSettings, bottlenecks: Bottlenecks, *, checked_imag
     log.info("  %s", commands.classify(start, graph=graph, labels=labels, image=image))
     log.info("Look at the training:")
     log.info("  %s", commands.show_training(start, settings.summaries_dir))
+
+
+def exported(judgements: Sequence[Judgement], formats: Sequence[Format]) -> None:
+    """Print how exported files do. Raises WorkFailed if one of the `formats` is not among them."""
+    if judgements:
+        count = judgements[0].images
+        log.info("")
+        log.info("Each file was read back and run on %d images that it was not trained on:", count)
+        for line in format_table.judged(judgements):
+            log.info("%s", line)
+        log.info("They are in %s", judgements[0].path.parent)
+    if len(judgements) < len(formats):
+        raise WorkFailed(
+            "{failed} of {count} formats could not be exported, see above.",
+            failed=len(formats) - len(judgements),
+            count=len(formats),
+        )
 
 
 def _held_out_image(dataset: Dataset) -> Path:

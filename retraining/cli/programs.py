@@ -13,11 +13,19 @@ from retraining.settings.retrain import RetrainSettings
 from retraining.settings.samples import OxfordFlowersSettings, SamplePhotosSettings
 
 
+def _format_table() -> str:
+    from retraining.cli import format_table
+
+    return format_table.known()
+
+
 def _module_table() -> str:
     from retraining.modules import catalogue
 
     return catalogue.table()
 
+
+LIST_FORMATS = Listing("Print the formats that a classifier can be exported to, and exit.", _format_table)
 
 RETRAIN = Program(
     name="retrain",
@@ -25,7 +33,10 @@ RETRAIN = Program(
     example="--image_dir ~/flower_photos",
     settings=RetrainSettings,
     check=checks.check_retrain,
-    listings={"list_modules": Listing("Print the modules that are known by name, and exit.", _module_table)},
+    listings={
+        "list_modules": Listing("Print the modules that are known by name, and exit.", _module_table),
+        "list_formats": LIST_FORMATS,
+    },
 )
 LABEL_IMAGE = label_image_program.PROGRAM
 COMPARE = Program(
@@ -34,6 +45,7 @@ COMPARE = Program(
     example="--image_dir ~/flower_photos --models builtin,googlenet",
     settings=CompareSettings,
     check=checks.check_compare,
+    listings={"list_formats": LIST_FORMATS},
 )
 FEATURE_MAPS = Program(
     name="feature_maps",

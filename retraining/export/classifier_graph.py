@@ -7,10 +7,12 @@ import dataclasses
 from retraining.arrays import ImageSize
 from retraining.features.extractor import FeatureExtractor
 from retraining.graphs import recorded
-from retraining.graphs.frozen_graph import FrozenGraph
+from retraining.graphs.frozen_graph import FrozenGraph, forward
 from retraining.graphs.quiet_tensorflow import tf
 from retraining.graphs.simplification import simplified, with_float32_weights
+from retraining.inference.image_classifier import ImageClassifier
 from retraining.modules.finished_classifier import INPUT_OP, LAYER_SCOPE
+from retraining.runtimes.batches import BATCH_SIZE
 from retraining.settings.output import OutputSettings
 from retraining.training.model import TrainedModel
 from retraining.training.softmax_layer import SoftmaxLayer
@@ -32,6 +34,29 @@ class ClassifierGraph:
     std: float = 255.0
     significant_bits: int | None = None
     name: str = "classifier"
+
+    @classmethod
+    def of_model(cls, model: TrainedModel, frozen: FrozenGraph) -> ClassifierGraph:
+        """Return the graph of a model with what the model knows about it."""
+        return cls(
+            frozen,
+            model.labels,
+            model.extractor.image_size,
+            significant_bits=model.significant_bits,
+            name=model.extractor.name,
+        )
+
+    def classifier(self) -> ImageClassifier:
+        """Return the graph as a classifier, which TensorFlow runs."""
+        return ImageClassifier(
+            run=forward(self.frozen),
+            labels=self.labels,
+            size=self.size,
+            batch_size=BATCH_SIZE,
+            mean=self.mean,
+            std=self.std,
+            significant_bits=self.significant_bits,
+        )
 
 
 def of_model(

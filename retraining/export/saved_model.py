@@ -30,7 +30,7 @@ def write(frozen: FrozenGraph, folder: Path) -> None:
         raise OSError(errno.EIO, reason(error)) from error
 
 
-def read(folder: Path, _: FrozenGraph) -> Forward:
+def read(folder: Path) -> Forward:
     """Return the function of a SavedModel's default signature."""
     graph = tf.Graph()
     with graph.as_default(), tf.compat.v1.Session(graph=graph) as session:

@@ -6,14 +6,13 @@ import contextlib
 import logging
 from pathlib import Path
 
-from retraining.export import agreement, checkpoint, classifier_graph
-from retraining.export.formats import FROZEN_GRAPH, SAVED_MODEL, Format
+from retraining.export import agreement, checkpoint, classifier_graph, saved_model
 from retraining.features.extractor import FeatureExtractor
 from retraining.graphs import graph_file
-from retraining.graphs.frozen_graph import FrozenGraph
+from retraining.graphs.frozen_graph import FrozenGraph, forward
 from retraining.settings.output import OutputSettings
 from retraining.storage import labels_file
-from retraining.storage.atomic_files import replacing, write_bytes
+from retraining.storage.atomic_files import replacing, replacing_folder, write_bytes
 from retraining.training.model import TrainedModel
 from retraining.training.softmax_layer import SoftmaxLayer
 
@@ -58,29 +57,27 @@ def write_all(graph: FrozenGraph, model: TrainedModel, settings: OutputSettings)
     """
     with contextlib.ExitStack() as places:
         if settings.saved_model_dir is not None:
-            _stage(SAVED_MODEL, graph, model, settings.saved_model_dir, places)
+            _stage_saved_model(graph, model, settings.saved_model_dir, places)
         checkpoint.stage(model.layer, settings.checkpoint_path, places)
         _stage_labels(model, settings.output_labels, places)
-        return _stage(FROZEN_GRAPH, graph, model, settings.output_graph, places)
+        return _stage_graph(graph, model, settings.output_graph, places)
 
 
-def write(format: Format, graph: FrozenGraph, model: TrainedModel, path: Path, *, labels: Path) -> None:
-    """Write a model, whose graph is `graph`, in one format, and its labels.
-
-    Neither is put in place before the model is checked. Raises WorkFailed.
-    """
-    with contextlib.ExitStack() as places:
-        _stage_labels(model, labels, places)
-        _stage(format, graph, model, path, places)
+def _stage_graph(graph: FrozenGraph, model: TrainedModel, path: Path, places: contextlib.ExitStack) -> int:
+    """Write the graph next to its place and check it; moved there when `places` closes without an error."""
+    beside = places.enter_context(replacing(path))
+    beside.write_bytes(graph_file.encode(graph))
+    read = FrozenGraph(graph_file.read(beside), graph.input_name, graph.output_name)
+    return agreement.check(forward(read), model, path)
 
 
-def _stage(
-    format: Format, graph: FrozenGraph, model: TrainedModel, path: Path, places: contextlib.ExitStack
-) -> int:
-    """Write a model next to its place and check it; moved there when `places` closes without an error."""
-    beside = places.enter_context(format.replacing(path))
-    format.write(graph, beside)
-    return agreement.check(format.read(beside, graph), model, path)
+def _stage_saved_model(
+    graph: FrozenGraph, model: TrainedModel, folder: Path, places: contextlib.ExitStack
+) -> None:
+    """Write a SavedModel next to its place and check it, as `_stage_graph` does with the graph."""
+    beside = places.enter_context(replacing_folder(folder))
+    saved_model.write(graph, beside)
+    agreement.check(saved_model.read(beside), model, folder)
 
 
 def _stage_labels(model: TrainedModel, path: Path, places: contextlib.ExitStack) -> None:

@@ -40,8 +40,13 @@ class LoadedGraph(NamedTuple):
     labels: tuple[str, ...]
 
 
-def load(settings: GraphSettings) -> LoadedGraph:
-    """Return the classifier in a graph's file or a SavedModel's folder.
+def load(settings: GraphSettings) -> ImageClassifier:
+    """Return the classifier in a graph's file or a SavedModel's folder. Raises BadRequest."""
+    return read(settings).classifier
+
+
+def read(settings: GraphSettings) -> LoadedGraph:
+    """Return the classifier in a graph's file or a SavedModel's folder, with the graph itself.
 
     Settings that were not given are read from the graph. Raises BadRequest.
     """

@@ -94,6 +94,13 @@ class ImageClassifier:
         ranked = (dict(predictions) for predictions in self.predict(images))
         return np.array([[scores[label] for label in self.labels] for scores in ranked], np.float32)
 
+    def prepared(self, image: ImageSource) -> Pixels:
+        """Return what `run` takes for one image. Raises BadImage."""
+        prepared = self._prepare(image)
+        if prepared.pixels is None:
+            raise BadImage("{reason}", reason=prepared.reason)
+        return prepared.pixels[np.newaxis]
+
     def classify(self, images: Sequence[ImageSource], *, best: int | None = None) -> Iterator[Classified]:
         """Yield the predictions for each image, in order, including those that cannot be used."""
         prepared = prefetching.ahead(images, self._prepare, lookahead=2 * BATCH_SIZE)

@@ -36,7 +36,7 @@ def _load_graph(settings: GraphSettings) -> ImageClassifier:
             return kept
     from retraining.inference import graph_classifier  # which imports TensorFlow
 
-    loaded = graph_classifier.load(settings)
+    loaded = graph_classifier.read(settings)
     if place is None or (record and record.refused):
         return loaded.classifier
     from retraining.inference import classifier_conversion

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
+from collections.abc import Iterable, Mapping
 
 from retraining.errors import BadRequest
+from retraining.settings.formats import Format
 from retraining.settings.module import AUTO, LITERT, ONNXRUNTIME, OPENVINO, TENSORFLOW
 
 
@@ -18,7 +20,7 @@ class Requirement:
 
     def missing(self) -> list[str]:
         """Return the distributions that are not installed."""
-        return [name for name, package in self.packages.items() if importlib.util.find_spec(package) is None]
+        return missing(self.packages)
 
     def versions(self) -> str:
         """Return the names and versions of the distributions, as a conversion records them."""
@@ -49,6 +51,25 @@ def check(engine: str) -> None:
             packages=" and ".join(missing),
             arguments=" ".join(missing),
         )
+
+
+def check_formats(formats: Iterable[Format]) -> None:
+    """Raise BadRequest if what one of the formats to export to needs is not installed."""
+    for format in formats:
+        lacking = missing(format.packages)
+        if lacking:
+            raise BadRequest(
+                "{export} {format} needs {packages}, not installed here. Run pip install {arguments}, or "
+                "leave it out.",
+                format=format.name,
+                packages=" and ".join(lacking),
+                arguments=" ".join(lacking),
+            )
+
+
+def missing(packages: Mapping[str, str]) -> list[str]:
+    """Return the distributions, each given with the package that is imported, that are not installed."""
+    return [name for name, package in packages.items() if importlib.util.find_spec(package) is None]
 
 
 def _version(distribution: str) -> str:

@@ -9,6 +9,7 @@ from retraining.errors import BadRequest, setting_named
 from retraining.settings import architectures, kinds
 from retraining.settings.augmentation import AugmentationSettings
 from retraining.settings.data import DataSettings
+from retraining.settings.export import ExportSettings
 from retraining.settings.module import ModuleSettings
 from retraining.settings.setting import Settings, setting
 from retraining.settings.training import TrainingSettings
@@ -108,6 +109,7 @@ class CompareSettings:
     data: DataSettings
     comparison: ComparisonSettings
     augmentation: AugmentationSettings
+    export: ExportSettings
 
     def __post_init__(self) -> None:
         """Raise BadRequest if a module is to be trained on views that are never stored."""

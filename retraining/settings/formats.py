@@ -6,6 +6,8 @@ import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 
+from retraining.errors import BadRequest
+
 
 @dataclasses.dataclass(frozen=True)
 class Format:
@@ -34,3 +36,22 @@ FROZEN_GRAPH = Format("pb", ".pb", "TensorFlow in Python, C++, Java and Go; Open
 SAVED_MODEL = Format("saved_model", ".saved_model", "TensorFlow, tf.saved_model.load", 3.9, is_folder=True)
 
 FORMATS: Mapping[str, Format] = {row.name: row for row in (FROZEN_GRAPH, SAVED_MODEL)}
+
+
+def format_of(path: Path, name: str | None) -> Format:
+    """Return the format called `name`, or by default the one that the name of `path` ends like.
+
+    Without an ending it is a SavedModel. Raises BadRequest.
+    """
+    if name is not None:
+        found = FORMATS.get(name)
+    else:
+        alike = [row for row in FORMATS.values() if path.name.endswith(row.ending)]
+        found = max(alike, key=lambda row: len(row.ending), default=None if path.suffix else SAVED_MODEL)
+    if found is None:
+        raise BadRequest(
+            "format must be one of {known}, received '{received}'.",
+            known=", ".join(FORMATS),
+            received=path.suffix if name is None else name,
+        )
+    return found

@@ -68,6 +68,24 @@ def replacing_folder(path: Path) -> Iterator[Path]:
             raise _not_written(path, error) from error
 
 
+@contextlib.contextmanager
+def replacing_files(folder: Path) -> Iterator[Path]:
+    """Yield a path for a new folder; on success its files are moved to `folder`, and replace those there.
+
+    Other files that `folder` has are left alone. Raises WorkFailed if the file system reports an error.
+    """
+    with scratch_folder(folder) as scratch:
+        new = scratch / "new"
+        try:
+            yield new
+            for path in sorted(path for path in new.rglob("*") if path.is_file()):
+                place = folder / path.relative_to(new)
+                place.parent.mkdir(parents=True, exist_ok=True)
+                path.replace(place)
+        except OSError as error:
+            raise _not_written(folder, error) from error
+
+
 def reason(error: Exception) -> str:
     """Return what went wrong, without paths and in one line, from an error of Python's or TensorFlow's."""
     if isinstance(error, OSError) and error.strerror:

@@ -17,6 +17,7 @@ from retraining.cli.programs import RETRAIN
 from retraining.errors import BadRequest
 from retraining.settings.augmentation import AugmentationSettings
 from retraining.settings.data import DataSettings
+from retraining.settings.export import ExportSettings
 from retraining.settings.fine_tuning import FineTuningSettings
 from retraining.settings.label_image import LabelImageSettings
 from retraining.settings.module import ModuleSettings
@@ -57,6 +58,7 @@ REFUSED = {
     "validation_batch_size": ("", "x", "nan", "0", "-2", "1.5", "1000001"),
     "test_batch_size": ("", "x", "nan", "0", "-2", "1.5", "1000001"),
     "seed": (*WHOLE, "-1"),
+    "export": ("", "tf", "tflight", ",", "TFLITE"),
     "fine_tune": ("maybe",),
     "fine_tune_blocks": ("", "x", "0", "-1", "1.5", "every", "ALL"),
     "fine_tune_epochs": (*WHOLE, "0"),
@@ -129,6 +131,7 @@ def test_every_flag_is_tried() -> None:
         TrainingSettings,
         FineTuningSettings,
         OutputSettings,
+        ExportSettings,
     )
     any_text = {"input_tensor_name", "bottleneck_tensor_name"}  # refused with the graph in hand
     assert set(REFUSED) == fields(*groups) - any_text

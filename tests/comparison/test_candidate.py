@@ -18,6 +18,7 @@ from retraining.networks.image_batches import UsableImages
 from retraining.settings.augmentation import AugmentationSettings
 from retraining.settings.compare import CompareSettings, ComparisonSettings
 from retraining.settings.data import DataSettings
+from retraining.settings.export import ExportSettings
 from tests.conftest import write_colour_photos
 
 
@@ -40,6 +41,7 @@ def settings_for(out: Path, *models: str) -> CompareSettings:
             output_dir=out,
         ),
         augmentation=AugmentationSettings(),
+        export=ExportSettings(),
     )
 
 

@@ -20,6 +20,7 @@ from retraining.settings.augmentation import AugmentationSettings
 from retraining.settings.compare import CompareSettings, ComparisonSettings
 from retraining.settings.data import DataSettings
 from retraining.settings.deep_dream import DeepDreamSettings, DreamSettings
+from retraining.settings.export import ExportSettings
 from retraining.settings.feature_maps import MapsSettings
 from retraining.settings.label_image import LabelImageSettings
 from retraining.settings.module import ModuleSettings
@@ -239,7 +240,9 @@ REFUSALS: dict[str, tuple[Callable[[], object], str]] = {
         "--optimizer must be one of adagrad, adam, rmsprop, sgd, received 'lion'.",
     ),
     "module on fresh views": (
-        lambda: CompareSettings(DataSettings(Path("a")), ComparisonSettings(("builtin",)), FRESH),
+        lambda: CompareSettings(
+            DataSettings(Path("a")), ComparisonSettings(("builtin",)), FRESH, ExportSettings()
+        ),
         "--distorted_views must be at least 1 for modules, whose feature vectors are stored, received 0 with "
         "'builtin'.",
     ),
