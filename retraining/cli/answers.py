@@ -14,7 +14,7 @@ from retraining.cli import logs
 from retraining.inference.image_classifier import Prediction
 from retraining.progress import write_line
 from retraining.settings.label_image import CSV, JSON, TEXT
-from retraining.sorting.sorter import Outcome
+from retraining.sorting.outcome import Outcome
 
 COLUMNS = ("image", "label", "score", "rank", "outcome", "sorted_to", "error")
 
