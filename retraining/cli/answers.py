@@ -59,7 +59,7 @@ def _print_text(answer: Answer, *, is_only_one: bool, is_dry_run: bool) -> None:
     elif answer.outcome is Outcome.ALREADY_THERE:
         logs.say(f"stays, since {answer.sorted_to} is the same")
     elif answer.outcome is Outcome.UNSURE:
-        logs.say("stays, since no label has the least score")
+        logs.say("stays, since no score is high enough")
 
 
 def _print_json(answer: Answer) -> None:

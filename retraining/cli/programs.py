@@ -1,4 +1,4 @@
-"""The seven programs: their names, what they do, their settings and their checks."""
+"""The programs: their names, what they do, their settings and their checks."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 from retraining.cli import checks, label_image_program
 from retraining.cli.parser import Listing, Program
 from retraining.settings.compare import CompareSettings
+from retraining.settings.conversion import ExportGraphSettings
 from retraining.settings.deep_dream import DeepDreamSettings
 from retraining.settings.feature_maps import FeatureMapsSettings
 from retraining.settings.retrain import RetrainSettings
@@ -47,6 +48,15 @@ COMPARE = Program(
     check=checks.check_compare,
     listings={"list_formats": LIST_FORMATS},
 )
+EXPORT = Program(
+    name="export",
+    description="Export a graph that retrain.py wrote, or any other frozen classifier, to more formats.",
+    example="--graph output_graph.pb --labels output_labels.txt tflite onnx",
+    settings=ExportGraphSettings,
+    check=checks.check_export,
+    positional={"formats": "FORMAT"},
+    listings={"list_formats": LIST_FORMATS},
+)
 FEATURE_MAPS = Program(
     name="feature_maps",
     description="Show what the layers of a network make of an image.",
@@ -80,6 +90,7 @@ PROGRAMS: tuple[Program[Any], ...] = (
     RETRAIN,
     LABEL_IMAGE,
     COMPARE,
+    EXPORT,
     FEATURE_MAPS,
     DEEP_DREAM,
     SAMPLE_PHOTOS,

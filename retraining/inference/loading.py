@@ -36,7 +36,7 @@ def _load_graph(settings: GraphSettings) -> ImageClassifier:
             return kept
     from retraining.inference import graph_classifier  # which imports TensorFlow
 
-    loaded = graph_classifier.read(settings)
+    loaded = graph_classifier.load(settings)
     if place is None or (record and record.refused):
         return loaded.classifier
     from retraining.inference import classifier_conversion
@@ -45,8 +45,18 @@ def _load_graph(settings: GraphSettings) -> ImageClassifier:
     return dataclasses.replace(loaded.classifier, prepare_next_run=later)
 
 
+def _load_tflite(settings: GraphSettings) -> ImageClassifier:
+    from retraining.inference import tflite_classifier  # which a graph does not need
+
+    return tflite_classifier.load(settings)
+
+
+def _is_tflite(_path: Path, head: bytes) -> bool:
+    return head[4:8] == b"TFL3"
+
+
 # The first that recognizes a path reads it; the last reads all that is left, and says if it is no graph.
-READERS = (Reader(_is_anything, _load_graph),)
+READERS = (Reader(_is_tflite, _load_tflite), Reader(_is_anything, _load_graph))
 
 
 def load(settings: GraphSettings) -> ImageClassifier:

@@ -77,7 +77,7 @@ def without_tensorflow(monkeypatch: pytest.MonkeyPatch) -> None:
     def forbidden(_: GraphSettings) -> Any:
         raise AssertionError("TensorFlow would be imported")
 
-    monkeypatch.setattr(graph_classifier, "read", forbidden)
+    monkeypatch.setattr(graph_classifier, "load", forbidden)
 
 
 def load(graph: Path, cache: Path, **settings: Any) -> ImageClassifier:
