@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from retraining import optional_packages
 from retraining.cli import output_paths
 from retraining.cli.output_paths import OutputPath
 from retraining.errors import BadRequest, Message, setting_named
@@ -25,6 +26,7 @@ if TYPE_CHECKING:  # no program needs the settings of all the others
     from retraining.settings.network import NetworkSettings
     from retraining.settings.output import OutputSettings
     from retraining.settings.retrain import RetrainSettings
+    from retraining.settings.serve import ServeSettings
 
 _WRITTEN_BY_RETRAIN = "retrain.py writes the graph and its labels"
 
@@ -59,6 +61,15 @@ def check_label_image(settings: LabelImageSettings) -> None:
     ):
         if folder is not None:
             _check_folder(setting, folder)
+
+
+def check_serve(settings: ServeSettings) -> None:
+    """Raise BadRequest if a package, the graph or its labels are not there, or the cache cannot be used."""
+    for package in ("starlette", "uvicorn", "python_multipart"):
+        optional_packages.require(package, purpose="serve", extra="serve")
+    _check_classifier(settings)
+    if settings.cache_dir is not None:
+        _check_folder("cache_dir", settings.cache_dir)
 
 
 def check_compare(settings: CompareSettings) -> None:

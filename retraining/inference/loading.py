@@ -7,7 +7,7 @@ import functools
 from collections.abc import Callable
 from pathlib import Path
 
-from retraining.inference import kept_classifier
+from retraining.inference import kept_classifier, saved_model_assets
 from retraining.inference.image_classifier import ImageClassifier
 from retraining.settings.label_image import GraphSettings
 
@@ -24,6 +24,16 @@ class Reader:
 
 def _is_anything(_path: Path, _head: bytes) -> bool:
     return True
+
+
+def _is_saved_model_with_labels(path: Path, head: bytes) -> bool:
+    return not head and saved_model_assets.are_in(path)
+
+
+def _load_saved_model(settings: GraphSettings) -> ImageClassifier:
+    from retraining.inference import saved_model_classifier  # which imports TensorFlow
+
+    return saved_model_classifier.load(settings)
 
 
 def _load_graph(settings: GraphSettings) -> ImageClassifier:
@@ -56,7 +66,11 @@ def _is_tflite(_path: Path, head: bytes) -> bool:
 
 
 # The first that recognizes a path reads it; the last reads all that is left, and says if it is no graph.
-READERS = (Reader(_is_tflite, _load_tflite), Reader(_is_anything, _load_graph))
+READERS = (
+    Reader(_is_tflite, _load_tflite),
+    Reader(_is_saved_model_with_labels, _load_saved_model),
+    Reader(_is_anything, _load_graph),
+)
 
 
 def load(settings: GraphSettings) -> ImageClassifier:

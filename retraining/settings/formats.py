@@ -34,7 +34,15 @@ class Format:
 
 
 FROZEN_GRAPH = Format("pb", ".pb", "TensorFlow in Python, C++, Java and Go; OpenCV", 3.5)
-SAVED_MODEL = Format("saved_model", ".saved_model", "TensorFlow, tf.saved_model.load", 3.9, is_folder=True)
+SAVED_MODEL = Format("saved_model", ".saved_model", "TensorFlow, tf.saved_model.load", 3.6, is_folder=True)
+SAVED_MODEL_BYTES = Format(
+    "saved_model_bytes",
+    ".saved_model_bytes",
+    "TensorFlow Serving, with photos as they are",
+    3.6,
+    is_folder=True,
+    tolerance=0.05,  # it decodes and shrinks photos itself, and a pixel in some hundreds is rounded otherwise
+)
 
 _LITERT = {"ai-edge-litert": "ai_edge_litert"}
 TFLITE = Format(
@@ -63,7 +71,8 @@ TFLITE_INT8 = Format(
 )
 
 FORMATS: Mapping[str, Format] = {
-    row.name: row for row in (FROZEN_GRAPH, SAVED_MODEL, TFLITE, TFLITE_FLOAT16, TFLITE_INT8)
+    row.name: row
+    for row in (FROZEN_GRAPH, SAVED_MODEL, SAVED_MODEL_BYTES, TFLITE, TFLITE_FLOAT16, TFLITE_INT8)
 }
 
 
