@@ -39,7 +39,7 @@ def compiled(folder: Path) -> Path:
 def test_cplusplus_program_answers_as_label_image_does(tmp_path: Path) -> None:
     write(tmp_path / "photos", per_class=1, seed=0)
     (photo,) = (tmp_path / "photos" / KINDS[0]).iterdir()
-    extractor = load_extractor(ModuleSettings("builtin_small"))
+    extractor = load_extractor(ModuleSettings("builtin"))
     random = np.random.default_rng(0)
     weights = random.normal(0, 0.05, (extractor.feature_size, len(KINDS))).astype(np.float32)
     layer = SoftmaxLayer(weights, np.zeros(len(KINDS), np.float32))
