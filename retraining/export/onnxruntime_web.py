@@ -115,11 +115,16 @@ def _fetch() -> None:
 
 def _packed(npm: str, folder: Path) -> Path:
     """Let npm write the package's archive into a folder, and return it."""
-    # No script of the package is run, and npm asks nobody anything.
-    words = [npm, "pack", PACKAGE, "--ignore-scripts", "--loglevel=error"]
+    quiet = {"npm_config_loglevel": "error", "npm_config_ignore_scripts": "true"}
     try:
         done = subprocess.run(
-            words, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, timeout=_SECONDS, check=False
+            [npm, "pack", PACKAGE],
+            cwd=folder,
+            env={**os.environ, **quiet},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_SECONDS,
+            check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise _not_had(Message("npm cannot be run ({reason})", reason=reason(error))) from error

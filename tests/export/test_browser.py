@@ -122,7 +122,7 @@ def served(folder: Path) -> Iterator[str]:
 def assert_answers_agree(page: Path, photos: list[Path], found: list[dict[str, float]]) -> None:
     """Compare with what label_image.py says of the frozen graph, and of the model in the page."""
     graph = GraphSettings(graph=page.parent / "graph.pb", labels=page.parent / "labels.txt")
-    for exact in (graph_classifier.load(graph), loading.load(GraphSettings(graph=page))):
+    for exact in (graph_classifier.load(graph).classifier, loading.load(GraphSettings(graph=page))):
         scores = exact.scores(photos)
         ours = np.array([[row[label] for label in LABELS] for row in found])
         np.testing.assert_array_equal(ours.argmax(axis=1), scores.argmax(axis=1))

@@ -12,7 +12,6 @@ import cv2
 import numpy as np
 import pytest
 
-from retraining import optional_packages
 from retraining.arrays import ImageSize
 from retraining.errors import BadRequest, WorkFailed
 from retraining.export import onnx_model
@@ -260,7 +259,7 @@ def test_model_that_fails_on_an_image_says_so(foreign: Path, tmp_path: Path) -> 
 def test_without_onnx_runtime_the_message_names_the_command(
     exported: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(optional_packages.importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     with pytest.raises(BadRequest) as caught:
         load(exported)
     assert str(caught.value) == (
