@@ -24,6 +24,7 @@ WORDS = {
     "modules": "MODULE",
     "networks": "NAME",
     "count": "COUNT",
+    "pages": "PAGE",
 }
 
 
@@ -200,3 +201,19 @@ class ChoicesSettings(Settings):
     folder: Path = _images()
     modules: tuple[Path, ...] = setting(REQUIRED, "Folder of a module.", several(EXISTING_FOLDER))
     repeat: int = _repeat(5)
+
+
+@dataclasses.dataclass(frozen=True)
+class BrowserSettings(Settings):
+    """Pages for browsers, on photos of a folder."""
+
+    folder: Path = _images()
+    pages: tuple[Path, ...] = setting(
+        REQUIRED, "Folder of a page, as the format html writes it.", several(EXISTING_FOLDER)
+    )
+    graph: Path | None = setting(
+        None,
+        "Frozen graph with whose answers those of the pages are compared. Default: the model in each page.",
+        kinds.OPTIONAL_FILE,
+    )
+    photos: int = setting(100, "Number of photos.", kinds.COUNT)

@@ -23,6 +23,7 @@ from retraining.graphs.frozen_graph import (
     op_of,
 )
 from retraining.graphs.quiet_tensorflow import tf
+from retraining.inference import input_size
 from retraining.inference import labels as label_names
 from retraining.inference.image_classifier import ImageClassifier, check_width
 from retraining.modules import classifier_source, found_input, image_input
@@ -56,7 +57,10 @@ def load(settings: GraphSettings) -> LoadedGraph:
     _check_gives_scores(scores, labels, likely_outputs(graph_def), settings)
     shape = [] if pixels.shape.rank is None else pixels.shape.as_list()
     images = image_input.find(graph_def, source.name) or ImageInput(source.name, mean=0, std=255)
-    size = _size(shape, images.size, settings)
+    height, width = shape[1:3] if shape else (None, None)
+    if images.size is not None:
+        height, width = height or images.size.height, width or images.size.width
+    size = input_size.find(height, width, settings)
     mean, std = _scaling(images, size, settings)
     classifier = ImageClassifier(
         run=_reporting_failures(forward_in(graph, pixels.name, scores.name)),
@@ -227,28 +231,3 @@ def _named(nodes: dict[str, NodeDef], layer: str, setting: str, candidates: list
 
 def _listed(names: list[str]) -> str:
     return ", ".join(names[:10]) or "none"
-
-
-def _size(shape: list[int | None], read: ImageSize | None, settings: GraphSettings) -> ImageSize:
-    """Return the size of the input's shape, or the one that was read from the graph, or the settings'."""
-    height, width = shape[1:3] if shape else (None, None)
-    if read is not None:
-        height, width = height or read.height, width or read.width
-    return ImageSize(
-        _dimension(height, settings.input_height, "input_height"),
-        _dimension(width, settings.input_width, "input_width"),
-    )
-
-
-def _dimension(recorded: int | None, given: int | None, setting: str) -> int:
-    named = setting_named(setting)
-    if recorded is None and given is None:
-        raise BadRequest("the graph takes images of any size: set {setting}.", setting=named)
-    if None not in (recorded, given) and recorded != given:
-        raise BadRequest(
-            "{setting} {given} contradicts the graph, which takes {recorded}. Leave it out.",
-            setting=named,
-            given=given,
-            recorded=recorded,
-        )
-    return recorded or given or 0

@@ -15,9 +15,8 @@ class Format:
 
     `ending` ends the names of its files or folders. `megabytes` is the size of the built-in network with five
     classes. `packages` are the distributions that it needs besides the requirements, each with the package
-    that is imported. Some need training images to be
-    made. A score may differ from the classifier's by `tolerance`; None where weights or
-    numbers between layers are rounded to bytes.
+    that is imported. Some formats need images of the training to be made. A score may differ from the
+    classifier's by `tolerance`; None where numbers between layers are rounded to bytes.
     """
 
     name: str
@@ -45,7 +44,64 @@ SAVED_MODEL_BYTES = Format(
     tolerance=0.05,  # it decodes and shrinks photos itself, and a pixel in some hundreds is rounded otherwise
 )
 
-FORMATS: Mapping[str, Format] = {row.name: row for row in (FROZEN_GRAPH, SAVED_MODEL, SAVED_MODEL_BYTES)}
+_LITERT = {"ai-edge-litert": "ai_edge_litert"}
+TFLITE = Format(
+    "tflite",
+    ".tflite",
+    "LiteRT and MediaPipe on Android, iOS, Raspberry Pi and in Python; OpenCV",
+    13.5,
+    packages=_LITERT,
+)
+TFLITE_FLOAT16 = Format(
+    "tflite-float16",
+    ".float16.tflite",
+    "LiteRT and MediaPipe on Android, iOS, Raspberry Pi and in Python",
+    6.8,
+    packages=_LITERT,
+    tolerance=0.1,  # 0.03 was found
+)
+TFLITE_INT8 = Format(
+    "tflite-int8",
+    ".int8.tflite",
+    "LiteRT and MediaPipe on Android, iOS, Raspberry Pi and in Python; chips that compute in bytes",
+    4.0,
+    needs_images=True,
+    packages=_LITERT,
+    tolerance=None,
+)
+
+_ONNX_PACKAGES = {"tf2onnx": "tf2onnx", "onnxruntime": "onnxruntime"}
+ONNX = Format(
+    "onnx",
+    ".onnx",
+    "ONNX Runtime, OpenCV, OpenVINO, TensorRT, Windows ML",
+    13.5,
+    packages=_ONNX_PACKAGES,
+    tolerance=1e-4,
+)
+HTML = Format(
+    "html",
+    ".browser",
+    "Any browser of today, without a network",
+    14.6,
+    is_folder=True,
+    packages=_ONNX_PACKAGES,
+    tolerance=1e-4,
+)
+
+FORMATS: Mapping[str, Format] = {
+    row.name: row
+    for row in (
+        FROZEN_GRAPH,
+        SAVED_MODEL,
+        SAVED_MODEL_BYTES,
+        TFLITE,
+        TFLITE_FLOAT16,
+        TFLITE_INT8,
+        ONNX,
+        HTML,
+    )
+}
 
 
 def format_of(path: Path, name: str | None) -> Format:
