@@ -23,11 +23,7 @@ def serve(settings: ServeSettings) -> None:
         address = listening.url(listener)
         count = len(classifier.labels)
         logs.say(f"{count} classes at {address}, with a page to drop photos on. Ctrl-C ends it.")
-<<<<<<< HEAD
         logs.say(f"  curl -F photo=@photo.jpg {address}/predict")
-=======
-        logs.say(f"  curl -F image=@photo.jpg {address}/predict")
->>>>>>> main
         listening.serve(classifier, settings, listener)
 
 
