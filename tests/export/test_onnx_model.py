@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import subprocess
 import sys
@@ -260,7 +259,7 @@ def test_model_that_fails_on_an_image_says_so(foreign: Path, tmp_path: Path) -> 
 def test_without_onnx_runtime_the_message_names_the_command(
     exported: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     with pytest.raises(BadRequest) as caught:
         load(exported)
     assert str(caught.value) == (

@@ -175,3 +175,13 @@ def test_saved_model_that_lacks_its_variables_is_incomplete(
         f"label_image: error: module '{tmp_path / 'cut'}' is incomplete: it has no variables/variables.index. If a "
         "download was interrupted, delete the folder and run again.\n"
     )
+
+
+def test_labels_are_inside_graph_and_saved_model(
+    finished: Path, photo: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert labelled(finished, finished / "graph.pb", photo) == 0
+    with_file = capsys.readouterr().out
+    for name in ("graph.pb", "saved"):
+        assert label_image.main([f"--graph={finished / name}", f"--image={photo}"]) == 0
+        assert capsys.readouterr().out == with_file
