@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+from python_multipart.exceptions import FormParserError
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -33,9 +34,12 @@ async def of_form(request: Request, body: bytes, max_images: int) -> list[Upload
         return {"type": "http.request", "body": body, "more_body": False}
 
     form_request = Request(request.scope, receive)
-    async with form_request.form(max_files=max_images, max_fields=_MAX_FIELDS) as form:
-        files = [value for _, value in form.multi_items() if isinstance(value, UploadFile)]
-        uploads = [Upload(file.filename or "", await file.read()) for file in files]
+    try:
+        async with form_request.form(max_files=max_images, max_fields=_MAX_FIELDS) as form:
+            files = [value for _, value in form.multi_items() if isinstance(value, UploadFile)]
+            uploads = [Upload(file.filename or "", await file.read()) for file in files]
+    except FormParserError as error:  # which only newer versions of Starlette take for a bad request
+        raise HTTPException(400, f"the form is damaged: {error}.") from error
     if not uploads:
         raise HTTPException(400, "the form has no file; add an image to it.")
     return uploads
