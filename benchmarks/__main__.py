@@ -82,6 +82,9 @@ BENCHMARKS = (
         "Altered copies of photos that are found, and the time for it.",
         arguments.NearDuplicatesSettings,
     ),
+    Benchmark(
+        "browser", "Pages for browsers: the answers in Chromium, and their speed.", arguments.BrowserSettings
+    ),
     Benchmark("choices", "The program's choices against their alternatives.", arguments.ChoicesSettings),
 )
 

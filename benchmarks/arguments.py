@@ -14,6 +14,7 @@ from retraining.settings.compare import LEARNING_RATES
 from retraining.settings.fine_tuning import FineTuningSettings
 from retraining.settings.kinds import Kind
 from retraining.settings.module import AUTO, BUILTIN, BUILTIN_SMALL, ENGINES, PRECISIONS
+from retraining.settings.output import OutputSettings
 from retraining.settings.setting import REQUIRED, Settings, setting
 
 # Settings that are given without a flag, and what stands for them in the help.
@@ -24,7 +25,7 @@ WORDS = {
     "modules": "MODULE",
     "networks": "NAME",
     "count": "COUNT",
-    "graph": "GRAPH",
+    "pages": "PAGE",
 }
 
 
@@ -165,7 +166,7 @@ class LabellingSettings(Settings):
     """label_image.py in TensorFlow against LiteRT, on one image and on a folder."""
 
     folder: Path = setting(REQUIRED, "Folder of images.", EXISTING_FOLDER)
-    graph: Path = setting(REQUIRED, "Frozen graph.", kinds.FILE)
+    graph: Path = setting(OutputSettings.output_graph, "Frozen graph.", kinds.FILE)
     labels: Path | None = setting(None, "Its labels, if they are not in it.", kinds.OPTIONAL_FILE)
     older: Path | None = setting(
         None, "The label_image.py of an older checkout, to compare with.", kinds.OPTIONAL_FILE
@@ -215,3 +216,19 @@ class ChoicesSettings(Settings):
     folder: Path = _images()
     modules: tuple[Path, ...] = setting(REQUIRED, "Folder of a module.", several(EXISTING_FOLDER))
     repeat: int = _repeat(5)
+
+
+@dataclasses.dataclass(frozen=True)
+class BrowserSettings(Settings):
+    """Pages for browsers, on photos of a folder."""
+
+    folder: Path = _images()
+    pages: tuple[Path, ...] = setting(
+        REQUIRED, "Folder of a page, as the format html writes it.", several(EXISTING_FOLDER)
+    )
+    graph: Path | None = setting(
+        None,
+        "Frozen graph with whose answers those of the pages are compared. Default: the model in each page.",
+        kinds.OPTIONAL_FILE,
+    )
+    photos: int = setting(100, "Number of photos.", kinds.COUNT)

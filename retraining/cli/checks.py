@@ -10,15 +10,15 @@ from retraining import optional_packages
 from retraining.cli import output_paths
 from retraining.cli.output_paths import OutputPath
 from retraining.errors import BadRequest, Message, setting_named
-from retraining.runtimes import requirements
 from retraining.settings import architectures
+from retraining.settings.formats import HTML
 from retraining.suggestions import closest, did_you_mean
 
 if TYPE_CHECKING:  # no program needs the settings of all the others
     from retraining.settings.compare import CompareSettings
     from retraining.settings.conversion import ExportGraphSettings
     from retraining.settings.deep_dream import DeepDreamSettings
-    from retraining.settings.export import ExportSettings
+    from retraining.settings.export import ExportSettings, PageSettings
     from retraining.settings.feature_maps import FeatureMapsSettings
     from retraining.settings.formats import Format
     from retraining.settings.label_image import GraphSettings, LabelImageSettings
@@ -29,6 +29,7 @@ if TYPE_CHECKING:  # no program needs the settings of all the others
     from retraining.settings.serve import ServeSettings
 
 _WRITTEN_BY_RETRAIN = "retrain.py writes the graph and its labels"
+_FILES_OF_FOLDERS = ("saved_model.pb", "index.html")  # of a SavedModel, and of a page for browsers
 
 
 def check_retrain(settings: RetrainSettings) -> None:
@@ -80,13 +81,13 @@ def check_compare(settings: CompareSettings) -> None:
         _check_module(comparison.module(handle))
     _check_folder("output_dir", comparison.output_dir)
     _check_folder("bottleneck_dir", comparison.bottleneck_dir)
-    requirements.check_formats(settings.export.formats)
+    _check_formats(settings.export.formats, settings.export)
 
 
 def check_export(settings: ExportGraphSettings) -> None:
     """Raise BadRequest if the graph is not there, a package is missing, or a file cannot be written."""
     _check_classifier(settings.graph)
-    requirements.check_formats(settings.conversion.chosen)
+    _check_formats(settings.conversion.chosen, settings.conversion)
     graph = settings.graph.graph
     for format in settings.conversion.chosen:
         path = format.path_beside(graph)
@@ -115,6 +116,8 @@ def check_deep_dream(settings: DeepDreamSettings) -> None:
 
 
 def _check_module(module: ModuleSettings) -> None:
+    from retraining.runtimes import requirements
+
     requirements.check(module.engine)
     _check_folder("bottleneck_dir", module.bottleneck_dir)
     if module.model_dir is not None:
@@ -149,10 +152,10 @@ def _check_folder(setting: str, path: Path) -> None:
 
 
 def _check_is_graph(path: Path, *, remedy: str) -> None:
-    """Raise BadRequest unless there is a file, or a folder that may be a SavedModel."""
+    """Raise BadRequest unless there is a file, or a folder that may be a SavedModel or a page."""
     if not path.is_dir():
         _check_is_file("graph", path, remedy=remedy)
-    elif not (path / "saved_model.pb").is_file():
+    elif not any((path / name).is_file() for name in _FILES_OF_FOLDERS):
         raise BadRequest(
             "{graph} '{path}' is a folder without saved_model.pb. {remedy}.", path=path, remedy=remedy
         )
@@ -210,7 +213,7 @@ def _check_outputs(output: OutputSettings, export: ExportSettings) -> None:
 
 def _check_exports(export: ExportSettings, output: OutputSettings, others: Sequence[OutputPath]) -> None:
     """Raise BadRequest if a format lacks a package, or its file would take another output's place."""
-    requirements.check_formats(export.formats)
+    _check_formats(export.formats, export)
     for format in export.formats:
         path = format.path_beside(output.output_graph)
         named = _check_export(format, path)
@@ -223,6 +226,16 @@ def _check_export(format: Format, path: Path) -> OutputPath:
     named = OutputPath(Message("the file of format {format}", format=format.name), path)
     (output_paths.check_folder if format.is_folder else output_paths.check_file)(named)
     return named
+
+
+def _check_formats(formats: Sequence[Format], page: PageSettings) -> None:
+    from retraining.runtimes import requirements
+
+    requirements.check_formats(formats)
+    if HTML in formats or page.onnxruntime_web is not None:
+        from retraining.export import onnxruntime_web  # which imports what unpacks an archive
+
+        onnxruntime_web.check(page.onnxruntime_web)
 
 
 def _check_saved_model_dir(folder: Path, others: Sequence[OutputPath]) -> None:

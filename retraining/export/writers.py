@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from retraining.arrays import Pixels
-from retraining.export import saved_model, saved_model_bytes, tflite
+from retraining.export import html_page, onnx_model, saved_model, saved_model_bytes, tflite
 from retraining.export.classifier_graph import ClassifierGraph
 from retraining.graphs import graph_file
 from retraining.inference import graph_classifier, loading
@@ -51,4 +51,6 @@ WRITERS = {
     "tflite": Writer(_without_samples(tflite.write_float32)),
     "tflite-float16": Writer(_without_samples(tflite.write_float16)),
     "tflite-int8": Writer(lambda classifier, path, samples: tflite.write_int8(classifier, path, samples())),
+    "onnx": Writer(_without_samples(onnx_model.write)),
+    "html": Writer(_without_samples(html_page.write)),
 }

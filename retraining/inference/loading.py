@@ -7,7 +7,7 @@ import functools
 from collections.abc import Callable
 from pathlib import Path
 
-from retraining.inference import kept_classifier, saved_model_assets
+from retraining.inference import browser_page, kept_classifier, onnx_classifier, saved_model_assets
 from retraining.inference.image_classifier import ImageClassifier
 from retraining.settings.label_image import GraphSettings
 
@@ -34,6 +34,14 @@ def _load_saved_model(settings: GraphSettings) -> ImageClassifier:
     from retraining.inference import saved_model_classifier  # which imports TensorFlow
 
     return saved_model_classifier.load(settings)
+
+
+def _is_onnx_model(_path: Path, head: bytes) -> bool:
+    return onnx_classifier.is_model(head)
+
+
+def _is_browser_page(path: Path, _head: bytes) -> bool:
+    return browser_page.is_page(path)
 
 
 def _load_graph(settings: GraphSettings) -> ImageClassifier:
@@ -68,6 +76,8 @@ def _is_tflite(_path: Path, head: bytes) -> bool:
 # The first that recognizes a path reads it; the last reads all that is left, and says if it is no graph.
 READERS = (
     Reader(_is_tflite, _load_tflite),
+    Reader(_is_onnx_model, onnx_classifier.load),
+    Reader(_is_browser_page, browser_page.load),
     Reader(_is_saved_model_with_labels, _load_saved_model),
     Reader(_is_anything, _load_graph),
 )

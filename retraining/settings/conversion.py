@@ -7,15 +7,15 @@ from pathlib import Path
 
 from retraining.errors import BadRequest
 from retraining.settings import kinds
-from retraining.settings.export import check_formats
+from retraining.settings.export import PageSettings, check_formats
 from retraining.settings.formats import FORMATS, Format
 from retraining.settings.label_image import GraphSettings
-from retraining.settings.setting import Settings, setting
+from retraining.settings.setting import setting
 from retraining.settings.training import TrainingSettings
 
 
 @dataclasses.dataclass(frozen=True)
-class ConversionSettings(Settings):
+class ConversionSettings(PageSettings):
     """The formats, and the images to try them on."""
 
     formats: tuple[str, ...] = setting(

@@ -13,7 +13,19 @@ from retraining.suggestions import closest, did_you_mean
 
 
 @dataclasses.dataclass(frozen=True)
-class ExportSettings(Settings):
+class PageSettings(Settings):
+    """What a page for browsers is made with."""
+
+    onnxruntime_web: Path | None = setting(
+        None,
+        "Folder of the npm package onnxruntime-web 1.30.0, which the format html needs. Default: npm fetches "
+        "it, once.",
+        kinds.OPTIONAL_FOLDER,
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class ExportSettings(PageSettings):
     """Other formats for the classifier."""
 
     export: tuple[str, ...] = setting(

@@ -70,9 +70,37 @@ TFLITE_INT8 = Format(
     tolerance=None,
 )
 
+_ONNX_PACKAGES = {"tf2onnx": "tf2onnx", "onnxruntime": "onnxruntime"}
+ONNX = Format(
+    "onnx",
+    ".onnx",
+    "ONNX Runtime, OpenCV, OpenVINO, TensorRT, Windows ML",
+    13.5,
+    packages=_ONNX_PACKAGES,
+    tolerance=1e-4,
+)
+HTML = Format(
+    "html",
+    ".browser",
+    "Any browser of today, without a network",
+    14.6,
+    is_folder=True,
+    packages=_ONNX_PACKAGES,
+    tolerance=1e-4,
+)
+
 FORMATS: Mapping[str, Format] = {
     row.name: row
-    for row in (FROZEN_GRAPH, SAVED_MODEL, SAVED_MODEL_BYTES, TFLITE, TFLITE_FLOAT16, TFLITE_INT8)
+    for row in (
+        FROZEN_GRAPH,
+        SAVED_MODEL,
+        SAVED_MODEL_BYTES,
+        TFLITE,
+        TFLITE_FLOAT16,
+        TFLITE_INT8,
+        ONNX,
+        HTML,
+    )
 }
 
 
