@@ -54,12 +54,12 @@ class LabellingPage:
 
 
 @contextlib.contextmanager
-def browser() -> Iterator[Any]:
-    """Yield a Chromium without windows, as Playwright's Browser. Raises BadRequest."""
+def browser(*switches: str) -> Iterator[Any]:
+    """Yield a Chromium without windows, with more `switches`, as Playwright's Browser. Raises BadRequest."""
     check()
     from playwright.sync_api import sync_playwright
 
-    words = ["--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]
+    words = ["--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1", *switches]
     if os.geteuid() == 0:
         words.append("--no-sandbox")  # which root cannot have
     with sync_playwright() as driver:

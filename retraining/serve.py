@@ -23,7 +23,7 @@ def serve(settings: ServeSettings) -> None:
         address = listening.url(listener)
         count = len(classifier.labels)
         logs.say(f"{count} classes at {address}, with a page to drop photos on. Ctrl-C ends it.")
-        logs.say(f"  curl --data-binary @photo.jpg {address}/predict")
+        logs.say(f"  curl -F photo=@photo.jpg {address}/predict")
         listening.serve(classifier, settings, listener)
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # no program needs the settings of all the others
     from retraining.settings.compare import CompareSettings
     from retraining.settings.conversion import ExportGraphSettings
     from retraining.settings.deep_dream import DeepDreamSettings
-    from retraining.settings.export import ExportSettings, PageSettings
+    from retraining.settings.export import ExportSettings
     from retraining.settings.feature_maps import FeatureMapsSettings
     from retraining.settings.formats import Format
     from retraining.settings.label_image import GraphSettings, LabelImageSettings
@@ -81,13 +81,13 @@ def check_compare(settings: CompareSettings) -> None:
         _check_module(comparison.module(handle))
     _check_folder("output_dir", comparison.output_dir)
     _check_folder("bottleneck_dir", comparison.bottleneck_dir)
-    _check_formats(settings.export.formats, settings.export)
+    _check_formats(settings.export.formats, settings.export.onnxruntime_web)
 
 
 def check_export(settings: ExportGraphSettings) -> None:
     """Raise BadRequest if the graph is not there, a package is missing, or a file cannot be written."""
     _check_classifier(settings.graph)
-    _check_formats(settings.conversion.chosen, settings.conversion)
+    _check_formats(settings.conversion.chosen, settings.conversion.onnxruntime_web)
     graph = settings.graph.graph
     for format in settings.conversion.chosen:
         path = format.path_beside(graph)
@@ -213,7 +213,7 @@ def _check_outputs(output: OutputSettings, export: ExportSettings) -> None:
 
 def _check_exports(export: ExportSettings, output: OutputSettings, others: Sequence[OutputPath]) -> None:
     """Raise BadRequest if a format lacks a package, or its file would take another output's place."""
-    _check_formats(export.formats, export)
+    _check_formats(export.formats, export.onnxruntime_web)
     for format in export.formats:
         path = format.path_beside(output.output_graph)
         named = _check_export(format, path)
@@ -221,21 +221,22 @@ def _check_exports(export: ExportSettings, output: OutputSettings, others: Seque
             output_paths.check_apart([named], others)
 
 
+def _check_formats(formats: Sequence[Format], onnxruntime_web: Path | None) -> None:
+    """Raise BadRequest if a format lacks a package; `onnxruntime_web` is the setting, for pages."""
+    from retraining.runtimes import requirements
+
+    requirements.check_formats(formats)
+    if HTML in formats or onnxruntime_web is not None:
+        from retraining.export import onnxruntime_web as files  # which imports what unpacks an archive
+
+        files.check(onnxruntime_web)
+
+
 def _check_export(format: Format, path: Path) -> OutputPath:
     """Return the file or folder of a format. Raises BadRequest if it cannot be written."""
     named = OutputPath(Message("the file of format {format}", format=format.name), path)
     (output_paths.check_folder if format.is_folder else output_paths.check_file)(named)
     return named
-
-
-def _check_formats(formats: Sequence[Format], page: PageSettings) -> None:
-    from retraining.runtimes import requirements
-
-    requirements.check_formats(formats)
-    if HTML in formats or page.onnxruntime_web is not None:
-        from retraining.export import onnxruntime_web  # which imports what unpacks an archive
-
-        onnxruntime_web.check(page.onnxruntime_web)
 
 
 def _check_saved_model_dir(folder: Path, others: Sequence[OutputPath]) -> None:

@@ -115,13 +115,12 @@ def _fetch() -> None:
 
 def _packed(npm: str, folder: Path) -> Path:
     """Let npm write the package's archive into a folder, and return it."""
-    # No script of the package is run, and npm asks nobody anything.
-    options = {"npm_config_ignore_scripts": "true", "npm_config_loglevel": "error"}
+    quiet = {"npm_config_loglevel": "error", "npm_config_ignore_scripts": "true"}
     try:
         done = subprocess.run(
             [npm, "pack", PACKAGE],
             cwd=folder,
-            env=os.environ | options,
+            env={**os.environ, **quiet},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=_SECONDS,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from retraining.errors import BadRequest
-from retraining.inference import onnx_classifier
 from retraining.inference.image_classifier import ImageClassifier
 from retraining.settings.label_image import GraphSettings
 from retraining.storage import packed_script
@@ -29,6 +28,8 @@ def is_page(path: Path) -> bool:
 
 def load(settings: GraphSettings) -> ImageClassifier:
     """Return the classifier in the folder of a page. Raises BadRequest."""
+    from retraining.inference import onnx_classifier  # which other classifiers do not need
+
     path = model_path(settings.graph)
     try:
         content = packed_script.unpack(MODEL, path.read_bytes(), most=_MAX_BYTES)

@@ -21,27 +21,7 @@ from retraining.runtimes.batches import padded
 from retraining.settings.label_image import GraphSettings
 from retraining.storage.atomic_files import reason
 
-# In a model, the first field is the version of its format, which began with 3; a SavedModel's has there 1.
-_VERSION_FIELD = 0x08
-_OLDEST_VERSION = 3
-# The fields of ModelProto that can follow, as their numbers and types are written:
-# producer_name, producer_version, domain, model_version, doc_string, graph, opset_import, metadata_props.
-_NEXT_FIELDS = frozenset(b"\x12\x1a\x22\x28\x32\x3a\x42\x72")
-
 _FLOATS = "tensor(float)"
-
-
-def is_model(head: bytes) -> bool:
-    """Return whether a file that begins so is an ONNX model, which has no signature.
-
-    A frozen graph begins with a node, field 1 as well, but of another type: 0x0A.
-    """
-    return (
-        len(head) > 2
-        and head[0] == _VERSION_FIELD
-        and _OLDEST_VERSION <= head[1] < 0x80
-        and head[2] in _NEXT_FIELDS
-    )
 
 
 def load(settings: GraphSettings) -> ImageClassifier:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 from retraining.errors import BadRequest, setting_named
 from retraining.settings import kinds
@@ -12,11 +13,9 @@ from retraining.settings.setting import Settings, setting
 from retraining.suggestions import closest, did_you_mean
 
 
-@dataclasses.dataclass(frozen=True)
-class PageSettings(Settings):
-    """What a page for browsers is made with."""
-
-    onnxruntime_web: Path | None = setting(
+def onnxruntime_web_folder() -> Any:
+    """Return the setting of the package that pages for browsers are made with."""
+    return setting(
         None,
         "Folder of the npm package onnxruntime-web 1.30.0, which the format html needs. Default: npm fetches "
         "it, once.",
@@ -25,7 +24,7 @@ class PageSettings(Settings):
 
 
 @dataclasses.dataclass(frozen=True)
-class ExportSettings(PageSettings):
+class ExportSettings(Settings):
     """Other formats for the classifier."""
 
     export: tuple[str, ...] = setting(
@@ -34,6 +33,7 @@ class ExportSettings(PageSettings):
         f"{', '.join(FORMATS)}.",
         kinds.NAMES,
     )
+    onnxruntime_web: Path | None = onnxruntime_web_folder()
 
     def paths(self, output_graph: Path) -> tuple[Path, ...]:
         """Return every file and folder that is written beside a frozen graph."""

@@ -73,8 +73,8 @@ def test_model_of_the_page_is_the_onnx_model(page: Path) -> None:
     model = page.parent / "model.onnx"
     onnx_model.write(tiny_classifier.build(), model)
     images = list(np.random.default_rng(2).random((3, 32, 24, 3)))
-    of_page, of_model = (loading.load(GraphSettings(graph=path)).scores(images) for path in (page, model))
-    np.testing.assert_array_equal(of_page, of_model)
+    ours, exact = (loading.load(GraphSettings(graph=path)).scores(images) for path in (page, model))
+    np.testing.assert_array_equal(ours, exact)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import subprocess
 import sys
@@ -19,7 +18,6 @@ from retraining.export import onnx_model
 from retraining.graphs.frozen_graph import forward
 from retraining.inference import loading
 from retraining.inference.image_classifier import ImageClassifier
-from retraining.inference.onnx_classifier import is_model
 from retraining.settings.label_image import GraphSettings
 from tests.conftest import PROJECT, write_photo
 from tests.export import tiny_classifier
@@ -261,7 +259,7 @@ def test_model_that_fails_on_an_image_says_so(foreign: Path, tmp_path: Path) -> 
 def test_without_onnx_runtime_the_message_names_the_command(
     exported: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     with pytest.raises(BadRequest) as caught:
         load(exported)
     assert str(caught.value) == (
@@ -282,5 +280,6 @@ def test_without_onnx_runtime_the_message_names_the_command(
         b"\x08\x08hello",
     ],
 )
-def test_other_files_are_not_taken_for_onnx_models(head: bytes) -> None:
-    assert not is_model(head)
+def test_other_files_are_not_taken_for_onnx_models(head: bytes, tmp_path: Path) -> None:
+    reader = next(reader for reader in loading.READERS if reader.recognizes(tmp_path / "any", head))
+    assert "onnx" not in reader.load.__name__

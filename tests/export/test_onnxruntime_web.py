@@ -75,9 +75,9 @@ def npm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Npm:
         program = tmp_path / "programs" / "npm"
         program.write_text(
             f"#!{sys.executable}\n"
-            "import pathlib, sys\n"
+            "import os, pathlib, sys\n"
             f"with open({str(calls)!r}, 'a') as file:\n"
-            "    print(*sys.argv[1:], file=file)\n"
+            "    print(*sys.argv[1:], os.environ['npm_config_ignore_scripts'], file=file)\n"
             f"sys.stderr.write({stderr!r})\n"
             f"if {packed is not None}:\n"
             "    target = pathlib.Path('onnxruntime-web-1.30.0.tgz')\n"
@@ -111,7 +111,7 @@ def test_npm_fetches_it_once(npm: Npm, cache: Path, caplog: pytest.LogCaptureFix
     with caplog.at_level(logging.INFO):
         onnxruntime_web.check(None)
     assert onnxruntime_web.files() == CONTENT
-    assert calls.read_text() == "pack onnxruntime-web@1.30.0 --ignore-scripts --loglevel=error\n"
+    assert calls.read_text() == "pack onnxruntime-web@1.30.0 true\n"
     assert caplog.messages == [f"npm fetches onnxruntime-web@1.30.0, once, into {cache}."]
     assert sorted(path.name for path in cache.parent.iterdir()) == [cache.name]
 
