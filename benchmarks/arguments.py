@@ -14,6 +14,7 @@ from retraining.settings.compare import LEARNING_RATES
 from retraining.settings.fine_tuning import FineTuningSettings
 from retraining.settings.kinds import Kind
 from retraining.settings.module import AUTO, BUILTIN, BUILTIN_SMALL, ENGINES, PRECISIONS
+from retraining.settings.output import OutputSettings
 from retraining.settings.setting import REQUIRED, Settings, setting
 
 # Settings that are given without a flag, and what stands for them in the help.
@@ -25,7 +26,6 @@ WORDS = {
     "networks": "NAME",
     "count": "COUNT",
     "pages": "PAGE",
-    "graph": "GRAPH",
 }
 
 
@@ -166,7 +166,7 @@ class LabellingSettings(Settings):
     """label_image.py in TensorFlow against LiteRT, on one image and on a folder."""
 
     folder: Path = setting(REQUIRED, "Folder of images.", EXISTING_FOLDER)
-    graph: Path = setting(REQUIRED, "Frozen graph.", kinds.FILE)
+    graph: Path = setting(OutputSettings.output_graph, "Frozen graph.", kinds.FILE)
     labels: Path | None = setting(None, "Its labels, if they are not in it.", kinds.OPTIONAL_FILE)
     older: Path | None = setting(
         None, "The label_image.py of an older checkout, to compare with.", kinds.OPTIONAL_FILE

@@ -10,7 +10,6 @@ from retraining import optional_packages
 from retraining.cli import output_paths
 from retraining.cli.output_paths import OutputPath
 from retraining.errors import BadRequest, Message, setting_named
-from retraining.runtimes import requirements
 from retraining.settings import architectures
 from retraining.settings.formats import HTML
 from retraining.suggestions import closest, did_you_mean
@@ -117,6 +116,8 @@ def check_deep_dream(settings: DeepDreamSettings) -> None:
 
 
 def _check_module(module: ModuleSettings) -> None:
+    from retraining.runtimes import requirements
+
     requirements.check(module.engine)
     _check_folder("bottleneck_dir", module.bottleneck_dir)
     if module.model_dir is not None:
@@ -222,6 +223,8 @@ def _check_exports(export: ExportSettings, output: OutputSettings, others: Seque
 
 def _check_formats(formats: Sequence[Format], onnxruntime_web: Path | None) -> None:
     """Raise BadRequest if a format lacks a package; `onnxruntime_web` is the setting, for pages."""
+    from retraining.runtimes import requirements
+
     requirements.check_formats(formats)
     if HTML in formats or onnxruntime_web is not None:
         from retraining.export import onnxruntime_web as files  # which imports what unpacks an archive

@@ -233,6 +233,17 @@ def test_conversion_that_fails_is_not_tried_again(
     np.testing.assert_array_equal(again.scores(photos), in_tensorflow(graph, photos))
 
 
+def test_two_runs_at_once_leave_one_that_a_third_can_use(
+    graph: Path, photos: list[Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    both = [load(graph, tmp_path / "cache") for _ in range(2)]
+    for classifier in both:
+        classifier.prepare_next_run(photos)
+    third = load(graph, tmp_path / "cache")
+    np.testing.assert_allclose(third.scores(photos), both[0].scores(photos), atol=1e-5)
+    assert (len(kept_files(tmp_path / "cache", ".tflite")), caplog.messages) == (1, [])
+
+
 @pytest.mark.parametrize("trap", ["link", "shared"])
 def test_folder_that_others_may_have_filled_is_not_used(
     trap: str, cache: Path, graph: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
