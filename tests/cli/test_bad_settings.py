@@ -74,6 +74,7 @@ REFUSED = {
     "output_graph": ("", "/", "/tmp", "/dev/null", "/dev/null/below", "x" * 300, "~no_such_user/x"),
     "output_labels": ("", "/", "/tmp", "/dev/null", "/dev/null/below", "x" * 300),
     "saved_model_dir": ("/dev/null", "/dev/null/below", "/usr"),
+    "onnxruntime_web": ("/dev/null", "/dev/null/below", "/usr"),
     "final_tensor_name": (
         "",
         " ",
