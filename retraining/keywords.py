@@ -71,6 +71,8 @@ class GraphKeywords(TypedDict, total=False):
     input_mean: float | None
     input_std: float | None
     significant_bits: int | None
+    engine: str
+    cache_dir: AnyPath | None
 
 
 class RetrainKeywords(

@@ -44,6 +44,14 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+@pytest.fixture(autouse=True, scope="session")
+def nothing_is_kept_for_this_user() -> Iterator[None]:
+    """Keep no converted classifier, neither in the home of who runs the tests nor at the cost of their time."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("XDG_CACHE_HOME", "/dev/null")
+        yield
+
+
 FASTER_IN_BFLOAT16 = choice.FASTER_IN_BFLOAT16
 
 

@@ -24,7 +24,7 @@ FLOORS = (
     ("settings", "optional_packages"),
     ("storage",),
     ("data", "graphs"),
-    ("modules", "runtimes"),
+    ("modules", "runtimes", "sorting"),
     ("engines",),
     ("inference", "features"),
     ("training",),
@@ -34,7 +34,7 @@ FLOORS = (
     ("comparison", "visualization"),
     ("api",),
     ("cli",),
-    ("compare", "deep_dream", "feature_maps", "oxford_flowers17", "sample_photos"),
+    ("compare", "deep_dream", "export.__main__", "feature_maps", "oxford_flowers17", "sample_photos"),
 )
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 DOORS = FLOORS[-1]
@@ -67,8 +67,9 @@ def parsed(path: Path) -> ast.Module:
 
 
 def room_of(path: Path) -> str:
-    """Return the room of a file, or the file's own name if it stands alone."""
-    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    """Return the room of a file, or the file's own name if it stands alone, as the door of a room does."""
+    room = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    return f"{room}.__main__" if path.name == "__main__.py" else room
 
 
 def name_of(path: Path) -> str:

@@ -77,7 +77,7 @@ def test_scores_are_those_of_training(exported: Path, computed: Computed) -> Non
     path = computed.bottlenecks.testing.paths[0]
     words = ["--graph", exported / "graph.pb", "--labels", exported / "labels.txt", "--image", path]
     settings = checked(LABEL_IMAGE, [str(word) for word in words])
-    (labelled,) = graph_classifier.load(settings).classify([path], best=3)
+    (labelled,) = graph_classifier.load(settings).classifier.classify([path], best=3)
     expected = layer.probabilities(computed.bottlenecks.testing.vectors[:1])[0]
     scores = {prediction.label: prediction.score for prediction in labelled.predictions}
     for name, probability in zip(computed.bottlenecks.dataset.labels, expected, strict=True):

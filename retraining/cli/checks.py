@@ -4,22 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from retraining.cli import output_paths
 from retraining.cli.output_paths import OutputPath
 from retraining.errors import BadRequest, Message, setting_named
 from retraining.runtimes import requirements
 from retraining.settings import architectures
-from retraining.settings.compare import CompareSettings
-from retraining.settings.deep_dream import DeepDreamSettings
-from retraining.settings.export import ExportSettings
-from retraining.settings.feature_maps import FeatureMapsSettings
-from retraining.settings.label_image import LabelImageSettings
-from retraining.settings.module import ModuleSettings
-from retraining.settings.network import NetworkSettings
-from retraining.settings.output import OutputSettings
-from retraining.settings.retrain import RetrainSettings
 from retraining.suggestions import closest, did_you_mean
+
+if TYPE_CHECKING:  # no program needs the settings of all the others
+    from retraining.settings.compare import CompareSettings
+    from retraining.settings.conversion import ExportGraphSettings
+    from retraining.settings.deep_dream import DeepDreamSettings
+    from retraining.settings.export import ExportSettings
+    from retraining.settings.feature_maps import FeatureMapsSettings
+    from retraining.settings.formats import Format
+    from retraining.settings.label_image import GraphSettings, LabelImageSettings
+    from retraining.settings.module import ModuleSettings
+    from retraining.settings.network import NetworkSettings
+    from retraining.settings.output import OutputSettings
+    from retraining.settings.retrain import RetrainSettings
 
 _WRITTEN_BY_RETRAIN = "retrain.py writes the graph and its labels"
 
@@ -43,10 +48,17 @@ def check_retrain(settings: RetrainSettings) -> None:
 
 
 def check_label_image(settings: LabelImageSettings) -> None:
-    """Raise BadRequest if the graph or its labels are not there."""
-    _check_is_graph(settings.graph, remedy=_WRITTEN_BY_RETRAIN)
-    if settings.labels is not None:
-        _check_is_file("labels", settings.labels, remedy=_WRITTEN_BY_RETRAIN)
+    """Raise BadRequest if the graph or its labels are not there, or a folder cannot be used."""
+    _check_classifier(settings)
+    if settings.watch is not None and not settings.watch.is_dir():
+        raise BadRequest("{watch} must be a folder, received '{path}'. Create it first.", path=settings.watch)
+    for setting, folder in (
+        ("move_to", settings.move_to),
+        ("copy_to", settings.copy_to),
+        ("cache_dir", settings.cache_dir),
+    ):
+        if folder is not None:
+            _check_folder(setting, folder)
 
 
 def check_compare(settings: CompareSettings) -> None:
@@ -58,6 +70,22 @@ def check_compare(settings: CompareSettings) -> None:
     _check_folder("output_dir", comparison.output_dir)
     _check_folder("bottleneck_dir", comparison.bottleneck_dir)
     requirements.check_formats(settings.export.formats)
+
+
+def check_export(settings: ExportGraphSettings) -> None:
+    """Raise BadRequest if the graph is not there, a package is missing, or a file cannot be written."""
+    _check_classifier(settings.graph)
+    requirements.check_formats(settings.conversion.chosen)
+    graph = settings.graph.graph
+    for format in settings.conversion.chosen:
+        path = format.path_beside(graph)
+        if output_paths.is_same(path, graph):
+            raise BadRequest(
+                "{graph} '{path}' has the format {format} already. Leave it out.",
+                path=path,
+                format=format.name,
+            )
+        _check_export(format, path)
 
 
 def check_feature_maps(settings: FeatureMapsSettings) -> None:
@@ -97,6 +125,12 @@ def _check_network(network: NetworkSettings) -> None:
         _check_is_graph(network.graph, remedy="retrain.py writes one")
     if network.weights is not None:
         _check_is_file("weights", network.weights, remedy="compare writes weights")
+
+
+def _check_classifier(settings: GraphSettings) -> None:
+    _check_is_graph(settings.graph, remedy=_WRITTEN_BY_RETRAIN)
+    if settings.labels is not None:
+        _check_is_file("labels", settings.labels, remedy=_WRITTEN_BY_RETRAIN)
 
 
 def _check_folder(setting: str, path: Path) -> None:
@@ -168,10 +202,16 @@ def _check_exports(export: ExportSettings, output: OutputSettings, others: Seque
     requirements.check_formats(export.formats)
     for format in export.formats:
         path = format.path_beside(output.output_graph)
-        named = OutputPath(Message("the {format} of {export}", format=format.name), path)
-        (output_paths.check_folder if format.is_folder else output_paths.check_file)(named)
+        named = _check_export(format, path)
         if not output_paths.is_same(path, output.output_graph):  # "pb" is that file
             output_paths.check_apart([named], others)
+
+
+def _check_export(format: Format, path: Path) -> OutputPath:
+    """Return the file or folder of a format. Raises BadRequest if it cannot be written."""
+    named = OutputPath(Message("the file of format {format}", format=format.name), path)
+    (output_paths.check_folder if format.is_folder else output_paths.check_file)(named)
+    return named
 
 
 def _check_saved_model_dir(folder: Path, others: Sequence[OutputPath]) -> None:

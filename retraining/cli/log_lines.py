@@ -161,9 +161,9 @@ def finished(settings: OutputSettings, bottlenecks: Bottlenecks, *, checked_imag
 def exported(judgements: Sequence[Judgement], formats: Sequence[Format]) -> None:
     """Print how exported files do. Raises WorkFailed if one of the `formats` is not among them."""
     if judgements:
-        count = judgements[0].images
+        kind = "made-up" if judgements[0].accuracy is None else "held-out"
         log.info("")
-        log.info("Each file was read back and run on %d images that it was not trained on:", count)
+        log.info("Each file was read back and run on %d %s images:", judgements[0].images, kind)
         for line in format_table.judged(judgements):
             log.info("%s", line)
         log.info("They are in %s", judgements[0].path.parent)

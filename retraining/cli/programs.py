@@ -1,15 +1,15 @@
-"""The seven programs: their names, what they do, their settings and their checks."""
+"""The programs: their names, what they do, their settings and their checks."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from retraining.cli import checks
+from retraining.cli import checks, label_image_program
 from retraining.cli.parser import Listing, Program
 from retraining.settings.compare import CompareSettings
+from retraining.settings.conversion import ExportGraphSettings
 from retraining.settings.deep_dream import DeepDreamSettings
 from retraining.settings.feature_maps import FeatureMapsSettings
-from retraining.settings.label_image import LabelImageSettings
 from retraining.settings.retrain import RetrainSettings
 from retraining.settings.samples import OxfordFlowersSettings, SamplePhotosSettings
 
@@ -39,20 +39,22 @@ RETRAIN = Program(
         "list_formats": LIST_FORMATS,
     },
 )
-LABEL_IMAGE = Program(
-    name="label_image",
-    description="Classify images with the network that retrain.py exported.",
-    example="--graph output_graph.pb --labels output_labels.txt --image photo.jpg",
-    settings=LabelImageSettings,
-    check=checks.check_label_image,
-    is_filter=True,
-)
+LABEL_IMAGE = label_image_program.PROGRAM
 COMPARE = Program(
     name="compare",
     description="Train several models on the same images and say which one to use.",
     example="--image_dir ~/flower_photos --models builtin,googlenet",
     settings=CompareSettings,
     check=checks.check_compare,
+    listings={"list_formats": LIST_FORMATS},
+)
+EXPORT = Program(
+    name="export",
+    description="Export a graph that retrain.py wrote, or any other frozen classifier, to more formats.",
+    example="--graph output_graph.pb --labels output_labels.txt tflite onnx",
+    settings=ExportGraphSettings,
+    check=checks.check_export,
+    positional={"formats": "FORMAT"},
     listings={"list_formats": LIST_FORMATS},
 )
 FEATURE_MAPS = Program(
@@ -88,6 +90,7 @@ PROGRAMS: tuple[Program[Any], ...] = (
     RETRAIN,
     LABEL_IMAGE,
     COMPARE,
+    EXPORT,
     FEATURE_MAPS,
     DEEP_DREAM,
     SAMPLE_PHOTOS,

@@ -132,10 +132,18 @@ class Conversion:
 
 def convert(engine: Engine, graph: FrozenGraph) -> bytes:
     """Return a graph in an engine's format, printing nothing. Raises any exception if that fails."""
+    return quietly(engine.convert, graph)
+
+
+def quietly(converter: Callable[[FrozenGraph], bytes], graph: FrozenGraph) -> bytes:
+    """Return what `converter` makes of a graph whose weights are float32, printing nothing.
+
+    Raises any exception if that fails.
+    """
     # An engine might turn stored bytes into float32 at every run.
     plain = simplification.with_float32_weights(simplification.simplified(graph))
     with native_output_captured(is_shown_on_error=False), _converters_silenced():
-        return engine.convert(plain)
+        return converter(plain)
 
 
 @contextlib.contextmanager

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
 import logging
 from pathlib import Path
 
@@ -12,12 +10,9 @@ from retraining.engines.engine import Engine
 from retraining.errors import WorkFailed
 from retraining.runtimes.requirements import REQUIREMENTS
 from retraining.settings.module import TENSORFLOW
-from retraining.storage import cache_tag
-from retraining.storage.atomic_files import write_bytes
+from retraining.storage.kept_network import KeptNetwork, checksum
 
 FOLDER = "engines"  # within bottleneck_dir
-
-_NOTE = "Networks converted for engines, which are converted again if this folder is removed."
 
 log = logging.getLogger(__name__)
 
@@ -45,9 +40,8 @@ class Place:
     """Where a network that is converted for an engine is kept."""
 
     def __init__(self, bottleneck_dir: Path, engine: Engine, *, name: str, network: str) -> None:
-        self.folder = bottleneck_dir / FOLDER
         stem = f"{name}-{network[:16]}-{engine.name}"
-        self._path, self._record_path = self.folder / f"{stem}{engine.suffix}", self.folder / f"{stem}.json"
+        self.kept = KeptNetwork(bottleneck_dir / FOLDER, stem, engine.suffix)
         versions = f"{engine.requirement.versions()} {REQUIREMENTS[TENSORFLOW].versions()}"
         self._blank = Record(engine.name, versions, network)
 
@@ -55,33 +49,21 @@ class Place:
         """Return the record and the converted network, b'' if it is refused; None if there is none for this
         network and these versions. Of a damaged one, a warning says that it will be made again.
         """
-        try:
-            record = Record(**json.loads(self._record_path.read_bytes()))
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        except (OSError, ValueError, TypeError):
-            _warn_of_damage(self._record_path)
+        record = self.kept.record(Record)
+        if record is None:
             return None
         made_from = dataclasses.replace(record, refused="", sha256="", largest_difference=0.0, photos=0)
         if made_from != self._blank:
             return None
-        if record.refused:
-            return record, b""
-        try:
-            content = self._path.read_bytes()
-        except OSError:
-            content = b""
-        if hashlib.sha256(content).hexdigest() == record.sha256:
-            return record, content
-        _warn_of_damage(self._path)
-        return None
+        content = b"" if record.refused else self.kept.content(record.sha256)
+        return None if content is None else (record, content)
 
     def keep(self, content: bytes, *, largest_difference: float, photos: int) -> None:
         """Keep a converted network that was found to agree with TensorFlow."""
         self._write(
             dataclasses.replace(
                 self._blank,
-                sha256=hashlib.sha256(content).hexdigest(),
+                sha256=checksum(content),
                 largest_difference=largest_difference,
                 photos=photos,
             ),
@@ -94,14 +76,6 @@ class Place:
 
     def _write(self, record: Record, content: bytes = b"") -> None:
         try:
-            cache_tag.mark(self.folder, _NOTE)
-            if content:
-                write_bytes(self._path, content)
-            # Last, since it stands for the whole.
-            write_bytes(self._record_path, json.dumps(dataclasses.asdict(record), indent=1).encode())
+            self.kept.write(record, content)
         except WorkFailed as error:
             log.warning("the network converted for %s is not kept: %s", record.engine, error)
-
-
-def _warn_of_damage(path: Path) -> None:
-    log.warning("'%s' is damaged; the network is converted again.", path)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 from retraining.arrays import ImageSize
 from retraining.features.extractor import FeatureExtractor
 from retraining.graphs import recorded
-from retraining.graphs.frozen_graph import FrozenGraph, forward
+from retraining.graphs.frozen_graph import FrozenGraph, GraphDef, forward
 from retraining.graphs.quiet_tensorflow import tf
 from retraining.graphs.simplification import simplified, with_float32_weights
+from retraining.inference.graph_classifier import LoadedGraph
 from retraining.inference.image_classifier import ImageClassifier
+from retraining.modules import finished_classifier
 from retraining.modules.finished_classifier import INPUT_OP, LAYER_SCOPE
 from retraining.runtimes.batches import BATCH_SIZE
 from retraining.settings.output import OutputSettings
@@ -24,7 +27,7 @@ class ClassifierGraph:
 
     Its input is float32 [n, size.height, size.width, 3], pixel values of 0 to 255 after `mean` was
     subtracted and the result divided by `std`; its output is the scores of `labels`, float32 [n, classes].
-    `significant_bits` is as for ImageClassifier. `name` is that of the network.
+    `significant_bits` and `batch_size` are as for ImageClassifier. `name` is that of the network.
     """
 
     frozen: FrozenGraph
@@ -34,6 +37,7 @@ class ClassifierGraph:
     std: float = 255.0
     significant_bits: int | None = None
     name: str = "classifier"
+    batch_size: int = BATCH_SIZE
 
     @classmethod
     def of_model(cls, model: TrainedModel, frozen: FrozenGraph) -> ClassifierGraph:
@@ -46,13 +50,31 @@ class ClassifierGraph:
             name=model.extractor.name,
         )
 
+    @classmethod
+    def of_loaded(cls, loaded: LoadedGraph, path: Path) -> ClassifierGraph:
+        """Return the graph of a classifier that was read from `path`, in the form that retrain.py writes."""
+        classifier, frozen = loaded.classifier, loaded.frozen
+        is_scaled = (classifier.mean, classifier.std) != (0, 255)
+        if is_scaled or not finished_classifier.is_finished(frozen.graph_def):
+            frozen = _in_our_form(loaded)
+        graph_def = GraphDef.FromString(frozen.graph_def.SerializeToString())
+        recorded.record(graph_def, labels=classifier.labels, significant_bits=classifier.significant_bits)
+        return cls(
+            dataclasses.replace(frozen, graph_def=graph_def),
+            classifier.labels,
+            classifier.size,
+            significant_bits=classifier.significant_bits,
+            name=path.stem,
+            batch_size=classifier.batch_size,
+        )
+
     def classifier(self) -> ImageClassifier:
         """Return the graph as a classifier, which TensorFlow runs."""
         return ImageClassifier(
             run=forward(self.frozen),
             labels=self.labels,
             size=self.size,
-            batch_size=BATCH_SIZE,
+            batch_size=self.batch_size,
             mean=self.mean,
             std=self.std,
             significant_bits=self.significant_bits,
@@ -110,3 +132,25 @@ def build(
     frozen = simplified(FrozenGraph(graph.as_graph_def(), f"{INPUT_OP}:0", f"{final_tensor_name}:0"))
     recorded.record(frozen.graph_def, labels=labels, significant_bits=significant_bits)
     return with_float32_weights(frozen) if float32_weights else frozen
+
+
+def _in_our_form(loaded: LoadedGraph) -> FrozenGraph:
+    """Return any classifier's graph with the input and output of those that `build` returns."""
+    classifier, frozen = loaded.classifier, loaded.frozen
+    size, final = classifier.size, OutputSettings.final_tensor_name
+    # A graph from before TensorFlow Hub may take only one image at a time.
+    count = classifier.batch_size if classifier.batch_size != BATCH_SIZE else None
+    graph = tf.Graph()
+    with graph.as_default():
+        pixels = tf.compat.v1.placeholder(tf.float32, [count, size.height, size.width, 3], INPUT_OP)
+        scaled = pixels
+        if (classifier.mean, classifier.std) != (0, 255):
+            scaled = (pixels * 255 - classifier.mean) / classifier.std
+        (scores,) = tf.graph_util.import_graph_def(
+            frozen.graph_def,
+            input_map={frozen.input_name: scaled},
+            return_elements=[frozen.output_name],
+            name="classifier",
+        )
+        tf.reshape(scores, [-1, len(classifier.labels)], name=final)
+    return simplified(FrozenGraph(graph.as_graph_def(), f"{INPUT_OP}:0", f"{final}:0"))

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterable
 from pathlib import Path
 
+from retraining.data.dataset import Dataset
 from retraining.errors import BadRequest, Message, WorkFailed
 from retraining.export import trial as trials
 from retraining.export.classifier_graph import ClassifierGraph
@@ -36,12 +37,16 @@ class Exporter:
     @classmethod
     def of_model(cls, model: TrainedModel, graph: FrozenGraph, *, seed: int) -> Exporter:
         """Return the exporter of a model, whose graph is `graph`; `seed` draws the training images."""
-        classifier, dataset = ClassifierGraph.of_model(model, graph), model.bottlenecks.dataset
-        return cls(
-            classifier,
-            Trial.of_dataset(dataset, classifier.classifier()),
-            lambda: trials.samples(dataset, classifier.size, seed),
-        )
+        return cls.of_graph(ClassifierGraph.of_model(model, graph), model.bottlenecks.dataset, seed=seed)
+
+    @classmethod
+    def of_graph(cls, classifier: ClassifierGraph, images: Dataset | None, *, seed: int) -> Exporter:
+        """Return the exporter of a graph; its files are tried on the test `images`, or on made-up ones."""
+        exact = classifier.classifier()
+        if images is None:
+            return cls(classifier, Trial.drawn(exact), lambda: iter(()))
+        trial = Trial.of_dataset(images, exact)
+        return cls(classifier, trial, lambda: trials.samples(images, classifier.size, seed))
 
     def write_all(self, formats: Iterable[Format], output_graph: Path) -> list[Judgement]:
         """Write a file, or folder, of each format beside `output_graph`, and return how each does.

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from retraining.arrays import Pixels
-from retraining.export import saved_model
+from retraining.export import saved_model, tflite
 from retraining.export.classifier_graph import ClassifierGraph
 from retraining.graphs import graph_file
 from retraining.inference import graph_classifier, loading
@@ -18,6 +18,8 @@ from retraining.settings.label_image import GraphSettings
 Samples: TypeAlias = Callable[[], Iterator[Pixels]]
 """Gives training images, float32 [height, width, 3] in [0, 1]."""
 
+Write: TypeAlias = Callable[[ClassifierGraph, Path, Samples], None]
+
 
 @dataclasses.dataclass(frozen=True)
 class Writer:
@@ -26,19 +28,30 @@ class Writer:
     `write` raises OSError if the disk fails, and any other exception for a network that cannot be converted.
     """
 
-    write: Callable[[ClassifierGraph, Path, Samples], None]
+    write: Write
     read: Callable[[GraphSettings], ImageClassifier] = loading.load
 
 
-def _write_frozen_graph(classifier: ClassifierGraph, path: Path, _: Samples) -> None:
+def _write_frozen_graph(classifier: ClassifierGraph, path: Path) -> None:
     path.write_bytes(graph_file.encode(classifier.frozen))
 
 
-def _write_saved_model(classifier: ClassifierGraph, path: Path, _: Samples) -> None:
+def _write_saved_model(classifier: ClassifierGraph, path: Path) -> None:
     saved_model.write(classifier.frozen, path)
 
 
+def _read_in_tensorflow(settings: GraphSettings) -> ImageClassifier:
+    return graph_classifier.load(settings).classifier
+
+
+def _without_samples(write: Callable[[ClassifierGraph, Path], None]) -> Write:
+    return lambda classifier, path, _: write(classifier, path)
+
+
 WRITERS = {
-    "pb": Writer(_write_frozen_graph, graph_classifier.load),
-    "saved_model": Writer(_write_saved_model),
+    "pb": Writer(_without_samples(_write_frozen_graph), _read_in_tensorflow),
+    "saved_model": Writer(_without_samples(_write_saved_model)),
+    "tflite": Writer(_without_samples(tflite.write_float32)),
+    "tflite-float16": Writer(_without_samples(tflite.write_float16)),
+    "tflite-int8": Writer(lambda classifier, path, samples: tflite.write_int8(classifier, path, samples())),
 }

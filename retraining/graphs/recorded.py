@@ -1,4 +1,4 @@
-"""What a graph records for those who use it: its labels, and the bits used in 16-bit images.
+"""What a classifier's graph records for its users: its labels, and how many bits of 16-bit images are used.
 
 Both are attributes of the graph's input. TensorFlow and OpenCV ignore those that begin with an underscore.
 """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from retraining.errors import BadRequest, Message, WorkFailed, setting_named
 from retraining.graphs import recorded
 from retraining.graphs.frozen_graph import (
     INPUT_OPS,
+    FrozenGraph,
     GraphDef,
     NodeDef,
     forward_in,
@@ -21,22 +23,32 @@ from retraining.graphs.frozen_graph import (
     op_of,
 )
 from retraining.graphs.quiet_tensorflow import tf
+from retraining.inference import input_size
 from retraining.inference import labels as label_names
 from retraining.inference.image_classifier import ImageClassifier, check_width
-from retraining.modules import classifier_source, image_input
-from retraining.modules.image_input import ImageInput
+from retraining.modules import classifier_source, found_input, image_input
+from retraining.modules.found_input import ImageInput
 from retraining.runtimes.batches import BATCH_SIZE
 from retraining.settings.label_image import GraphSettings
 from retraining.storage.atomic_files import reason
 
 
-def load(settings: GraphSettings) -> ImageClassifier:
+class LoadedGraph(NamedTuple):
+    """A classifier that TensorFlow runs, the graph that it was made from, and the labels inside that."""
+
+    classifier: ImageClassifier
+    frozen: FrozenGraph
+    labels: tuple[str, ...]
+
+
+def load(settings: GraphSettings) -> LoadedGraph:
     """Return the classifier in a graph's file or a SavedModel's folder.
 
     Settings that were not given are read from the graph. Raises BadRequest.
     """
     graph_def = classifier_source.read(settings.graph)
-    labels = label_names.find(settings, inside=recorded.labels(graph_def))
+    inside = recorded.labels(graph_def)
+    labels = label_names.find(settings, inside)
     nodes = {node.name: node for node in graph_def.node}
     source, result = _input(graph_def, nodes, settings), _output(graph_def, nodes, settings)
     graph = _imported(graph_def, settings)
@@ -45,9 +57,12 @@ def load(settings: GraphSettings) -> ImageClassifier:
     _check_gives_scores(scores, labels, likely_outputs(graph_def), settings)
     shape = [] if pixels.shape.rank is None else pixels.shape.as_list()
     images = image_input.find(graph_def, source.name) or ImageInput(source.name, mean=0, std=255)
-    size = _size(shape, images.size, settings)
+    height, width = shape[1:3] if shape else (None, None)
+    if images.size is not None:
+        height, width = height or images.size.height, width or images.size.width
+    size = input_size.find(height, width, settings)
     mean, std = _scaling(images, size, settings)
-    return ImageClassifier(
+    classifier = ImageClassifier(
         run=_reporting_failures(forward_in(graph, pixels.name, scores.name)),
         labels=labels,
         size=size,
@@ -57,6 +72,7 @@ def load(settings: GraphSettings) -> ImageClassifier:
         std=std,
         significant_bits=settings.significant_bits or recorded.significant_bits(graph_def),
     )
+    return LoadedGraph(classifier, FrozenGraph(graph_def, pixels.name, scores.name), inside)
 
 
 def _scaling(images: ImageInput, size: ImageSize, settings: GraphSettings) -> tuple[float, float]:
@@ -64,7 +80,7 @@ def _scaling(images: ImageInput, size: ImageSize, settings: GraphSettings) -> tu
     mean = images.mean if settings.input_mean is None else settings.input_mean
     std = images.std if settings.input_std is None else settings.input_std
     if None in (settings.input_mean, settings.input_std):
-        image_input.report(ImageInput(images.op, mean, std, size))
+        found_input.report(ImageInput(images.op, mean, std, size))
     return mean, std
 
 
@@ -215,28 +231,3 @@ def _named(nodes: dict[str, NodeDef], layer: str, setting: str, candidates: list
 
 def _listed(names: list[str]) -> str:
     return ", ".join(names[:10]) or "none"
-
-
-def _size(shape: list[int | None], read: ImageSize | None, settings: GraphSettings) -> ImageSize:
-    """Return the size of the input's shape, or the one that was read from the graph, or the settings'."""
-    height, width = shape[1:3] if shape else (None, None)
-    if read is not None:
-        height, width = height or read.height, width or read.width
-    return ImageSize(
-        _dimension(height, settings.input_height, "input_height"),
-        _dimension(width, settings.input_width, "input_width"),
-    )
-
-
-def _dimension(recorded: int | None, given: int | None, setting: str) -> int:
-    named = setting_named(setting)
-    if recorded is None and given is None:
-        raise BadRequest("the graph takes images of any size: set {setting}.", setting=named)
-    if None not in (recorded, given) and recorded != given:
-        raise BadRequest(
-            "{setting} {given} contradicts the graph, which takes {recorded}. Leave it out.",
-            setting=named,
-            given=given,
-            recorded=recorded,
-        )
-    return recorded or given or 0

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from pathlib import Path
 
+from retraining.inference import kept_classifier
 from retraining.inference.image_classifier import ImageClassifier
 from retraining.settings.label_image import GraphSettings
 
@@ -25,13 +27,36 @@ def _is_anything(_path: Path, _head: bytes) -> bool:
 
 
 def _load_graph(settings: GraphSettings) -> ImageClassifier:
+    """Return a graph's classifier in LiteRT if an earlier run has kept it so, or else in TensorFlow."""
+    place = kept_classifier.find_place(settings)
+    record = place.read() if place else None
+    if place and record and not record.refused:
+        kept = kept_classifier.load(place, record, settings)
+        if kept is not None:
+            return kept
     from retraining.inference import graph_classifier  # which imports TensorFlow
 
-    return graph_classifier.load(settings)
+    loaded = graph_classifier.load(settings)
+    if place is None or (record and record.refused):
+        return loaded.classifier
+    from retraining.inference import classifier_conversion
+
+    later = functools.partial(classifier_conversion.convert, loaded, place)
+    return dataclasses.replace(loaded.classifier, prepare_next_run=later)
+
+
+def _load_tflite(settings: GraphSettings) -> ImageClassifier:
+    from retraining.inference import tflite_classifier  # which a graph does not need
+
+    return tflite_classifier.load(settings)
+
+
+def _is_tflite(_path: Path, head: bytes) -> bool:
+    return head[4:8] == b"TFL3"
 
 
 # The first that recognizes a path reads it; the last reads all that is left, and says if it is no graph.
-READERS = (Reader(_is_anything, _load_graph),)
+READERS = (Reader(_is_tflite, _load_tflite), Reader(_is_anything, _load_graph))
 
 
 def load(settings: GraphSettings) -> ImageClassifier:

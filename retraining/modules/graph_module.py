@@ -24,8 +24,8 @@ from retraining.graphs.frozen_graph import (
 )
 from retraining.graphs.graph_file import parse
 from retraining.graphs.quiet_tensorflow import tf
-from retraining.modules import finished_classifier, image_input
-from retraining.modules.image_input import ImageInput
+from retraining.modules import finished_classifier, found_input, image_input
+from retraining.modules.found_input import ImageInput
 from retraining.modules.module import Module
 from retraining.settings.module import ModuleSettings
 
@@ -71,7 +71,7 @@ def from_graph(
     graph = _with_any_batch_size(graph_def, spec, path)
     _check_batches(graph, path)
     if None in (settings.input_mean, settings.input_std):
-        image_input.report(ImageInput(op_of(spec.input_name), spec.mean, spec.std, spec.size))
+        found_input.report(ImageInput(op_of(spec.input_name), spec.mean, spec.std, spec.size))
     used_as = f"{spec.input_name} {spec.output_name} {spec.mean:g} {spec.std:g}"
     return Module(
         name=name,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import logging
 from collections.abc import Iterator
 from typing import Any, TypeAlias
 
@@ -14,6 +13,7 @@ from retraining.arrays import ImageSize
 from retraining.graphs.frozen_graph import INPUT_OPS, GraphDef, NodeDef, op_of
 from retraining.graphs.quiet_tensorflow import tf
 from retraining.modules import finished_classifier
+from retraining.modules.found_input import ImageInput
 
 _DECODERS = ("DecodeJpeg", "DecodePng", "DecodeImage", "DecodeBmp")
 _RESIZES = ("ResizeBilinear", "ResizeBicubic", "ResizeArea", "ResizeNearestNeighbor")
@@ -23,22 +23,7 @@ _SUMS = ("Add", "AddV2", "BiasAdd")
 # What is subtracted from pixels in [0, 1] is at most 1, and nobody divides them by a hundred.
 _LARGEST_MEAN, _LARGEST_STD = 1, 100
 
-log = logging.getLogger(__name__)
-
 _Numbers: TypeAlias = NDArray[np.float64]
-
-
-@dataclasses.dataclass(frozen=True)
-class ImageInput:
-    """The op that takes images: float32 [n, height, width, 3], from pixel values p as (p - mean) / std.
-
-    A pixel value is 0 to 255. `size` is None if the graph does not say it.
-    """
-
-    op: str
-    mean: float
-    std: float
-    size: ImageSize | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,14 +61,6 @@ def find(graph_def: GraphDef, op: str | None = None) -> ImageInput | None:
     """
     found = _candidates(graph_def)
     return found.get(op) if op is not None else next(iter(found.values()), None)
-
-
-def report(images: ImageInput) -> None:
-    """Log what was found, for users to check, unless it is what retrain.py's own graphs take."""
-    if (images.mean, images.std) == (0, 255):
-        return
-    shown = f" ({images.size})" if images.size else ""
-    log.info("Input of the graph: '%s'%s, mean %g, std %g.", images.op, shown, images.mean, images.std)
 
 
 def placeholders(graph_def: GraphDef) -> list[str]:

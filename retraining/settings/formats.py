@@ -15,8 +15,8 @@ class Format:
 
     `ending` ends the names of its files or folders. `megabytes` is the size of the built-in network with five
     classes. `packages` are the distributions that it needs besides the requirements, each with the package
-    that is imported. A score may differ from the classifier's by `tolerance`; None where weights or
-    numbers between layers are rounded to bytes.
+    that is imported. Some formats need images of the training to be made. A score may differ from the
+    classifier's by `tolerance`; None where numbers between layers are rounded to bytes.
     """
 
     name: str
@@ -24,6 +24,7 @@ class Format:
     readers: str
     megabytes: float
     is_folder: bool = False
+    needs_images: bool = False
     packages: Mapping[str, str] = dataclasses.field(default_factory=dict)
     tolerance: float | None = 1e-3
 
@@ -35,7 +36,35 @@ class Format:
 FROZEN_GRAPH = Format("pb", ".pb", "TensorFlow in Python, C++, Java and Go; OpenCV", 3.5)
 SAVED_MODEL = Format("saved_model", ".saved_model", "TensorFlow, tf.saved_model.load", 3.9, is_folder=True)
 
-FORMATS: Mapping[str, Format] = {row.name: row for row in (FROZEN_GRAPH, SAVED_MODEL)}
+_LITERT = {"ai-edge-litert": "ai_edge_litert"}
+TFLITE = Format(
+    "tflite",
+    ".tflite",
+    "LiteRT and MediaPipe on Android, iOS, Raspberry Pi and in Python; OpenCV",
+    13.5,
+    packages=_LITERT,
+)
+TFLITE_FLOAT16 = Format(
+    "tflite-float16",
+    ".float16.tflite",
+    "LiteRT and MediaPipe on Android, iOS, Raspberry Pi and in Python",
+    6.8,
+    packages=_LITERT,
+    tolerance=0.1,  # 0.03 was found
+)
+TFLITE_INT8 = Format(
+    "tflite-int8",
+    ".int8.tflite",
+    "LiteRT and MediaPipe on Android, iOS, Raspberry Pi and in Python; chips that compute in bytes",
+    4.0,
+    needs_images=True,
+    packages=_LITERT,
+    tolerance=None,
+)
+
+FORMATS: Mapping[str, Format] = {
+    row.name: row for row in (FROZEN_GRAPH, SAVED_MODEL, TFLITE, TFLITE_FLOAT16, TFLITE_INT8)
+}
 
 
 def format_of(path: Path, name: str | None) -> Format:

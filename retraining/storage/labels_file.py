@@ -32,6 +32,11 @@ def read(path: Path) -> tuple[str, ...]:
         raise BadRequest(
             "labels '{path}' is empty. Give the file that retrain.py wrote with the graph.", path=path
         )
+    return decode(content)
+
+
+def decode(content: bytes) -> tuple[str, ...]:
+    """Return the labels in the bytes of a labels file."""
     lines = content.removesuffix(b"\n").split(b"\n")
     return tuple(_decoded(os.fsdecode(line.removesuffix(b"\r"))) for line in lines)
 

@@ -102,6 +102,14 @@ LABEL_IMAGE_REFUSED = {
     "input_std": ("", "x", "nan", "inf", "0", "-1"),
     "significant_bits": (*WHOLE, "7", "17"),
     "num_top_predictions": (*WHOLE, "0"),
+    "engine": ("", "litert", "TensorFlow"),
+    "cache_dir": ("/dev/null", "/dev/null/below", "~no_such_user/x"),
+    "watch": ("/dev/null", "/nowhere/camera", "~no_such_user/x"),
+    "min_score": ("", "x", "nan", "inf"),
+    "output": ("", "JSON", "xml"),
+    "move_to": ("/dev/null", "/dev/null/below", "~no_such_user/x"),
+    "copy_to": ("/dev/null", "/dev/null/below", "~no_such_user/x"),
+    "dry_run": ("maybe", "2"),
 }
 
 

@@ -248,7 +248,7 @@ def test_folder_that_cannot_be_written_costs_only_the_keeping(
 
 def test_places_of_two_engines_and_two_networks_are_apart(tmp_path: Path) -> None:
     places = {
-        kept.Place(tmp_path, engine, name="net", network=network)._path
+        kept.Place(tmp_path, engine, name="net", network=network).kept.path
         for engine in CONVERTING.values()
         for network in (NETWORK, NETWORK[::-1])
     }

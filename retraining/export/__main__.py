@@ -1,0 +1,59 @@
+"""Export a graph that retrain.py wrote, or any other frozen classifier, to more formats.
+
+    python -m retraining.export --graph output_graph.pb --labels output_labels.txt tflite onnx
+
+The files go beside the graph, each with its labels inside. Each is read back and tried: on the test images
+with --image_dir, so that a table shows its accuracy, or else on images made up.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from retraining.cli import console, logs, programs
+from retraining.data import dataset
+from retraining.data.dataset import Dataset
+from retraining.errors import BadRequest
+from retraining.settings.conversion import ExportGraphSettings
+from retraining.settings.data import DataSettings
+
+
+def export(settings: ExportGraphSettings) -> None:
+    """Run the command."""
+    logs.configure_logging("INFO")
+    conversion, place = settings.conversion, settings.graph.graph
+    images = None
+    if conversion.image_dir is not None:
+        outputs = [format.path_beside(place) for format in conversion.chosen]
+        images = dataset.scan(DataSettings(conversion.image_dir), outputs)
+
+    # Imported here, since TensorFlow takes seconds to load: a mistake above is reported at once.
+    from retraining.cli import log_lines
+    from retraining.export.classifier_graph import ClassifierGraph
+    from retraining.export.exporter import Exporter
+    from retraining.inference import graph_classifier
+
+    classifier = ClassifierGraph.of_loaded(graph_classifier.load(settings.graph), place)
+    if images is not None:
+        _check_same_classes(images, classifier.labels)
+    exporter = Exporter.of_graph(classifier, images, seed=conversion.seed)
+    log_lines.exported(exporter.write_all(conversion.chosen, place), conversion.chosen)
+
+
+def _check_same_classes(images: Dataset, labels: tuple[str, ...]) -> None:
+    if images.labels != labels:
+        raise BadRequest(
+            "{image_dir} has the classes {found}, and the graph {known}; give the folder that the graph was "
+            "trained on, or none.",
+            found=", ".join(images.labels[:10]),
+            known=", ".join(labels[:10]),
+        )
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Return the exit status for the command-line words `argv` (default: those of this process)."""
+    return console.run(export, programs.EXPORT, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

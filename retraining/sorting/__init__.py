@@ -1,0 +1,1 @@
+"""Sorting images into a folder per class, by what a classifier says of them."""

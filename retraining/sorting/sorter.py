@@ -1,0 +1,125 @@
+"""Where an image goes that was labelled: into the folder of its class, under a name that is free there."""
+
+from __future__ import annotations
+
+import enum
+import filecmp
+import itertools
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from retraining.errors import BadRequest, WorkFailed
+from retraining.sorting import placing
+from retraining.storage.atomic_files import reason
+
+_LONGEST_NAME = 255  # bytes, on all file systems that are in use
+
+
+class Outcome(enum.Enum):
+    """What became of an image."""
+
+    MOVED = "moved"
+    COPIED = "copied"
+    ALREADY_THERE = "already there"
+    UNSURE = "unsure"
+
+
+class Sorted(NamedTuple):
+    """What became of an image, and where it or a file like it is now; None if it stayed where it was."""
+
+    outcome: Outcome
+    path: Path | None = None
+
+
+class Sorter:
+    """Sorts images into the class folders of a folder. Nothing there is ever overwritten.
+
+    An image is moved, or copied if `is_copied`. A dry run says what would happen, and changes nothing.
+    """
+
+    def __init__(
+        self, folder: Path, labels: Sequence[str], *, is_copied: bool = False, is_dry_run: bool = False
+    ) -> None:
+        """Raise BadRequest if a label cannot be the name of a folder."""
+        for label in labels:
+            _check_is_name(label)
+        self.folder = folder
+        self._labels = frozenset(labels)
+        self._is_copied = is_copied
+        self._is_dry_run = is_dry_run
+        self._planned: dict[Path, Path] = {}  # by target, in a dry run
+
+    def is_sorted(self, image: Path) -> bool:
+        """Return whether an image is in one of the class folders already, so that it has to stay there."""
+        path, folder = Path(os.path.realpath(image.parent)), Path(os.path.realpath(self.folder))
+        return path.is_relative_to(folder) and bool(
+            self._labels.intersection(path.relative_to(folder).parts[:1])
+        )
+
+    def sort(self, image: Path, label: str) -> Sorted:
+        """Put an image into the folder of a class. Raises WorkFailed if it stays for any other reason than
+        that a file with the same content is there.
+        """
+        try:
+            if not stat.S_ISREG(image.lstat().st_mode):
+                raise WorkFailed("is a link, and links are not sorted")
+            folder = self.folder / label
+            _check_is_folder(folder)
+            if not self._is_dry_run:
+                folder.mkdir(parents=True, exist_ok=True)
+            return self._put(image, folder)
+        except OSError as error:
+            raise WorkFailed("cannot be sorted ({reason})", reason=reason(error)) from error
+
+    def _put(self, image: Path, folder: Path) -> Sorted:
+        for target in _names(folder / image.name):
+            there = self._planned.get(target, target)
+            if os.path.lexists(there):
+                if _is_same_file(image, there):
+                    return Sorted(Outcome.ALREADY_THERE, target)
+            elif self._is_put(image, target):
+                return Sorted(Outcome.COPIED if self._is_copied else Outcome.MOVED, target)
+        raise AssertionError("names never end")
+
+    def _is_put(self, image: Path, target: Path) -> bool:
+        """Put an image to a place; return False if another program was faster."""
+        if self._is_dry_run:
+            self._planned[target] = image
+            return True
+        try:
+            (placing.copy if self._is_copied else placing.move)(image, target)
+        except FileExistsError:
+            return False
+        return True
+
+
+def _check_is_name(label: str) -> None:
+    is_hidden_or_way = label.startswith(".") or not label.strip()
+    is_path = any(character in label for character in "/\\\0")
+    if is_hidden_or_way or is_path or len(os.fsencode(label)) > _LONGEST_NAME:
+        raise BadRequest(
+            "images cannot be sorted into a folder named '{label}', as one of the labels is. Give others "
+            "with {labels}.",
+            label=label,
+        )
+
+
+def _check_is_folder(folder: Path) -> None:
+    """Raise WorkFailed if the folder of a class is something else, such as a link to a folder elsewhere."""
+    if os.path.lexists(folder) and not stat.S_ISDIR(folder.lstat().st_mode):
+        raise WorkFailed("cannot be sorted: '{folder}' is a link or a file", folder=folder)
+
+
+def _names(target: Path) -> Iterator[Path]:
+    """Yield photo.jpg, photo_2.jpg, photo_3.jpg and so on."""
+    yield target
+    for number in itertools.count(2):
+        yield target.with_name(f"{target.stem}_{number}{target.suffix}")
+
+
+def _is_same_file(image: Path, there: Path) -> bool:
+    """Return whether two files have the same content; a link has no content."""
+    return stat.S_ISREG(there.lstat().st_mode) and filecmp.cmp(image, there, shallow=False)
