@@ -67,6 +67,9 @@ BENCHMARKS = (
         arguments.FineTuningRunsSettings,
     ),
     Benchmark("networks", "A training step of each network from scratch.", arguments.NetworksSettings),
+    Benchmark(
+        "labelling", "label_image.py as a process: TensorFlow against LiteRT.", arguments.LabellingSettings
+    ),
     Benchmark("scan", "Scanning and splitting a large folder.", arguments.ScanSettings),
     Benchmark(
         "large_photographs",

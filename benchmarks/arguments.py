@@ -24,6 +24,7 @@ WORDS = {
     "modules": "MODULE",
     "networks": "NAME",
     "count": "COUNT",
+    "graph": "GRAPH",
 }
 
 
@@ -157,6 +158,20 @@ class NetworksSettings(Settings):
     )
     width: float = setting(1.0, "Share of the filters to keep.", kinds.SHARE)
     optimizer: str = setting("adam", "Optimizer.", kinds.one_of(*LEARNING_RATES))
+
+
+@dataclasses.dataclass(frozen=True)
+class LabellingSettings(Settings):
+    """label_image.py in TensorFlow against LiteRT, on one image and on a folder."""
+
+    folder: Path = setting(REQUIRED, "Folder of images.", EXISTING_FOLDER)
+    graph: Path = setting(REQUIRED, "Frozen graph.", kinds.FILE)
+    labels: Path | None = setting(None, "Its labels, if they are not in it.", kinds.OPTIONAL_FILE)
+    older: Path | None = setting(
+        None, "The label_image.py of an older checkout, to compare with.", kinds.OPTIONAL_FILE
+    )
+    count: int = setting(500, "Number of images.", kinds.COUNT)
+    repeat: int = _repeat(5)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -86,7 +86,9 @@ class Paths:
     def label_image(self, images: Sequence[Path]) -> list[str]:
         """Return the words of label_image.py with what the run exported."""
         flags = [f"--image={image}" for image in images]
-        return [LABEL_IMAGE, f"--graph={self.graph}", f"--labels={self.labels}", *flags]
+        # The first run's engine in every run: what is kept for later ones has a benchmark of its own.
+        words = [LABEL_IMAGE, f"--graph={self.graph}", f"--labels={self.labels}", "--engine=tensorflow"]
+        return [*words, *flags]
 
 
 def run(words: Sequence[str], *, status: int = 0) -> Finished:

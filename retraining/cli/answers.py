@@ -14,7 +14,7 @@ from retraining.cli import logs
 from retraining.inference.image_classifier import Prediction
 from retraining.progress import write_line
 from retraining.settings.label_image import CSV, JSON, TEXT
-from retraining.sorting.sorter import Outcome
+from retraining.sorting.outcome import Outcome
 
 COLUMNS = ("image", "label", "score", "rank", "outcome", "sorted_to", "error")
 
@@ -59,7 +59,7 @@ def _print_text(answer: Answer, *, is_only_one: bool, is_dry_run: bool) -> None:
     elif answer.outcome is Outcome.ALREADY_THERE:
         logs.say(f"stays, since {answer.sorted_to} is the same")
     elif answer.outcome is Outcome.UNSURE:
-        logs.say("stays, since no label has the least score")
+        logs.say("stays, since no score is high enough")
 
 
 def _print_json(answer: Answer) -> None:

@@ -8,16 +8,20 @@ import logging
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from retraining.cli import answers
 from retraining.cli.answers import Answer
-from retraining.data import dataset, images
+from retraining.data import folder_walk, images
 from retraining.errors import BadRequest, WorkFailed
 from retraining.inference.image_classifier import Classified, ImageClassifier, Prediction
 from retraining.inference.sources import ImageSource
 from retraining.progress import progress
 from retraining.settings.label_image import STANDARD_INPUT, TEXT, LabelImageSettings
-from retraining.sorting.sorter import Outcome, Sorter
+from retraining.sorting.outcome import Outcome
+
+if TYPE_CHECKING:
+    from retraining.sorting.sorter import Sorter
 
 EXAMPLES = 16  # that the next run is prepared with
 
@@ -30,7 +34,7 @@ def image_files(settings: LabelImageSettings) -> list[Path]:
     """Return the files to label, with `-` for standard input. Raises BadRequest if there are none."""
     files: list[Path] = []
     for path in settings.image:
-        files += [path] if path == STANDARD_INPUT else dataset.image_files([path])
+        files += [path] if path == STANDARD_INPUT else folder_walk.image_files([path])
     if not files and settings.watch is None:
         raise BadRequest("{image} names only folders without files. Name an image, or a folder of images.")
     return files
@@ -134,6 +138,8 @@ class Labelling:
 def _sorter(classifier: ImageClassifier, settings: LabelImageSettings) -> Sorter | None:
     if settings.sort_into is None:
         return None
+    from retraining.sorting.sorter import Sorter  # which labelling need not wait for
+
     return Sorter(
         settings.sort_into,
         classifier.labels,

@@ -9,7 +9,6 @@ import typing
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, NoReturn, TypeVar
 
-from retraining.cli import commands
 from retraining.errors import BadRequest, Message
 from retraining.settings.setting import REQUIRED, Settings, fields, kind_of
 from retraining.suggestions import closest, did_you_mean
@@ -94,10 +93,7 @@ def shown_default(field: dataclasses.Field[Any]) -> str:
 
 def _given_values(program: Program[Any], argv: Sequence[str] | None) -> dict[str, Any]:
     """Return the text of every setting that was given, by its name."""
-    start = commands.this_start()
-    called = commands.shell_line(commands.program(program.name, start), start.os_name)
-    example = f"Example: {called} {program.example}" if program.example else None
-    parser = _Parser(prog=program.name, description=program.description, epilog=example)
+    parser = _Parser(program)
     for name, listing in program.listings.items():
         parser.add_argument(flag_name(name), action="store_true", help=listing.meaning)
     for group in program.groups().values():
@@ -148,9 +144,20 @@ def _arity(field: dataclasses.Field[Any]) -> dict[str, Any]:
 class _Parser(argparse.ArgumentParser):
     """argparse, with one-line errors and the nearest name for a mistyped flag."""
 
-    def __init__(self, **settings: Any) -> None:
+    def __init__(self, program: Program[Any]) -> None:
         # No abbreviations: a flag added later must not change what a user's script means.
-        super().__init__(allow_abbrev=False, **settings)
+        super().__init__(prog=program.name, description=program.description, allow_abbrev=False)
+        self._program = program
+
+    def format_help(self) -> str:
+        """Return the help, which ends with an example."""
+        from retraining.cli import commands  # which only the help needs
+
+        if self._program.example:
+            start = commands.this_start()
+            called = commands.shell_line(commands.program(self._program.name, start), start.os_name)
+            self.epilog = f"Example: {called} {self._program.example}"
+        return super().format_help()
 
     def parse(self, argv: Sequence[str] | None) -> dict[str, Any]:
         """Return the values that were given, by the name of their setting. Raises BadRequest."""

@@ -89,14 +89,6 @@ def check_grouping(dataset: Dataset, settings: DataSettings) -> None:
         )
 
 
-def image_files(paths: Iterable[Path]) -> list[Path]:
-    """Return the files among `paths` and, for folders, the visible files at any depth in them."""
-    files: list[Path] = []
-    for path in paths:
-        files += map(Path, FolderWalk().files_in(path).files) if path.is_dir() else [path]
-    return files
-
-
 def check(dataset: Dataset, lost: Mapping[str, str] = MappingProxyType({})) -> None:
     """Warn about classes with few images or an empty set; raise BadRequest if one cannot be trained.
 

@@ -75,6 +75,14 @@ def _warn_about_stray_files(image_dir: Path, names: list[str]) -> None:
         )
 
 
+def image_files(paths: Iterable[Path]) -> list[Path]:
+    """Return the files among `paths` and, for folders, the visible files at any depth in them."""
+    files: list[Path] = []
+    for path in paths:
+        files += map(Path, FolderWalk().files_in(path).files) if path.is_dir() else [path]
+    return files
+
+
 class FolderWalk:
     """A walk through folders and links to folders, each once, leaving out hidden names and outputs."""
 

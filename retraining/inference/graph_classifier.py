@@ -42,7 +42,7 @@ class LoadedGraph(NamedTuple):
 
 
 def load(settings: GraphSettings) -> LoadedGraph:
-    """Return the classifier in a graph's file or a SavedModel's folder.
+    """Return the classifier in a graph's file or a SavedModel's folder, with the graph itself.
 
     Settings that were not given are read from the graph. Raises BadRequest.
     """

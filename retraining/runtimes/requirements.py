@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
+import sys
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 from retraining.errors import BadRequest
 from retraining.settings.formats import Format
@@ -73,9 +75,9 @@ def missing(packages: Mapping[str, str]) -> list[str]:
 
 
 def _version(distribution: str) -> str:
-    from importlib import metadata  # which the command line need not wait for
-
-    try:
-        return metadata.version(distribution)
-    except metadata.PackageNotFoundError:  # tensorflow-cpu and the like bring the same package
-        return "?"
+    """Return the version of a distribution, "?" if another, such as tensorflow-cpu, brings its package."""
+    # From the name of the folder that pip makes beside the package: importlib.metadata, which reads what is
+    # in it, takes longer to import than a photo to label.
+    pattern = f"{distribution.replace('-', '_')}-*.dist-info"
+    found = (path.name for folder in sys.path for path in Path(folder).glob(pattern))
+    return next(found, "?").removesuffix(".dist-info").rpartition("-")[2]

@@ -2,36 +2,19 @@
 
 from __future__ import annotations
 
-import enum
 import filecmp
 import itertools
 import os
 import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from retraining.errors import BadRequest, WorkFailed
 from retraining.sorting import placing
+from retraining.sorting.outcome import Outcome, Sorted
 from retraining.storage.atomic_files import reason
 
 _LONGEST_NAME = 255  # bytes, on all file systems that are in use
-
-
-class Outcome(enum.Enum):
-    """What became of an image."""
-
-    MOVED = "moved"
-    COPIED = "copied"
-    ALREADY_THERE = "already there"
-    UNSURE = "unsure"
-
-
-class Sorted(NamedTuple):
-    """What became of an image, and where it or a file like it is now; None if it stayed where it was."""
-
-    outcome: Outcome
-    path: Path | None = None
 
 
 class Sorter:

@@ -142,7 +142,7 @@ def test_images_are_moved_into_the_folders_of_their_classes(
         "dark blue 1.00000",
         "moved to out/dark blue/b.png",
         "in/c.png",
-        "stays, since no label has the least score",
+        "stays, since no score is high enough",
         "3 images: 2 moved, 1 unsure.",
     ]
     tried = capsys.readouterr().out.replace("would be moved", "moved")

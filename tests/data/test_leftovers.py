@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from retraining.data import dataset
+from retraining.data import dataset, folder_walk
 from retraining.errors import BadRequest
 from retraining.settings.data import DataSettings
 from tests.data.test_dataset import many, touch
@@ -72,12 +72,12 @@ def test_leftovers_are_no_classes_no_images_and_no_reason_to_warn(
 
 
 def test_leftovers_are_no_images_to_label(littered: Path) -> None:
-    assert len(dataset.image_files([littered])) == 121
+    assert len(folder_walk.image_files([littered])) == 121
 
 
 def test_leftover_that_is_named_is_what_was_asked_for(littered: Path) -> None:
     named = [littered / "Thumbs.db", littered / "@eaDir"]
-    found = dataset.image_files(named)
+    found = folder_walk.image_files(named)
     assert found == [named[0], named[1] / "image_0.jpg", named[1] / "roses" / "image_1.jpg"]
 
 

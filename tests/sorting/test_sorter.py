@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from retraining.errors import BadRequest, WorkFailed
-from retraining.sorting.sorter import Outcome, Sorted, Sorter
+from retraining.sorting.outcome import Outcome, Sorted
+from retraining.sorting.sorter import Sorter
 
 LABELS = ("rose", "wild tulip")
 
