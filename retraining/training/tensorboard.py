@@ -50,7 +50,10 @@ class SummaryWriter:
             self._validation.add(Event(summary=validation, step=report.step))
 
     def add_graph(self, graph_def: bytes) -> None:
-        """Write the structure of a serialized GraphDef; its weights would make the log as large as the model."""
+        """Write the structure of a serialized GraphDef.
+
+        Its weights would make the log as large as the model.
+        """
         structure = GraphDef.FromString(graph_def)
         for node in structure.node:
             if node.op == "Const":
