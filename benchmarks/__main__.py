@@ -70,6 +70,7 @@ BENCHMARKS = (
     Benchmark(
         "labelling", "label_image.py as a process: TensorFlow against LiteRT.", arguments.LabellingSettings
     ),
+    Benchmark("warm", "A second run against importing TensorFlow.", arguments.WarmSettings),
     Benchmark("scan", "Scanning and splitting a large folder.", arguments.ScanSettings),
     Benchmark(
         "large_photographs",
@@ -81,6 +82,9 @@ BENCHMARKS = (
         "near_duplicates",
         "Altered copies of photos that are found, and the time for it.",
         arguments.NearDuplicatesSettings,
+    ),
+    Benchmark(
+        "browser", "Pages for browsers: the answers in Chromium, and their speed.", arguments.BrowserSettings
     ),
     Benchmark("choices", "The program's choices against their alternatives.", arguments.ChoicesSettings),
 )

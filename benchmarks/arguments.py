@@ -25,6 +25,7 @@ WORDS = {
     "networks": "NAME",
     "count": "COUNT",
     "graph": "GRAPH",
+    "pages": "PAGE",
 }
 
 
@@ -175,6 +176,15 @@ class LabellingSettings(Settings):
 
 
 @dataclasses.dataclass(frozen=True)
+class WarmSettings(Settings):
+    """A second run of retrain.py against importing TensorFlow."""
+
+    folder: Path = _images()
+    handle: str = _handle(BUILTIN)
+    repeat: int = _repeat(5)
+
+
+@dataclasses.dataclass(frozen=True)
 class ScanSettings(Settings):
     """Scan and split of a folder of `count` images."""
 
@@ -215,3 +225,19 @@ class ChoicesSettings(Settings):
     folder: Path = _images()
     modules: tuple[Path, ...] = setting(REQUIRED, "Folder of a module.", several(EXISTING_FOLDER))
     repeat: int = _repeat(5)
+
+
+@dataclasses.dataclass(frozen=True)
+class BrowserSettings(Settings):
+    """Pages for browsers, on photos of a folder."""
+
+    folder: Path = _images()
+    pages: tuple[Path, ...] = setting(
+        REQUIRED, "Folder of a page, as the format html writes it.", several(EXISTING_FOLDER)
+    )
+    graph: Path | None = setting(
+        None,
+        "Frozen graph with whose answers those of the pages are compared. Default: the model in each page.",
+        kinds.OPTIONAL_FILE,
+    )
+    photos: int = setting(100, "Number of photos.", kinds.COUNT)

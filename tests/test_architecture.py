@@ -31,10 +31,18 @@ FLOORS = (
     ("fine_tuning",),
     ("networks", "export"),
     ("model",),
-    ("comparison", "visualization"),
+    ("comparison", "visualization", "server"),
     ("api",),
     ("cli",),
-    ("compare", "deep_dream", "export.__main__", "feature_maps", "oxford_flowers17", "sample_photos"),
+    (
+        "compare",
+        "deep_dream",
+        "export.__main__",
+        "feature_maps",
+        "oxford_flowers17",
+        "sample_photos",
+        "serve",
+    ),
 )
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 DOORS = FLOORS[-1]

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from retraining import optional_packages
 from retraining.cli import output_paths
 from retraining.cli.output_paths import OutputPath
 from retraining.errors import BadRequest, Message, setting_named
 from retraining.runtimes import requirements
 from retraining.settings import architectures
+from retraining.settings.formats import HTML
 from retraining.suggestions import closest, did_you_mean
 
 if TYPE_CHECKING:  # no program needs the settings of all the others
@@ -25,8 +27,10 @@ if TYPE_CHECKING:  # no program needs the settings of all the others
     from retraining.settings.network import NetworkSettings
     from retraining.settings.output import OutputSettings
     from retraining.settings.retrain import RetrainSettings
+    from retraining.settings.serve import ServeSettings
 
 _WRITTEN_BY_RETRAIN = "retrain.py writes the graph and its labels"
+_FILES_OF_FOLDERS = ("saved_model.pb", "index.html")  # of a SavedModel, and of a page for browsers
 
 
 def check_retrain(settings: RetrainSettings) -> None:
@@ -61,6 +65,15 @@ def check_label_image(settings: LabelImageSettings) -> None:
             _check_folder(setting, folder)
 
 
+def check_serve(settings: ServeSettings) -> None:
+    """Raise BadRequest if a package, the graph or its labels are not there, or the cache cannot be used."""
+    for package in ("starlette", "uvicorn", "python_multipart"):
+        optional_packages.require(package, purpose="serve", extra="serve")
+    _check_classifier(settings)
+    if settings.cache_dir is not None:
+        _check_folder("cache_dir", settings.cache_dir)
+
+
 def check_compare(settings: CompareSettings) -> None:
     """Raise BadRequest if a model does not exist, or an output cannot be written to its place."""
     comparison = settings.comparison
@@ -69,13 +82,13 @@ def check_compare(settings: CompareSettings) -> None:
         _check_module(comparison.module(handle))
     _check_folder("output_dir", comparison.output_dir)
     _check_folder("bottleneck_dir", comparison.bottleneck_dir)
-    requirements.check_formats(settings.export.formats)
+    _check_formats(settings.export.formats, settings.export.onnxruntime_web)
 
 
 def check_export(settings: ExportGraphSettings) -> None:
     """Raise BadRequest if the graph is not there, a package is missing, or a file cannot be written."""
     _check_classifier(settings.graph)
-    requirements.check_formats(settings.conversion.chosen)
+    _check_formats(settings.conversion.chosen, settings.conversion.onnxruntime_web)
     graph = settings.graph.graph
     for format in settings.conversion.chosen:
         path = format.path_beside(graph)
@@ -138,10 +151,10 @@ def _check_folder(setting: str, path: Path) -> None:
 
 
 def _check_is_graph(path: Path, *, remedy: str) -> None:
-    """Raise BadRequest unless there is a file, or a folder that may be a SavedModel."""
+    """Raise BadRequest unless there is a file, or a folder that may be a SavedModel or a page."""
     if not path.is_dir():
         _check_is_file("graph", path, remedy=remedy)
-    elif not (path / "saved_model.pb").is_file():
+    elif not any((path / name).is_file() for name in _FILES_OF_FOLDERS):
         raise BadRequest(
             "{graph} '{path}' is a folder without saved_model.pb. {remedy}.", path=path, remedy=remedy
         )
@@ -199,12 +212,21 @@ def _check_outputs(output: OutputSettings, export: ExportSettings) -> None:
 
 def _check_exports(export: ExportSettings, output: OutputSettings, others: Sequence[OutputPath]) -> None:
     """Raise BadRequest if a format lacks a package, or its file would take another output's place."""
-    requirements.check_formats(export.formats)
+    _check_formats(export.formats, export.onnxruntime_web)
     for format in export.formats:
         path = format.path_beside(output.output_graph)
         named = _check_export(format, path)
         if not output_paths.is_same(path, output.output_graph):  # "pb" is that file
             output_paths.check_apart([named], others)
+
+
+def _check_formats(formats: Sequence[Format], onnxruntime_web: Path | None) -> None:
+    """Raise BadRequest if a format lacks a package; `onnxruntime_web` is the setting, for pages."""
+    requirements.check_formats(formats)
+    if HTML in formats or onnxruntime_web is not None:
+        from retraining.export import onnxruntime_web as files  # which imports what unpacks an archive
+
+        files.check(onnxruntime_web)
 
 
 def _check_export(format: Format, path: Path) -> OutputPath:

@@ -71,7 +71,7 @@ def show_training(start: Start, summaries_dir: Path) -> str:
 
 
 def program(name: str, start: Start) -> list[str]:
-    """Return the words that start one of the seven programs, in the way in which this process was started."""
+    """Return the words that start one of the programs, in the way in which this process was started."""
     if name not in SCRIPTS:
         return [_python(start), "-m", f"retraining.{name}"]
     stem, extension = start.path.splitext(start.path.basename(start.script))

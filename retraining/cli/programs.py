@@ -12,6 +12,7 @@ from retraining.settings.deep_dream import DeepDreamSettings
 from retraining.settings.feature_maps import FeatureMapsSettings
 from retraining.settings.retrain import RetrainSettings
 from retraining.settings.samples import OxfordFlowersSettings, SamplePhotosSettings
+from retraining.settings.serve import ServeSettings
 
 
 def _format_table() -> str:
@@ -38,6 +39,13 @@ RETRAIN = Program(
         "list_modules": Listing("Print the modules that are known by name, and exit.", _module_table),
         "list_formats": LIST_FORMATS,
     },
+)
+SERVE = Program(
+    name="serve",
+    description="Label images for other programs, over HTTP, with the network that retrain.py exported.",
+    example="--graph output_graph.pb --port 8000",
+    settings=ServeSettings,
+    check=checks.check_serve,
 )
 LABEL_IMAGE = label_image_program.PROGRAM
 COMPARE = Program(
@@ -89,6 +97,7 @@ OXFORD_FLOWERS17 = Program(
 PROGRAMS: tuple[Program[Any], ...] = (
     RETRAIN,
     LABEL_IMAGE,
+    SERVE,
     COMPARE,
     EXPORT,
     FEATURE_MAPS,

@@ -129,6 +129,11 @@ def upright(
         raise decoders.damaged(content, image_format, error) from error
 
 
+def is_rotated(image: Image.Image) -> bool:
+    """Return whether an opened image is shown otherwise than it is stored: turned or mirrored."""
+    return image.getexif().get(_ORIENTATION, 1) in range(2, 9)
+
+
 def _turned(size: ImageSize) -> ImageSize:
     return ImageSize(size.width, size.height)
 

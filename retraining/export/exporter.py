@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from retraining.data.dataset import Dataset
-from retraining.errors import BadRequest, Message, WorkFailed
+from retraining.errors import BadRequest, Message, UserError, WorkFailed
 from retraining.export import trial as trials
 from retraining.export.classifier_graph import ClassifierGraph
 from retraining.export.judgement import Judgement, judge
@@ -58,7 +58,7 @@ class Exporter:
         for format in progress(chosen, total=len(chosen), task="Exporting", unit="format"):
             try:
                 judgements.append(self.write(format, format.path_beside(output_graph)))
-            except WorkFailed as error:
+            except UserError as error:
                 log.warning(error.message)
         return judgements
 
@@ -85,7 +85,7 @@ class Exporter:
         try:
             with native_output_captured(is_shown_on_error=False):
                 WRITERS[format.name].write(self._classifier, beside, self._samples)
-        except OSError:
+        except (OSError, UserError):
             raise  # the disk is full, or the like
         except Exception as error:  # converters raise whatever the graph makes them stumble over
             log.debug("%s: %s", format.name, error)

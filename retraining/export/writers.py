@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from retraining.arrays import Pixels
-from retraining.export import saved_model, tflite
+from retraining.export import html_page, onnx_model, saved_model, saved_model_bytes, tflite
 from retraining.export.classifier_graph import ClassifierGraph
 from retraining.graphs import graph_file
 from retraining.inference import graph_classifier, loading
@@ -36,10 +36,6 @@ def _write_frozen_graph(classifier: ClassifierGraph, path: Path) -> None:
     path.write_bytes(graph_file.encode(classifier.frozen))
 
 
-def _write_saved_model(classifier: ClassifierGraph, path: Path) -> None:
-    saved_model.write(classifier.frozen, path)
-
-
 def _read_in_tensorflow(settings: GraphSettings) -> ImageClassifier:
     return graph_classifier.load(settings).classifier
 
@@ -50,8 +46,11 @@ def _without_samples(write: Callable[[ClassifierGraph, Path], None]) -> Write:
 
 WRITERS = {
     "pb": Writer(_without_samples(_write_frozen_graph), _read_in_tensorflow),
-    "saved_model": Writer(_without_samples(_write_saved_model)),
+    "saved_model": Writer(_without_samples(saved_model.write_classifier)),
+    "saved_model_bytes": Writer(_without_samples(saved_model_bytes.write)),
     "tflite": Writer(_without_samples(tflite.write_float32)),
     "tflite-float16": Writer(_without_samples(tflite.write_float16)),
     "tflite-int8": Writer(lambda classifier, path, samples: tflite.write_int8(classifier, path, samples())),
+    "onnx": Writer(_without_samples(onnx_model.write)),
+    "html": Writer(_without_samples(html_page.write)),
 }

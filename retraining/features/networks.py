@@ -21,8 +21,8 @@ class Network:
     """A graph from images to vectors, and what is known of it.
 
     It takes float32 [n, height, width, 3] in [0, 1] and gives float32 [n, feature_size]. `module` is the
-    fingerprint of the module that it was made from. `averaged` is the shape of the feature maps whose mean the
-    vectors are, as a person reads it, or '' if the module itself gives vectors.
+    fingerprint of the module that it was made from. `averaged` is the shape of the feature maps whose mean
+    the vectors are, as a person reads it, or '' if the module itself gives vectors.
     """
 
     name: str

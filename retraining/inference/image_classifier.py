@@ -36,14 +36,14 @@ class Classified:
 
 
 @dataclasses.dataclass(frozen=True)
-class _Prepared:
-    """An image with its pixels, or a `reason` why there are none.
+class Prepared:
+    """An image with what the classifier takes of it, or a `reason` why there is nothing to take.
 
     `largest` is the largest value of a 16-bit image that may have been meant to be read as having fewer bits.
     """
 
     source: ImageSource
-    pixels: Pixels | None = None
+    taken: Any = None
     reason: str = ""
     largest: int | None = None
 
@@ -59,7 +59,7 @@ class ImageClassifier:
     the images, it may take some seconds to make the next run quicker.
     """
 
-    run: Callable[[Pixels], Probabilities]
+    run: Callable[[Any], Probabilities]
     labels: tuple[str, ...]
     size: ImageSize
     batch_size: int
@@ -94,27 +94,37 @@ class ImageClassifier:
         ranked = (dict(predictions) for predictions in self.predict(images))
         return np.array([[scores[label] for label in self.labels] for scores in ranked], np.float32)
 
-    def prepared(self, image: ImageSource) -> Pixels:
+    def prepared(self, image: ImageSource) -> Any:
         """Return what `run` takes for one image. Raises BadImage."""
-        prepared = self._prepare(image)
-        if prepared.pixels is None:
+        prepared = self.prepare(image)
+        if prepared.reason:
             raise BadImage("{reason}", reason=prepared.reason)
-        return prepared.pixels[np.newaxis]
+        return self._batch([prepared.taken])
 
     def classify(self, images: Sequence[ImageSource], *, best: int | None = None) -> Iterator[Classified]:
         """Yield the predictions for each image, in order, including those that cannot be used."""
-        prepared = prefetching.ahead(images, self._prepare, lookahead=2 * BATCH_SIZE)
-        waiting: list[_Prepared] = []
+        prepared = prefetching.ahead(images, self.prepare, lookahead=2 * BATCH_SIZE)
+        waiting: list[Prepared] = []
         undecided: list[int] = []
         for item in prepared:
             waiting.append(item)
             if item.largest is not None:
                 undecided.append(item.largest)
             if len(waiting) == self.batch_size:
-                yield from self._classify(waiting, best)
+                yield from self.classify_prepared(waiting, best=best)
                 waiting = []
-        yield from self._classify(waiting, best)
+        yield from self.classify_prepared(waiting, best=best)
         sample_depth.warn_of_undecided(undecided)
+
+    def prepare(self, source: ImageSource) -> Prepared:
+        """Return an image decoded, as `classify_prepared` takes it; several threads may do so at once."""
+        try:
+            image = sources.opened(source)
+            taken = self._taken(image)
+            depth = SHALLOW if self.significant_bits else sources.depth(image)
+        except BadImage as error:
+            return Prepared(source, reason=str(error))
+        return Prepared(source, taken, largest=depth.largest if depth.recorded is None else None)
 
     def pixels(self, source: ImageSource) -> Pixels:
         """Return an image as `run` takes it: float32 [height, width, 3]. Raises BadImage."""
@@ -127,20 +137,14 @@ class ImageClassifier:
         scaled: Pixels = (pixels * np.float32(255) - np.float32(self.mean)) / np.float32(self.std)
         return scaled
 
-    def _prepare(self, source: ImageSource) -> _Prepared:
-        try:
-            image = sources.opened(source)
-            pixels = self.pixels(image)
-            depth = SHALLOW if self.significant_bits else sources.depth(image)
-        except BadImage as error:
-            return _Prepared(source, reason=str(error))
-        return _Prepared(source, pixels, largest=depth.largest if depth.recorded is None else None)
-
-    def _classify(self, waiting: list[_Prepared], best: int | None) -> Iterator[Classified]:
-        usable = [item.pixels for item in waiting if item.pixels is not None]
-        scores: Iterator[Any] = iter(self._scores(np.stack(usable)) if usable else ())
-        for item in waiting:
-            if item.pixels is None:
+    def classify_prepared(
+        self, prepared: Sequence[Prepared], *, best: int | None = None
+    ) -> Iterator[Classified]:
+        """Yield the predictions for at most `batch_size` prepared images, in order, computed together."""
+        usable = [item.taken for item in prepared if not item.reason]
+        scores: Iterator[Any] = iter(self._scores(usable) if usable else ())
+        for item in prepared:
+            if item.reason:
                 yield Classified(item.source, reason=item.reason)
                 continue
             image_scores = next(scores)
@@ -149,8 +153,16 @@ class ImageClassifier:
             else:
                 yield Classified(item.source, reason="makes the graph give scores that are not numbers")
 
-    def _scores(self, pixels: Pixels) -> NDArray[np.float32]:
-        scores = self.run(pixels).reshape(len(pixels), -1)
+    def _taken(self, image: sources.Opened) -> Any:
+        """Return what `run` is given of an image: here, its pixels. Raises BadImage."""
+        return self.pixels(image)
+
+    def _batch(self, taken: Sequence[Any]) -> Any:
+        """Return what `run` is given for several images, from what `_taken` returned for each."""
+        return np.stack(taken)
+
+    def _scores(self, taken: Sequence[Any]) -> NDArray[np.float32]:
+        scores = self.run(self._batch(taken)).reshape(len(taken), -1)
         check_width(scores.shape[1], self.labels)
         return scores
 

@@ -7,11 +7,18 @@ import functools
 from collections.abc import Callable
 from pathlib import Path
 
-from retraining.inference import kept_classifier
+from retraining.inference import browser_page, kept_classifier, saved_model_assets
 from retraining.inference.image_classifier import ImageClassifier
 from retraining.settings.label_image import GraphSettings
 
 _HEAD = 64  # bytes at the beginning of a file that tell its format
+
+# The first field of an ONNX model is the version of its format, which began with 3; that of a SavedModel is 1.
+_ONNX_VERSION = 0x08
+_OLDEST_ONNX = 3
+# The fields of ModelProto that can follow, as their numbers and types are written:
+# producer_name, producer_version, domain, model_version, doc_string, graph, opset_import, metadata_props.
+_ONNX_FIELDS = frozenset(b"\x12\x1a\x22\x28\x32\x3a\x42\x72")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,6 +31,39 @@ class Reader:
 
 def _is_anything(_path: Path, _head: bytes) -> bool:
     return True
+
+
+def _is_onnx_model(_path: Path, head: bytes) -> bool:
+    """Return whether a file that begins so is an ONNX model, which has no signature.
+
+    A frozen graph begins with a node, field 1 as well, but of another type: 0x0A.
+    """
+    return (
+        len(head) > 2
+        and head[0] == _ONNX_VERSION
+        and _OLDEST_ONNX <= head[1] < 0x80
+        and head[2] in _ONNX_FIELDS
+    )
+
+
+def _load_onnx_model(settings: GraphSettings) -> ImageClassifier:
+    from retraining.inference import onnx_classifier  # which a graph does not need
+
+    return onnx_classifier.load(settings)
+
+
+def _is_browser_page(path: Path, head: bytes) -> bool:
+    return not head and browser_page.is_page(path)
+
+
+def _is_saved_model_with_labels(path: Path, head: bytes) -> bool:
+    return not head and saved_model_assets.are_in(path)
+
+
+def _load_saved_model(settings: GraphSettings) -> ImageClassifier:
+    from retraining.inference import saved_model_classifier  # which imports TensorFlow
+
+    return saved_model_classifier.load(settings)
 
 
 def _load_graph(settings: GraphSettings) -> ImageClassifier:
@@ -56,7 +96,13 @@ def _is_tflite(_path: Path, head: bytes) -> bool:
 
 
 # The first that recognizes a path reads it; the last reads all that is left, and says if it is no graph.
-READERS = (Reader(_is_tflite, _load_tflite), Reader(_is_anything, _load_graph))
+READERS = (
+    Reader(_is_tflite, _load_tflite),
+    Reader(_is_onnx_model, _load_onnx_model),
+    Reader(_is_browser_page, browser_page.load),
+    Reader(_is_saved_model_with_labels, _load_saved_model),
+    Reader(_is_anything, _load_graph),
+)
 
 
 def load(settings: GraphSettings) -> ImageClassifier:

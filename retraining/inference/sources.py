@@ -15,36 +15,46 @@ from retraining.data import images, sample_depth
 from retraining.data.sample_depth import SampleDepth
 from retraining.errors import BadImage
 
-ImageSource: TypeAlias = str | os.PathLike[str] | bytes | Image.Image | NDArray[Any]
+Opened: TypeAlias = bytes | Image.Image | NDArray[Any]
+ImageSource: TypeAlias = str | os.PathLike[str] | Opened
 
 
-def opened(source: ImageSource) -> bytes | Image.Image | NDArray[Any]:
+def opened(source: ImageSource) -> Opened:
     """Return a source with the bytes of its file in place of a path. Raises BadImage."""
     return images.read(Path(source)) if isinstance(source, str | os.PathLike) else source
 
 
-def depth(source: bytes | Image.Image | NDArray[Any]) -> SampleDepth:
+def depth(source: Opened) -> SampleDepth:
     """Return how deep the samples of an image are that `decode` accepts."""
     if isinstance(source, bytes):
         return images.depth(source)
     return sample_depth.of(source) if isinstance(source, Image.Image) else sample_depth.SHALLOW
 
 
-def decode(
-    source: bytes | Image.Image | NDArray[Any], size: ImageSize, significant_bits: int | None = None
-) -> Pixels:
+def decode(source: Opened, size: ImageSize, significant_bits: int | None = None) -> Pixels:
     """Return an image as float32 [size.height, size.width, 3] in [0, 1].
 
     An array is uint8 [height, width, 3] of 0 to 255, or floating point of the same shape in [0, 1]; uint8
     arrays may also be grey [height, width] or transparent [height, width, 4]. `significant_bits` is as for
     `images.upright`. Raises BadImage.
     """
+    if isinstance(source, np.ndarray) and _is_float_of_size(source, size):
+        return source.astype(np.float32)  # not rounded to 8 bits
+    return images.resized(upright(source, size, significant_bits), size)
+
+
+def upright(source: Opened, least: ImageSize, significant_bits: int | None = None) -> Image.Image:
+    """Return an image in 8-bit RGB, as it is meant to be shown.
+
+    A JPEG may come at a fraction of its size, but not smaller than `least`. What a source may be is as for
+    `decode`. Raises BadImage.
+    """
     if isinstance(source, bytes):
-        return images.decode(source, size, significant_bits)
+        return images.upright(source, least, significant_bits)
     if isinstance(source, Image.Image):
-        return images.resized(images.from_pillow(source, significant_bits), size)
+        return images.from_pillow(source, significant_bits)
     if isinstance(source, np.ndarray):
-        return _decode_array(source, size)
+        return _from_array(source)
     raise BadImage(
         "has the type {kind}; an image is a path, the bytes of a file, a Pillow image or an array",
         kind=type(source).__name__,
@@ -56,9 +66,10 @@ def name_of(source: object, number: int) -> str:
     return str(source) if isinstance(source, str | os.PathLike) else f"image {number}"
 
 
-def _decode_array(array: NDArray[Any], size: ImageSize) -> Pixels:
+def _from_array(array: NDArray[Any]) -> Image.Image:
     if np.issubdtype(array.dtype, np.floating):
-        return _decode_float_array(array, size)
+        _check_float_array(array)
+        return Image.fromarray(np.round(array * 255).astype(np.uint8))
     is_image = array.ndim in (2, 3) and array.shape[2:] in ((), (3,), (4,)) and 0 not in array.shape
     if array.dtype != np.uint8 or not is_image:
         raise BadImage(
@@ -67,10 +78,18 @@ def _decode_array(array: NDArray[Any], size: ImageSize) -> Pixels:
             dtype=array.dtype,
             shape=list(array.shape),
         )
-    return images.resized(images.from_pillow(Image.fromarray(array)), size)
+    return images.from_pillow(Image.fromarray(array))
 
 
-def _decode_float_array(array: NDArray[np.floating[Any]], size: ImageSize) -> Pixels:
+def _is_float_of_size(array: NDArray[Any], size: ImageSize) -> bool:
+    """Return whether an array is pixels of this size already. Raises BadImage."""
+    if not np.issubdtype(array.dtype, np.floating):
+        return False
+    _check_float_array(array)
+    return array.shape[:2] == (size.height, size.width)
+
+
+def _check_float_array(array: NDArray[np.floating[Any]]) -> None:
     if array.ndim != 3 or array.shape[2] != 3 or 0 in array.shape:
         raise BadImage("is an array of {shape}; an image is [height, width, 3]", shape=list(array.shape))
     if not (array.min() >= 0 and array.max() <= 1):  # written so that NaN also fails
@@ -79,6 +98,3 @@ def _decode_float_array(array: NDArray[np.floating[Any]], size: ImageSize) -> Pi
             low=array.min(),
             high=array.max(),
         )
-    if array.shape[:2] == (size.height, size.width):
-        return array.astype(np.float32)  # not rounded to 8 bits
-    return images.resized(Image.fromarray(np.round(array * 255).astype(np.uint8)), size)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from retraining.errors import BadRequest
 from retraining.settings import kinds
-from retraining.settings.export import check_formats
+from retraining.settings.export import check_formats, onnxruntime_web_folder
 from retraining.settings.formats import FORMATS, Format
 from retraining.settings.label_image import GraphSettings
 from retraining.settings.setting import Settings, setting
@@ -30,6 +30,8 @@ class ConversionSettings(Settings):
     seed: int = setting(
         TrainingSettings.seed, "Random seed: draws the images for tflite-int8.", kinds.NON_NEGATIVE
     )
+
+    onnxruntime_web: Path | None = onnxruntime_web_folder()
 
     def check(self) -> None:
         """Raise BadRequest unless there is a format to export to, and images if it needs them."""

@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 from retraining.errors import BadRequest, setting_named
 from retraining.settings import kinds
 from retraining.settings.formats import FORMATS, Format
 from retraining.settings.setting import Settings, setting
 from retraining.suggestions import closest, did_you_mean
+
+
+def onnxruntime_web_folder() -> Any:
+    """Return the setting of the package that pages for browsers are made with."""
+    return setting(
+        None,
+        "Folder of the npm package onnxruntime-web 1.30.0, which the format html needs. Default: npm fetches "
+        "it, once.",
+        kinds.OPTIONAL_FOLDER,
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,6 +33,7 @@ class ExportSettings(Settings):
         f"{', '.join(FORMATS)}.",
         kinds.NAMES,
     )
+    onnxruntime_web: Path | None = onnxruntime_web_folder()
 
     def paths(self, output_graph: Path) -> tuple[Path, ...]:
         """Return every file and folder that is written beside a frozen graph."""

@@ -34,7 +34,15 @@ class Format:
 
 
 FROZEN_GRAPH = Format("pb", ".pb", "TensorFlow in Python, C++, Java and Go; OpenCV", 3.5)
-SAVED_MODEL = Format("saved_model", ".saved_model", "TensorFlow, tf.saved_model.load", 3.9, is_folder=True)
+SAVED_MODEL = Format("saved_model", ".saved_model", "TensorFlow, tf.saved_model.load", 3.6, is_folder=True)
+SAVED_MODEL_BYTES = Format(
+    "saved_model_bytes",
+    ".saved_model_bytes",
+    "TensorFlow Serving, with photos as they are",
+    3.6,
+    is_folder=True,
+    tolerance=0.05,  # it decodes and shrinks photos itself, and a pixel in some hundreds is rounded otherwise
+)
 
 _LITERT = {"ai-edge-litert": "ai_edge_litert"}
 TFLITE = Format(
@@ -62,8 +70,37 @@ TFLITE_INT8 = Format(
     tolerance=None,
 )
 
+_ONNX_PACKAGES = {"tf2onnx": "tf2onnx", "onnxruntime": "onnxruntime"}
+ONNX = Format(
+    "onnx",
+    ".onnx",
+    "ONNX Runtime, OpenCV, OpenVINO, TensorRT, Windows ML",
+    13.5,
+    packages=_ONNX_PACKAGES,
+    tolerance=1e-4,
+)
+HTML = Format(
+    "html",
+    ".browser",
+    "Any browser of today, without a network",
+    14.6,
+    is_folder=True,
+    packages=_ONNX_PACKAGES,
+    tolerance=1e-4,
+)
+
 FORMATS: Mapping[str, Format] = {
-    row.name: row for row in (FROZEN_GRAPH, SAVED_MODEL, TFLITE, TFLITE_FLOAT16, TFLITE_INT8)
+    row.name: row
+    for row in (
+        FROZEN_GRAPH,
+        SAVED_MODEL,
+        SAVED_MODEL_BYTES,
+        TFLITE,
+        TFLITE_FLOAT16,
+        TFLITE_INT8,
+        ONNX,
+        HTML,
+    )
 }
 
 

@@ -91,6 +91,7 @@ NON_NEGATIVE = _whole(0, MAX_COUNT)
 IMAGE_SIZE = _whole(1, MAX_IMAGE_SIZE)
 VIEW_COUNT = _whole(0, MAX_VIEWS)
 BIT_COUNT = _whole(8, 16)
+PORT = _whole(0, 65535)
 BATCH_SIZE = _number(
     int,
     f"must be a whole number from 1 to {MAX_BATCH_SIZE}, or {ALL} for the whole set",

@@ -11,6 +11,7 @@ import pytest
 
 import label_image
 import retrain
+from retraining import serve
 from retraining.cli import output_paths
 from retraining.cli.output_paths import OutputPath
 from retraining.cli.programs import RETRAIN
@@ -19,11 +20,17 @@ from retraining.settings.augmentation import AugmentationSettings
 from retraining.settings.data import DataSettings
 from retraining.settings.export import ExportSettings
 from retraining.settings.fine_tuning import FineTuningSettings
-from retraining.settings.label_image import LabelImageSettings
+from retraining.settings.label_image import GraphSettings, LabelImageSettings
 from retraining.settings.module import ModuleSettings
 from retraining.settings.output import OutputSettings
+from retraining.settings.serve import ServeSettings
 from retraining.settings.training import TrainingSettings
 from tests.conftest import refused
+
+
+def fields(*groups: type[Any]) -> set[str]:
+    return {field.name for group in groups for field in dataclasses.fields(group)}
+
 
 NUMBERS = ("", "x", "nan", "-1", "1e999", "0x10", "1,5", " ", "9" * 5000)
 FLOATS = (*NUMBERS, "inf", "-inf", "-0.001")
@@ -58,6 +65,7 @@ REFUSED = {
     "validation_batch_size": ("", "x", "nan", "0", "-2", "1.5", "1000001"),
     "test_batch_size": ("", "x", "nan", "0", "-2", "1.5", "1000001"),
     "seed": (*WHOLE, "-1"),
+    "onnxruntime_web": ("/nowhere", "/usr", "/dev/null"),
     "export": ("", "tf", "tflight", ",", "TFLITE"),
     "fine_tune": ("maybe",),
     "fine_tune_blocks": ("", "x", "0", "-1", "1.5", "every", "ALL"),
@@ -111,16 +119,23 @@ LABEL_IMAGE_REFUSED = {
     "copy_to": ("/dev/null", "/dev/null/below", "~no_such_user/x"),
     "dry_run": ("maybe", "2"),
 }
+SERVE_REFUSED = {
+    **{flag: values for flag, values in LABEL_IMAGE_REFUSED.items() if flag in fields(GraphSettings)},
+    "host": ("", "no such host", "192.0.2.1"),
+    "port": (*WHOLE, "65536"),
+    "num_top_predictions": (*WHOLE, "0"),
+    "batch_size": (*WHOLE, "0"),
+    "max_megabytes": (*WHOLE, "0"),
+    "max_images": (*WHOLE, "0"),
+    "max_requests": (*WHOLE, "0"),
+    "timeout": (*FLOATS, "0"),
+}
 
 
 def cases(refused: dict[str, tuple[str, ...]]) -> list[Any]:
     return [
         pytest.param(flag, value, id=f"{flag} {value[:20]!r}") for flag in refused for value in refused[flag]
     ]
-
-
-def fields(*groups: type[Any]) -> set[str]:
-    return {field.name for group in groups for field in dataclasses.fields(group)}
 
 
 def test_every_flag_is_tried() -> None:
@@ -136,6 +151,7 @@ def test_every_flag_is_tried() -> None:
     any_text = {"input_tensor_name", "bottleneck_tensor_name"}  # refused with the graph in hand
     assert set(REFUSED) == fields(*groups) - any_text
     assert set(LABEL_IMAGE_REFUSED) == fields(LabelImageSettings) - {"input_layer", "output_layer"}
+    assert set(SERVE_REFUSED) == fields(ServeSettings) - {"input_layer", "output_layer"}
 
 
 @pytest.fixture
@@ -164,6 +180,16 @@ def test_label_image_refuses_a_wrong_value_in_one_line(
     (folder / "labels.txt").touch()
     words = {"graph": "graph.pb", "labels": "labels.txt", "image": "x.jpg"} | {flag: value}
     assert label_image.main([f"--{name}={word}" for name, word in words.items()]) == 2
+    assert_one_line_names(flag, value, capsys.readouterr().err)
+
+
+@pytest.mark.parametrize(("flag", "value"), cases(SERVE_REFUSED))
+def test_serve_refuses_a_wrong_value_in_one_line(
+    flag: str, value: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "graph.pb").touch()
+    words = {"graph": "graph.pb", "port": "0"} | {flag: value}
+    assert serve.main([f"--{name}={word}" for name, word in words.items()]) == 2
     assert_one_line_names(flag, value, capsys.readouterr().err)
 
 

@@ -6,6 +6,7 @@ import dataclasses
 import importlib.util
 import json
 import logging
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -255,13 +256,30 @@ def test_places_of_two_engines_and_two_networks_are_apart(tmp_path: Path) -> Non
     assert len(places) == 6
 
 
-def test_large_networks_get_fewer_interpreters_with_more_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("length", "workers"), [(2**20, 8), (2**28, 2), (2**31, 1)])
+def test_large_networks_get_fewer_interpreters_with_more_threads(
+    length: int, workers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     made: list[int] = []
-    monkeypatch.setattr(litert, "_Interpreter", lambda _, threads: made.append(threads))
+    together = threading.Barrier(workers, timeout=60)
+
+    class Fake:
+        inputs: tuple[()] = ()
+        outputs: tuple[()] = ()
+
+        def __init__(self, _: bytes, threads: int) -> None:
+            made.append(threads)
+
+        def run(self, _: Any) -> np.ndarray:
+            together.wait()  # for as many images at a time as there are interpreters
+            return np.zeros((1, 1), np.float32)
+
+    monkeypatch.setattr(litert, "_Interpreter", Fake)
     monkeypatch.setattr(prefetching, "processors", lambda: 8)
-    for length in (2**20, 2**28, 2**31):
-        litert.load(_Bytes(length))
-    assert made == [1] * 8 + [4] * 2 + [8]
+    extract = litert.load(_Bytes(length))
+    assert len(made) == 1  # the others are made when they are needed
+    assert len(extract(random_pixels(16))) == 16
+    assert made == [8 // workers] * workers
 
 
 class _Bytes(bytes):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -152,7 +151,6 @@ def test_one_image_needs_one_interpreter(own: bytes, monkeypatch: pytest.MonkeyP
         network.run(IMAGES[:1])
     assert len(made) == 1
     np.testing.assert_allclose(network.run(IMAGES), EXACT(IMAGES), atol=1e-6)
-    assert len(made) <= max(1, os.cpu_count() or 1)
 
 
 @pytest.mark.parametrize("kept", [8, 100, 0.5, 0.9])

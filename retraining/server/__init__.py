@@ -1,0 +1,1 @@
+"""A server over HTTP: images in, labels and scores out, as JSON."""
