@@ -8,7 +8,9 @@ from functools import cached_property
 from typing import Any
 
 from retraining.arrays import Forward
-from retraining.graphs.quiet_tensorflow import GraphDef, NodeDef, tf
+from retraining.graphs.quiet_tensorflow import GraphDef as GraphDef
+from retraining.graphs.quiet_tensorflow import NodeDef as NodeDef
+from retraining.graphs.quiet_tensorflow import tf
 from retraining.settings.module import BFLOAT16, FLOAT32
 
 INPUT_OPS = ("Placeholder", "PlaceholderWithDefault")
@@ -37,7 +39,7 @@ class UnreadGraph(FrozenGraph):
             object.__setattr__(self, name, value)
 
     @cached_property
-    def graph_def(self) -> Any:  # type: ignore[override]
+    def graph_def(self) -> Any:
         """The GraphDef."""
         return GraphDef.FromString(self._content)  # type: ignore[attr-defined]
 

@@ -16,7 +16,7 @@ import os
 import threading
 import warnings
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from retraining.native_output import native_output_captured
 
@@ -68,8 +68,8 @@ def convert_variables_to_constants_v2(function: Any) -> Any:
 if TYPE_CHECKING:
     import tensorflow as tf
 
-    GraphDef = tf.compat.v1.GraphDef
-    NodeDef = tf.compat.v1.NodeDef
+    GraphDef: TypeAlias = tf.compat.v1.GraphDef
+    NodeDef: TypeAlias = tf.compat.v1.NodeDef
 else:
     tf = _OnFirstUse()
     GraphDef = _OnFirstUse("compat.v1.GraphDef")

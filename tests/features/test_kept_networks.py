@@ -13,7 +13,7 @@ import pytest
 from retraining.features import kept_networks
 from retraining.features.extractor import FeatureExtractor, load_extractor
 from retraining.graphs import quiet_tensorflow
-from retraining.modules import hub_module, loader
+from retraining.modules import hub_module
 from retraining.settings.module import ModuleSettings
 from retraining.storage import private_folder
 from tests.features.test_extractor import random_pixels
@@ -37,7 +37,7 @@ def loads(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
         seen.append(folder)
         return load(folder, name=name)
 
-    monkeypatch.setattr(loader.hub_module, "load", counted)
+    monkeypatch.setattr(hub_module, "load", counted)
     return seen
 
 
