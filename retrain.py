@@ -59,7 +59,7 @@ def retrain(settings: RetrainSettings) -> None:
         graph = classifier_graph.of_model(
             model, settings.output.final_tensor_name, float32_weights=settings.output.float32_weights
         )
-        tensorboard.add_graph(graph.graph_def)
+        tensorboard.add_graph(graph.graph_def.SerializeToString())
 
     agreed = writer.write_all(graph, model, settings.output)
     log_lines.finished(settings.output, bottlenecks, checked_images=agreed)

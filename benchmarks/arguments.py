@@ -176,6 +176,15 @@ class LabellingSettings(Settings):
 
 
 @dataclasses.dataclass(frozen=True)
+class WarmSettings(Settings):
+    """A second run of retrain.py against importing TensorFlow."""
+
+    folder: Path = _images()
+    handle: str = _handle(BUILTIN)
+    repeat: int = _repeat(5)
+
+
+@dataclasses.dataclass(frozen=True)
 class ScanSettings(Settings):
     """Scan and split of a folder of `count` images."""
 

@@ -30,6 +30,7 @@ from retraining.features.extractor import FeatureExtractor, load_extractor
 from retraining.graphs.quiet_tensorflow import tf
 from retraining.settings.data import DataSettings
 from retraining.settings.module import ModuleSettings
+from retraining.storage import private_folder
 from tests.forked_retrain import Forks
 
 PROJECT = Path(__file__).parent.parent
@@ -49,6 +50,15 @@ def nothing_is_kept_for_this_user() -> Iterator[None]:
     """Keep no converted classifier, neither in the home of who runs the tests nor at the cost of their time."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("XDG_CACHE_HOME", "/dev/null")
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_network_is_kept_in_the_default_folder() -> Iterator[None]:
+    """Keep no frozen network where the next test, or the user's next run, would find it."""
+    made, default = private_folder.made, ModuleSettings.bottleneck_dir
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(private_folder, "made", lambda folder: folder.parent != default and made(folder))
         yield
 
 

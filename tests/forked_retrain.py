@@ -30,6 +30,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import retrain
+from retraining.graphs import quiet_tensorflow
 
 PROJECT = Path(__file__).parent.parent
 
@@ -137,6 +138,7 @@ def serve() -> None:
     """Answer the requests until there are no more."""
     for module in IMPORTED:
         importlib.import_module(module)
+    _ = quiet_tensorflow.tf.Graph  # imports it
     gc.freeze()  # or each run would go through all of TensorFlow's objects when it ends
     while line := sys.stdin.readline():
         request = json.loads(line)

@@ -53,7 +53,6 @@ KNOW_TENSORFLOW = {
     "engines",
     "networks",
     "features",
-    "training",
     "fine_tuning",
     "export",
     "inference",

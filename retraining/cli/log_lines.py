@@ -6,12 +6,10 @@ import logging
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from retraining.cli import class_table, commands, format_table
 from retraining.comparison import table
-from retraining.comparison.candidate import Candidate
-from retraining.comparison.comparison import Comparison, Written
 from retraining.comparison.selection import Selection
 from retraining.comparison.table import Row
 from retraining.data.dataset import Dataset
@@ -33,6 +31,10 @@ from retraining.training.evaluation import Evaluation
 from retraining.training.learning_curve import Epoch
 from retraining.training.model import TrainedModel
 from retraining.training.trainer import TrainingStep
+
+if TYPE_CHECKING:  # which would load the networks that are trained from scratch, and so TensorFlow
+    from retraining.comparison.candidate import Candidate
+    from retraining.comparison.comparison import Comparison, Written
 
 log = logging.getLogger(__name__)
 

@@ -6,6 +6,9 @@ from the tables of benchmarks/README.md.
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 from retraining.graphs import precision as precisions
 from retraining.graphs.frozen_graph import FrozenGraph
 from retraining.graphs.quiet_tensorflow import tf
@@ -24,6 +27,13 @@ from retraining.settings.module import (
 # Handles of networks that are about twice as fast in bfloat16, where the processor has it, and as accurate.
 FASTER_IN_BFLOAT16 = frozenset({BUILTIN, BUILTIN_SMALL})
 
+# Devices that the drivers of graphics cards make: NVIDIA's, that of its Jetson boards, AMD's, and Windows's
+# within its Linux. Elsewhere TensorFlow has graphics cards by plugins alone, Apple's Metal among them.
+_GPU_DRIVERS = tuple(map(Path, ("/dev/nvidiactl", "/dev/nvmap", "/dev/kfd", "/dev/dxg")))
+
+# Where TensorFlow looks for plugins: https://www.tensorflow.org/install/gpu_plugins.
+_PLUGINS = "tensorflow-plugins"
+
 _DEPTHWISE = "DepthwiseConv2dNative"
 
 
@@ -35,8 +45,10 @@ def precision_for(handle: str, settings: ModuleSettings) -> str:
     return BFLOAT16 if is_faster and not precisions.unsupported_reason() else FLOAT32
 
 
-def engine_for(graph: FrozenGraph, settings: ModuleSettings, precision: str) -> str:
+def engine_for(settings: ModuleSettings, precision: str, *, is_depthwise: bool) -> str:
     """Return the engine, one of ENGINES, for a network that is computed in this precision.
+
+    `is_depthwise` says whether the network has depthwise convolutions.
 
     Networks with depthwise convolutions, such as MobileNet and EfficientNet, are faster in LiteRT. Others are
     about as fast in every engine, and spared the conversion. Only TensorFlow uses a graphics card. Raises
@@ -46,12 +58,20 @@ def engine_for(graph: FrozenGraph, settings: ModuleSettings, precision: str) -> 
     if settings.engine != AUTO:
         return settings.engine
     is_ready = precision == FLOAT32 and requirements.is_installed(LITERT)
-    return LITERT if is_ready and _is_depthwise(graph) and not _has_gpu() else TENSORFLOW
+    return LITERT if is_ready and is_depthwise and not _has_gpu() else TENSORFLOW
 
 
 def _has_gpu() -> bool:
-    return bool(tf.config.list_physical_devices("GPU"))
+    # TensorFlow is only asked where it could have one, since it takes seconds to load.
+    return _may_have_gpu() and bool(tf.config.list_physical_devices("GPU"))
 
 
-def _is_depthwise(graph: FrozenGraph) -> bool:
+def _may_have_gpu() -> bool:
+    """Return whether there is a driver that TensorFlow knows, or a plugin that teaches it another one."""
+    folders = (Path(folder) / _PLUGINS for folder in sys.path)
+    return any(path.exists() for path in _GPU_DRIVERS) or any(folder.is_dir() for folder in folders)
+
+
+def is_depthwise(graph: FrozenGraph) -> bool:
+    """Return whether a network has depthwise convolutions."""
     return any(node.op == _DEPTHWISE for node in graph.graph_def.node)

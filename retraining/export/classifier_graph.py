@@ -60,7 +60,7 @@ class ClassifierGraph:
         graph_def = GraphDef.FromString(frozen.graph_def.SerializeToString())
         recorded.record(graph_def, labels=classifier.labels, significant_bits=classifier.significant_bits)
         return cls(
-            dataclasses.replace(frozen, graph_def=graph_def),
+            frozen.with_graph_def(graph_def),
             classifier.labels,
             classifier.size,
             significant_bits=classifier.significant_bits,

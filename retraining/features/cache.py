@@ -22,9 +22,9 @@ import numpy as np
 from retraining.arrays import Vectors
 from retraining.errors import BadRequest, WorkFailed
 from retraining.features.extractor import FeatureExtractor
-from retraining.graphs.quiet_tensorflow import tf
-from retraining.storage import cache_tag
+from retraining.storage import cache_tag, records
 from retraining.storage.atomic_files import reason, replacing
+from retraining.storage.records import DamagedRecord
 
 KEY_BYTES = 32  # of a SHA-256
 SHARD_SIZE = 256  # vectors; at most this many are lost when a run is killed
@@ -98,14 +98,14 @@ class BottleneckCache:
     def _load(self, path: Path) -> None:
         try:
             self._remember(path, read_keys(path, self._feature_size))
-        except tf.errors.NotFoundError:
+        except FileNotFoundError:
             pass  # another run has just renamed it
         except DamagedShard as error:
             log.warning(
                 "bottleneck shard %s is damaged (%s); its vectors will be computed again.", path, error
             )
             _rename_damaged(path)
-        except tf.errors.OpError as error:
+        except OSError as error:
             log.warning(
                 "bottleneck shard %s cannot be read (%s); its vectors will be computed again.",
                 path,
@@ -127,31 +127,32 @@ def write_shard(folder: Path, vectors: Mapping[bytes, Vectors]) -> Path:
     """
     path = folder / f"v1-{uuid.uuid4().hex}-{len(vectors):05d}.tfrecord"
     cache_tag.mark(folder, _NOTE)
-    try:
-        with replacing(path) as beside, tf.io.TFRecordWriter(str(beside)) as writer:
-            for key, vector in vectors.items():
-                writer.write(key + vector.astype(_FLOAT).tobytes())
-    except tf.errors.OpError as error:
-        raise WorkFailed(
-            "feature vectors cannot be written to '{folder}': {reason}. Those written earlier are kept. "
-            "Free some space, or set {bottleneck_dir} to another folder, and run again.",
-            folder=folder,
-            reason=reason(error),
-        ) from error
+    with replacing(path) as beside:
+        try:
+            with beside.open("wb") as shard:
+                for key, vector in vectors.items():
+                    shard.write(records.encode(key + vector.astype(_FLOAT).tobytes()))
+        except OSError as error:
+            raise WorkFailed(
+                "feature vectors cannot be written to '{folder}': {reason}. Those written earlier are kept. "
+                "Free some space, or set {bottleneck_dir} to another folder, and run again.",
+                folder=folder,
+                reason=reason(error),
+            ) from error
     return path
 
 
 def read_keys(path: Path, feature_size: int) -> list[bytes]:
-    """Return the keys in a shard, after checking all of its bytes. Raises DamagedShard."""
+    """Return the keys in a shard, after checking all of its bytes. Raises DamagedShard, and OSError."""
     keys = []
     record_size = KEY_BYTES + feature_size * _FLOAT.itemsize
     try:
-        for record in tf.compat.v1.io.tf_record_iterator(str(path)):
+        for record in records.read(path):
             if len(record) != record_size:
                 raise DamagedShard("a record has the wrong length")
             keys.append(record[:KEY_BYTES])
-    except (tf.errors.DataLossError, tf.errors.OutOfRangeError) as error:
-        raise DamagedShard(str(error).split("{{node")[0].strip() or "checksum") from error
+    except DamagedRecord as error:
+        raise DamagedShard(str(error)) from error
     match = _SHARD_NAME.fullmatch(path.name)
     if match is None or len(keys) != int(match[1]):
         raise DamagedShard(f"it has {len(keys)} records, but its name says otherwise")
@@ -161,9 +162,13 @@ def read_keys(path: Path, feature_size: int) -> list[bytes]:
 @functools.lru_cache(maxsize=16)  # vectors are read in about the order in which they were written
 def _vectors(path: Path, feature_size: int) -> Vectors:
     """Return float32 [n, feature_size]: the vectors of a shard whose bytes have been checked."""
-    # TFRecord's format: length (8 bytes) and its checksum (4), the record, its checksum (4).
     record = np.dtype(
-        [("head", "V12"), ("key", f"V{KEY_BYTES}"), ("vector", _FLOAT, feature_size), ("checksum", "V4")]
+        [
+            ("head", f"V{records.HEAD_BYTES}"),
+            ("key", f"V{KEY_BYTES}"),
+            ("vector", _FLOAT, feature_size),
+            ("tail", f"V{records.TAIL_BYTES}"),
+        ]
     )
     vectors: Vectors = np.fromfile(path, record)["vector"].astype(np.float32)
     return vectors

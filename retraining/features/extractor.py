@@ -17,12 +17,12 @@ from retraining.data.images import PREPROCESSING
 from retraining.engines import choice, tensorflow_engine
 from retraining.engines.conversion import CHECKED_PHOTOS, Conversion
 from retraining.engines.table import CONVERTING
-from retraining.errors import BadImage, BadModule, Message
+from retraining.errors import BadImage, Message
+from retraining.features import kept_networks, networks
+from retraining.features.networks import Network
 from retraining.graphs import precision
 from retraining.graphs.frozen_graph import FrozenGraph
-from retraining.graphs.quiet_tensorflow import tf
-from retraining.modules import handles, image_size
-from retraining.modules.loader import load_module
+from retraining.modules import handles
 from retraining.modules.module import Module
 from retraining.runtimes.batches import Extract, Images
 from retraining.runtimes.requirements import REQUIREMENTS
@@ -83,7 +83,7 @@ def load_extractor(settings: ModuleSettings, photos: Dataset | None = None) -> F
     An engine that is new to the module is checked on some of the `photos`, or else on the first batch.
     """
     handle = handles.resolve(settings)
-    extractor = extractor_of(load_module(handle, settings), handle, settings)
+    extractor = _extractor_of_network(kept_networks.load(handle, settings), handle, settings)
     return extractor if photos is None else settled(extractor, photos)
 
 
@@ -92,20 +92,21 @@ def extractor_of(module: Module, handle: str, settings: ModuleSettings) -> Featu
 
     If this machine cannot compute in bfloat16 as asked, a warning says so, and float32 is used instead.
     """
-    size = image_size.choose(module, handle, settings.image_size)
-    graph, feature_size = _graph_to_vectors(module, handle, size)
+    return _extractor_of_network(networks.of_module(module, handle, settings.image_size), handle, settings)
+
+
+def _extractor_of_network(network: Network, handle: str, settings: ModuleSettings) -> FeatureExtractor:
+    networks.report(network)
     computed_in = _supported_precision(choice.precision_for(handle, settings))
-    if any(node.op.startswith("FakeQuant") for node in graph.graph_def.node):
-        log.info("Module %s is instrumented for quantization (FakeQuant ops).", module.name)
     extractor = FeatureExtractor(
-        name=module.name,
-        image_size=size,
-        feature_size=feature_size,
-        fingerprint=_fingerprint(module, size, feature_size, computed_in),
-        graph=graph,
+        name=network.name,
+        image_size=network.image_size,
+        feature_size=network.feature_size,
+        fingerprint=_fingerprint(network, computed_in),
+        graph=network.graph,
         precision=computed_in,
     )
-    engine = choice.engine_for(graph, settings, computed_in)
+    engine = choice.engine_for(settings, computed_in, is_depthwise=network.is_depthwise)
     return extractor if engine == TENSORFLOW else _converted(extractor, engine, settings)
 
 
@@ -151,8 +152,8 @@ def _some_pixels(photos: Dataset, size: ImageSize) -> Pixels:
     return np.stack(decoded)
 
 
-def _fingerprint(module: Module, size: ImageSize, feature_size: int, computed_in: str) -> str:
-    content = f"{module.fingerprint} {size} {feature_size} {PREPROCESSING}"
+def _fingerprint(network: Network, computed_in: str) -> str:
+    content = f"{network.module} {network.image_size} {network.feature_size} {PREPROCESSING}"
     if computed_in != FLOAT32:  # caches from before there was a choice stay valid
         content += f" {computed_in}"
     return _digest(content)
@@ -175,36 +176,3 @@ def _supported_precision(requested: str) -> str:
         )
     )
     return FLOAT32
-
-
-def _graph_to_vectors(module: Module, handle: str, size: ImageSize) -> tuple[FrozenGraph, int]:
-    """Return the graph from images of one size to float32 [n, feature_size] vectors, and feature_size."""
-    graph = tf.Graph()
-    with graph.as_default():
-        pixels = tf.compat.v1.placeholder(tf.float32, [None, size.height, size.width, 3], "images")
-        (features,) = tf.graph_util.import_graph_def(
-            module.graph.graph_def,
-            input_map={module.graph.input_name: pixels},
-            return_elements=[module.graph.output_name],
-            name="",
-        )
-        vectors = _as_vectors(features, module, handle)
-    needed = tf.compat.v1.graph_util.extract_sub_graph(graph.as_graph_def(), [vectors.op.name])
-    return FrozenGraph(needed, pixels.name, vectors.name), int(vectors.shape[1])
-
-
-def _as_vectors(features: tf.Tensor, module: Module, handle: str) -> tf.Tensor:
-    shape = features.shape
-    if features.dtype == tf.float32 and shape.rank == 2 and shape[1] is not None:
-        return features
-    if features.dtype == tf.float32 and shape.rank == 4 and shape[3] is not None:
-        if shape[1:3] != [1, 1]:
-            log.info("Module %s gives feature maps %s; they are averaged.", module.name, shape[1:])
-        return tf.reduce_mean(features, [1, 2], name="average")
-    raise BadModule(
-        "module {handle} gives {dtype} {shape}; an image module gives float32 [batch, features], or feature "
-        "maps [batch, height, width, features].",
-        handle=handle,
-        dtype=features.dtype.name,
-        shape=shape,
-    )

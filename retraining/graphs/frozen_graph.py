@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable
-from typing import TypeAlias
+from functools import cached_property
+from typing import Any
 
 from retraining.arrays import Forward
+from retraining.graphs.quiet_tensorflow import GraphDef as GraphDef
+from retraining.graphs.quiet_tensorflow import NodeDef as NodeDef
 from retraining.graphs.quiet_tensorflow import tf
 from retraining.settings.module import BFLOAT16, FLOAT32
-
-GraphDef: TypeAlias = tf.compat.v1.GraphDef
-NodeDef: TypeAlias = tf.compat.v1.NodeDef
 
 INPUT_OPS = ("Placeholder", "PlaceholderWithDefault")
 CALL_OPS = ("PartitionedCall", "StatefulPartitionedCall")
@@ -24,6 +24,24 @@ class FrozenGraph:
     graph_def: GraphDef = dataclasses.field(repr=False)  # thousands of lines
     input_name: str
     output_name: str
+
+    def with_graph_def(self, graph_def: GraphDef) -> FrozenGraph:
+        """Return the graph with the same input and output in another GraphDef."""
+        return FrozenGraph(graph_def, self.input_name, self.output_name)
+
+
+class UnreadGraph(FrozenGraph):
+    """A frozen graph whose serialized GraphDef is read, with TensorFlow, when it is first asked for."""
+
+    def __init__(self, content: bytes, input_name: str, output_name: str) -> None:
+        # As a frozen dataclass does it; `graph_def` is left for the property below.
+        for name, value in (("_content", content), ("input_name", input_name), ("output_name", output_name)):
+            object.__setattr__(self, name, value)
+
+    @cached_property
+    def graph_def(self) -> Any:
+        """The GraphDef."""
+        return GraphDef.FromString(self._content)  # type: ignore[attr-defined]
 
 
 def op_of(tensor_name: str) -> str:
@@ -104,7 +122,7 @@ def for_inference(frozen: FrozenGraph) -> FrozenGraph:
             _become_identity(node, node.input[0])
     _take_constant_branches(graph_def)
     needed = tf.compat.v1.graph_util.extract_sub_graph(graph_def, [op_of(frozen.output_name)])
-    return dataclasses.replace(frozen, graph_def=needed)
+    return frozen.with_graph_def(needed)
 
 
 def _take_constant_branches(graph_def: GraphDef) -> None:

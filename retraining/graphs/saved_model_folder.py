@@ -18,7 +18,7 @@ LABELS_OUTPUT = "labels"
 SCORES_OUTPUT = "scores"
 
 _VARIABLES = ("VarHandleOp", "VariableV2", "Variable")
-_LOAD_ERRORS = (tf.errors.OpError, OSError, ValueError, KeyError, RuntimeError, DecodeError)
+_LOAD_ERRORS = (OSError, ValueError, KeyError, RuntimeError, DecodeError)  # besides TensorFlow's own
 
 
 def constant_graph(folder: Path) -> FrozenGraph | None:
@@ -30,7 +30,7 @@ def constant_graph(folder: Path) -> FrozenGraph | None:
     try:
         with tf.Graph().as_default(), tf.compat.v1.Session() as session:
             meta_graph = saved_model.load(session, [saved_model.tag_constants.SERVING], str(folder))
-    except _LOAD_ERRORS:
+    except (tf.errors.OpError, *_LOAD_ERRORS):
         return None
     if any(node.op in _VARIABLES for node in meta_graph.graph_def.node):
         return None

@@ -6,7 +6,6 @@ and weights behind a cast make it fail (opencv/modules/dnn/src/tensorflow/tf_gra
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
@@ -50,7 +49,7 @@ def for_training(frozen: FrozenGraph) -> FrozenGraph:
         node.attr.pop("_gradient_op_type", None)
         if not has_branches:
             node.input[:] = [name for name in node.input if not name.startswith("^")]
-    return simplified(dataclasses.replace(frozen, graph_def=graph_def))
+    return simplified(frozen.with_graph_def(graph_def))
 
 
 def with_float32_weights(frozen: FrozenGraph) -> FrozenGraph:
@@ -99,4 +98,4 @@ def _needed(graph_def: GraphDef, frozen: FrozenGraph) -> FrozenGraph:
     """Return the part of `graph_def` that the output of `frozen` depends on."""
     needed = tf.compat.v1.graph_util.extract_sub_graph(graph_def, [op_of(frozen.output_name)])
     needed.versions.CopyFrom(frozen.graph_def.versions)
-    return dataclasses.replace(frozen, graph_def=needed)
+    return frozen.with_graph_def(needed)

@@ -118,7 +118,7 @@ def with_weights(graph: FrozenGraph, values: Values) -> FrozenGraph:
         _store(nodes, nodes[op_of(name)], np.asarray(value, np.float32))
     needed = tf.compat.v1.graph_util.extract_sub_graph(graph_def, [op_of(graph.output_name)])
     needed.versions.CopyFrom(graph.graph_def.versions)
-    return dataclasses.replace(graph, graph_def=needed)
+    return graph.with_graph_def(needed)
 
 
 def as_stored(graph: FrozenGraph, values: Values) -> Values:

@@ -87,7 +87,7 @@ def _of_fixed_size(loaded: LoadedGraph) -> FrozenGraph:
             del shape.dim[:]
             for length in (1, size.height, size.width, 3):
                 shape.dim.add().size = length
-    return dataclasses.replace(frozen, graph_def=graph_def)
+    return frozen.with_graph_def(graph_def)
 
 
 def _some_pixels(classifier: ImageClassifier, images: Sequence[ImageSource]) -> Pixels:

@@ -25,7 +25,8 @@ REQUIRED_FILES = (saved_model_folder.FILE, "variables/variables.index")
 # In order of preference: the one made for this purpose, TF1 Hub's main one, TF2's main one.
 SIGNATURES = ("image_feature_vector", "default", "serving_default")
 
-_LOAD_ERRORS = (tf.errors.OpError, OSError, ValueError, KeyError, RuntimeError, TypeError, DecodeError)
+# Besides TensorFlow's own.
+_LOAD_ERRORS = (OSError, ValueError, KeyError, RuntimeError, TypeError, DecodeError)
 
 
 def load(folder: Path, *, name: str) -> Module:
@@ -39,7 +40,7 @@ def load(folder: Path, *, name: str) -> Module:
         if (folder / TF1_HUB_FILE).exists():
             return _load_tf1_hub(folder, name)
         return Module(name, for_inference(_freeze_tf2(folder)), fingerprint(folder))
-    except _LOAD_ERRORS as error:
+    except (tf.errors.OpError, *_LOAD_ERRORS) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise BadModule(
             "module '{folder}' cannot be loaded and may be damaged: {reason}",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from retraining.modules import (
     finished_classifier,
     graph_module,
@@ -12,6 +14,22 @@ from retraining.modules import (
 )
 from retraining.modules.module import Module
 from retraining.settings.module import ModuleSettings
+
+
+def folder_of(handle: str, settings: ModuleSettings) -> Path | None:
+    """Return the folder that the module of a handle is loaded from, or None if there is no such folder.
+
+    All in the module follows from the files in the folder and the handle. Downloads and raises as
+    `load_module` does.
+    """
+    if handle.startswith(keras_module.PREFIX):
+        return None
+    network = shipped.NETWORKS.get(handle)
+    if network is not None:
+        network.check(handle, settings.image_size)
+        return network.folder
+    path = local_files.local_path(handle, model_dir=settings.model_dir)
+    return path if path.is_dir() else None
 
 
 def load_module(handle: str, settings: ModuleSettings) -> Module:

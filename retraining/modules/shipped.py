@@ -66,4 +66,4 @@ def _with_free_size(graph: FrozenGraph) -> FrozenGraph:
         if node.name == op_of(graph.input_name):
             for dimension in node.attr["shape"].shape.dim[1:3]:
                 dimension.size = -1
-    return dataclasses.replace(graph, graph_def=graph_def)
+    return graph.with_graph_def(graph_def)

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from retraining.storage import cache_tag
 from retraining.storage.atomic_files import write_bytes
 
-_NOTE = "Networks converted for engines, which are converted again if this folder is removed."
+_NOTE = "Converted networks, which are converted again if this folder is removed."
 
 Record = TypeVar("Record")
 

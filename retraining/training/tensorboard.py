@@ -11,12 +11,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from tensorboard.compat.proto.event_pb2 import Event, SessionLog
+from tensorboard.compat.proto.graph_pb2 import GraphDef
 from tensorboard.compat.proto.summary_pb2 import Summary
-from tensorboard.plugins.histogram.summary_v2 import histogram_pb
+from tensorboard.compat.proto.tensor_pb2 import TensorProto
+from tensorboard.compat.proto.tensor_shape_pb2 import TensorShapeProto
+from tensorboard.compat.proto.types_pb2 import DT_DOUBLE
+from tensorboard.plugins.histogram import metadata as histogram_plugin
 
 from retraining.errors import WorkFailed
-from retraining.graphs.frozen_graph import GraphDef
-from retraining.graphs.quiet_tensorflow import tf
+from retraining.storage import records
 from retraining.storage.atomic_files import reason
 from retraining.training.metrics import Metrics
 from retraining.training.trainer import TrainingStep
@@ -46,9 +49,12 @@ class SummaryWriter:
             validation = _metrics(report.validation)
             self._validation.add(Event(summary=validation, step=report.step))
 
-    def add_graph(self, graph_def: GraphDef) -> None:
-        """Write the structure of the graph; its weights would make the log as large as the model."""
-        structure = GraphDef.FromString(graph_def.SerializeToString())
+    def add_graph(self, graph_def: bytes) -> None:
+        """Write the structure of a serialized GraphDef.
+
+        Its weights would make the log as large as the model.
+        """
+        structure = GraphDef.FromString(graph_def)
         for node in structure.node:
             if node.op == "Const":
                 tensor = node.attr["value"].tensor
@@ -65,9 +71,9 @@ class SummaryWriter:
 
 
 class _EventFile:
-    """One of TensorBoard's files: TFRecords of Event messages. The first names the version.
+    """One of TensorBoard's files: records of Event messages. The first names the version.
 
-    Not written by TensorFlow's own writer, since that ignores a full disk.
+    Not written by TensorFlow's or TensorBoard's own writer: they ignore a full disk, or load TensorFlow.
     """
 
     def __init__(self, folder: Path, first_step: int) -> None:
@@ -75,9 +81,8 @@ class _EventFile:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             # O_EXCL: fails if another user has put a link there.
-            os.close(os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
-            self._records = tf.io.TFRecordWriter(str(self._path))
-        except (OSError, tf.errors.OpError) as error:
+            self._file = os.fdopen(os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666), "wb")
+        except OSError as error:
             raise self._write_failed(error) from error
         self.add(Event(file_version="brain.Event:2"))
         # Tells TensorBoard that steps begin anew, so that it drops an earlier run's curves.
@@ -86,18 +91,18 @@ class _EventFile:
     def add(self, event: Event) -> None:
         event.wall_time = time.time()
         try:
-            self._records.write(event.SerializeToString())
-            self._records.flush()
-        except tf.errors.OpError as error:
+            self._file.write(records.encode(event.SerializeToString()))
+            self._file.flush()
+        except OSError as error:
             raise self._write_failed(error) from error
 
     def close(self) -> None:
         try:
-            self._records.close()
-        except tf.errors.OpError as error:
+            self._file.close()
+        except OSError as error:
             raise self._write_failed(error) from error
 
-    def _write_failed(self, error: Exception) -> WorkFailed:
+    def _write_failed(self, error: OSError) -> WorkFailed:
         return WorkFailed(
             "{summaries_dir} '{folder}' cannot be written: {reason}.",
             folder=self._path.parents[1],
@@ -124,8 +129,25 @@ def _metrics(metrics: Metrics) -> Summary:
 def _distribution(name: str, values: NDArray[np.float32]) -> Summary:
     statistics = {"mean": values.mean(), "stddev": values.std(), "max": values.max(), "min": values.min()}
     summary = _scalars({f"{name}/{statistic}": float(value) for statistic, value in statistics.items()})
-    summary.MergeFrom(histogram_pb(f"{name}/histogram", values, buckets=HISTOGRAM_BUCKETS))
+    summary.value.append(_histogram(f"{name}/histogram", values.astype(np.float64).ravel()))
     return summary
+
+
+def _histogram(tag: str, values: NDArray[np.float64]) -> Summary.Value:
+    """Return what TensorBoard's `histogram_pb` returns for float64 [n], in a fifth of the time."""
+    low, high = values.min(), values.max()
+    if low == high:
+        edges = np.full(HISTOGRAM_BUCKETS + 1, low)
+        buckets = np.full(len(values), HISTOGRAM_BUCKETS - 1)
+    else:
+        edges = np.linspace(low, high, HISTOGRAM_BUCKETS + 1)
+        width = (high - low) / HISTOGRAM_BUCKETS
+        buckets = np.minimum((values - low) / width, HISTOGRAM_BUCKETS - 1).astype(np.int64)
+    table = np.stack([edges[:-1], edges[1:], np.bincount(buckets, minlength=HISTOGRAM_BUCKETS)], axis=1)
+    shape = TensorShapeProto(dim=[TensorShapeProto.Dim(size=size) for size in table.shape])
+    tensor = TensorProto(dtype=DT_DOUBLE, tensor_shape=shape, tensor_content=table.tobytes())
+    metadata = histogram_plugin.create_summary_metadata(display_name=None, description=None)
+    return Summary.Value(tag=tag, metadata=metadata, tensor=tensor)
 
 
 def _scalars(values: dict[str, float]) -> Summary:

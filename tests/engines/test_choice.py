@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -54,16 +55,27 @@ def test_auto_takes_litert_for_depthwise_networks_in_float32_if_it_is_installed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     installed(monkeypatch, *packages)
-    graph = networks.graph_of(network)
-    assert choice.engine_for(graph, ModuleSettings(BUILTIN), computed_in) == expected
+    is_depthwise = choice.is_depthwise(networks.graph_of(network))
+    assert choice.engine_for(ModuleSettings(BUILTIN), computed_in, is_depthwise=is_depthwise) == expected
 
 
 def test_auto_stays_with_tensorflow_where_it_has_a_graphics_card(monkeypatch: pytest.MonkeyPatch) -> None:
     installed(monkeypatch, "ai_edge_litert")
     monkeypatch.setattr(choice, "_has_gpu", lambda: True)
-    graph = networks.graph_of(networks.depthwise)
-    assert choice.engine_for(graph, ModuleSettings(BUILTIN), FLOAT32) == TENSORFLOW
-    assert choice.engine_for(graph, ModuleSettings(BUILTIN, engine=LITERT), FLOAT32) == LITERT
+    assert choice.engine_for(ModuleSettings(BUILTIN), FLOAT32, is_depthwise=True) == TENSORFLOW
+    assert choice.engine_for(ModuleSettings(BUILTIN, engine=LITERT), FLOAT32, is_depthwise=True) == LITERT
+
+
+@pytest.mark.parametrize("place", ["driver", "plugin"])
+def test_tensorflow_is_asked_for_a_graphics_card_only_where_it_could_have_one(
+    place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(choice, "_GPU_DRIVERS", (tmp_path / "driver",))
+    monkeypatch.setattr(choice, "_PLUGINS", "plugin")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert not choice._may_have_gpu()
+    (tmp_path / place).mkdir()
+    assert choice._may_have_gpu()
 
 
 @pytest.mark.parametrize("engine", [LITERT, ONNXRUNTIME, OPENVINO])
@@ -72,7 +84,7 @@ def test_engine_that_is_asked_for_is_taken_if_it_is_installed(
 ) -> None:
     installed(monkeypatch, "ai_edge_litert", "onnxruntime", "openvino", "tf2onnx")
     settings = ModuleSettings(BUILTIN, engine=engine)
-    assert choice.engine_for(networks.graph_of(networks.dense), settings, FLOAT32) == engine
+    assert choice.engine_for(settings, FLOAT32, is_depthwise=False) == engine
 
 
 @pytest.mark.parametrize(

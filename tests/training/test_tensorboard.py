@@ -12,13 +12,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.plugins.histogram.summary_v2 import histogram_pb
 
 from retraining.errors import WorkFailed
 from retraining.features.extractor import FeatureExtractor
 from retraining.graphs.quiet_tensorflow import tf
+from retraining.storage import records
 from retraining.training.metrics import Metrics
 from retraining.training.softmax_layer import SoftmaxLayer
-from retraining.training.tensorboard import SummaryWriter
+from retraining.training.tensorboard import HISTOGRAM_BUCKETS, SummaryWriter
 from retraining.training.trainer import TrainingStep
 from tests.conftest import MODULE_FEATURES
 
@@ -70,7 +73,7 @@ def test_tensorboard_serves_what_was_written(tmp_path: Path, extractor: FeatureE
     with SummaryWriter(tmp_path) as writer:  # a second run into the same folder
         for step in (0, 10):
             writer.add_report(report(step, 0.5 + step / 100))
-        writer.add_graph(extractor.graph.graph_def)
+        writer.add_graph(extractor.graph.graph_def.SerializeToString())
     with tensorboard(tmp_path) as address:
         assert eventually(f"{address}data/runs") == ["train", "validation"]
         tags = eventually(f"{address}data/plugin/scalars/tags")
@@ -92,12 +95,25 @@ def test_tensorboard_serves_what_was_written(tmp_path: Path, extractor: FeatureE
 
 def test_graph_in_the_log_leaves_out_the_weights(tmp_path: Path, extractor: FeatureExtractor) -> None:
     with SummaryWriter(tmp_path) as writer:
-        writer.add_graph(extractor.graph.graph_def)
+        writer.add_graph(extractor.graph.graph_def.SerializeToString())
     logged = b"".join(path.read_bytes() for path in (tmp_path / "train").iterdir())
     assert b"AvgPool" in logged
     weights = tf.linspace(1.0, 8.0, MODULE_FEATURES).numpy()
     assert weights.tobytes() in extractor.graph.graph_def.SerializeToString()
     assert weights.tobytes() not in logged
+
+
+@pytest.mark.parametrize("values", [np.random.default_rng(0).normal(size=(50, 3)), np.full((4, 3), 0.1)])
+def test_histograms_are_those_of_tensorboard(values: np.ndarray, tmp_path: Path) -> None:
+    layer = SoftmaxLayer(values.astype(np.float32), np.arange(3, dtype=np.float32))
+    with SummaryWriter(tmp_path) as writer:
+        writer.add_report(TrainingStep(7, layer, Metrics(1, 0, 1), None))
+    (path,) = (tmp_path / "train").iterdir()
+    *_, event = map(Event.FromString, records.read(path))
+    written = {value.tag: value for value in event.summary.value}
+    for name in ("weights", "biases"):
+        tag = f"{name}/histogram"
+        assert histogram_pb(tag, getattr(layer, name), buckets=HISTOGRAM_BUCKETS).value[0] == written[tag]
 
 
 def test_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
