@@ -1,4 +1,4 @@
-"""Classify a photo with a .tflite file that retrain.py exported: python classify.py flowers.tflite photo.jpg"""
+"""Classify a photo with an exported .tflite file: python classify.py flowers.tflite photo.jpg"""
 
 import sys
 import zipfile

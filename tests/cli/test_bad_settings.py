@@ -65,7 +65,6 @@ REFUSED = {
     "validation_batch_size": ("", "x", "nan", "0", "-2", "1.5", "1000001"),
     "test_batch_size": ("", "x", "nan", "0", "-2", "1.5", "1000001"),
     "seed": (*WHOLE, "-1"),
-    "onnxruntime_web": ("/nowhere", "/usr", "/dev/null"),
     "export": ("", "tf", "tflight", ",", "TFLITE"),
     "fine_tune": ("maybe",),
     "fine_tune_blocks": ("", "x", "0", "-1", "1.5", "every", "ALL"),
