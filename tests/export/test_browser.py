@@ -56,14 +56,23 @@ GIVEN = """async ([kind, name, bytes]) => {
 }"""
 
 
+@pytest.fixture(scope="module", autouse=True)
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Use a cache of the tests' own, with the onnxruntime-web that the user's cache has, or that npm fetches."""
+    users = Path.home() / ".cache" / "image-retrainer" / f"onnxruntime-web-{onnxruntime_web.VERSION}"
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("caches")))
+        try:
+            chromium.check()
+            onnxruntime_web.check(users if users.is_dir() else None)
+        except BadRequest as error:
+            pytest.skip(str(error))
+        yield
+
+
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of a network with a new layer of random weights; the frozen graph lies beside it."""
-    try:
-        chromium.check()
-        onnxruntime_web.check(None)
-    except BadRequest as error:
-        pytest.skip(str(error))
     folder = tmp_path_factory.mktemp("pages")
     graph = classifier("builtin_small", float32_weights=False)
     (folder / "graph.pb").write_bytes(graph_file.encode(graph))
