@@ -10,7 +10,7 @@ from benchmarks import chromium
 from benchmarks.arguments import BrowserSettings
 from benchmarks.chromium import LabellingPage
 from benchmarks.figures import print_table, seconds
-from retraining.data import dataset
+from retraining.data import folder_walk
 from retraining.inference import loading
 from retraining.settings.label_image import GraphSettings
 
@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 def run(settings: BrowserSettings) -> None:
     """Measure each page and print its row."""
     chromium.check()
-    photos = _spread(dataset.image_files([settings.folder]), settings.photos)
+    photos = _spread(folder_walk.image_files([settings.folder]), settings.photos)
     print_table(COLUMNS, _rows(settings, photos))
 
 
