@@ -46,10 +46,12 @@ def pytest_collection_finish() -> None:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def nothing_is_kept_for_this_user() -> Iterator[None]:
+def nothing_is_kept_for_this_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keep no converted classifier, neither in the home of who runs the tests nor at the cost of their time."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("XDG_CACHE_HOME", "/dev/null")
+        # Keras imports Matplotlib, which would make a folder of its own and remove it once in each fork.
+        patched.setenv("MPLCONFIGDIR", str(tmp_path_factory.mktemp("matplotlib")))
         yield
 
 

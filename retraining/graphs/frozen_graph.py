@@ -17,13 +17,20 @@ INPUT_OPS = ("Placeholder", "PlaceholderWithDefault")
 CALL_OPS = ("PartitionedCall", "StatefulPartitionedCall")
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class FrozenGraph:
     """A GraphDef and the tensor names (`op:0`) of its input and its output."""
 
     graph_def: GraphDef = dataclasses.field(repr=False)  # thousands of lines
     input_name: str
     output_name: str
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether the other is the same graph, whether it was read yet or not."""
+        if not isinstance(other, FrozenGraph):
+            return NotImplemented
+        names = (self.input_name, self.output_name) == (other.input_name, other.output_name)
+        return names and bool(self.graph_def == other.graph_def)
 
     def with_graph_def(self, graph_def: GraphDef) -> FrozenGraph:
         """Return the graph with the same input and output in another GraphDef."""

@@ -13,7 +13,7 @@ from retraining.settings.label_image import GraphSettings
 
 _HEAD = 64  # bytes at the beginning of a file that tell its format
 
-# The first field of an ONNX model is the version of its format, which began with 3; a SavedModel has 1 there.
+# The first field of an ONNX model is its format's version, which began with 3; that of a SavedModel is 1.
 _ONNX_VERSION = 0x08
 _OLDEST_ONNX = 3
 # The fields of ModelProto that can follow, as their numbers and types are written:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import time
@@ -35,8 +36,11 @@ class SummaryWriter:
 
     def __init__(self, folder: Path, first_step: int = 0) -> None:
         """Start at `first_step`: what an earlier run wrote for that step or later is no longer shown."""
-        self._training = _EventFile(folder / "train", first_step)
-        self._validation = _EventFile(folder / "validation", first_step)
+        with contextlib.ExitStack() as files:
+            self._training = files.enter_context(contextlib.closing(_EventFile(folder / "train", first_step)))
+            validation = _EventFile(folder / "validation", first_step)
+            self._validation = files.enter_context(contextlib.closing(validation))
+            self._files = files.pop_all()
 
     def add_report(self, report: TrainingStep) -> None:
         """Write accuracy and cross entropy of both runs, and the new layer's weights and biases."""
@@ -66,8 +70,7 @@ class SummaryWriter:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._training.close()
-        self._validation.close()
+        self._files.close()
 
 
 class _EventFile:
@@ -94,6 +97,8 @@ class _EventFile:
             self._file.write(records.encode(event.SerializeToString()))
             self._file.flush()
         except OSError as error:
+            with contextlib.suppress(OSError):  # closing it would write the rest
+                self._file.close()
             raise self._write_failed(error) from error
 
     def close(self) -> None:
