@@ -11,6 +11,7 @@ with it. Network and layer are written as one frozen graph.
 
 from __future__ import annotations
 
+import functools
 import sys
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,10 @@ from retraining.fine_tuning import validation_images
 from retraining.settings.retrain import RetrainSettings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from retraining.data.dataset import Dataset
+    from retraining.export.outputs import Outputs
     from retraining.features.bottleneck_sets import Bottlenecks
     from retraining.features.extractor import FeatureExtractor
     from retraining.fine_tuning.learner import TrainedWeights
@@ -33,13 +37,12 @@ if TYPE_CHECKING:
 def retrain(settings: RetrainSettings) -> None:
     """Run the command, stage by stage."""
     logs.configure_logging(settings.output.logging_verbosity)
+    write = exporter(settings)
     images = dataset.scan(settings.data, settings.outputs())
     validation_images.check(images, settings.fine_tuning)
 
     # Imported here, since TensorFlow takes seconds to load: a mistake above is reported at once.
     from retraining.cli import log_lines
-    from retraining.export import classifier_graph, writer
-    from retraining.export.exporter import Exporter
     from retraining.features.extractor import load_extractor
     from retraining.fine_tuning import network_blocks
     from retraining.training import class_results
@@ -56,17 +59,12 @@ def retrain(settings: RetrainSettings) -> None:
         model = fine_tune(model, settings)
         class_results.write(model.class_results, settings.output.summaries_dir)
         log_lines.evaluated(model, settings.output)
-        graph = classifier_graph.of_model(
-            model, settings.output.final_tensor_name, float32_weights=settings.output.float32_weights
-        )
-        tensorboard.add_graph(graph.graph_def.SerializeToString())
+        formats = settings.export.formats
+        written = write(model.for_export(), settings.output, formats, seed=settings.training.seed)
+        tensorboard.add_graph(written.graph)
 
-    agreed = writer.write_all(graph, model, settings.output)
-    log_lines.finished(settings.output, bottlenecks, checked_images=agreed)
-    if settings.export.formats:
-        exporter = Exporter.of_model(model, graph, seed=settings.training.seed)
-        judgements = exporter.write_all(settings.export.formats, settings.output.output_graph)
-        log_lines.exported(judgements, settings.export.formats)
+    log_lines.finished(settings.output, bottlenecks, checked_images=written.checked_images)
+    log_lines.exported(written.judgements, formats)
 
 
 def compute_bottlenecks(
@@ -142,6 +140,23 @@ def fine_tune(model: RetrainedModel, settings: RetrainSettings) -> RetrainedMode
         tuned = tuner.run(report)
     log_lines.fine_tuned(tuned)
     return tuned.model
+
+
+def exporter(settings: RetrainSettings) -> Callable[..., Outputs]:
+    """Return what writes the graph, and what goes with it.
+
+    Where an earlier run has kept a network, this one may need TensorFlow for nothing else. It is imported in
+    a process of its own then, while this one computes vectors and trains.
+    """
+    from retraining.export import outputs
+    from retraining.export.process import TensorFlowProcess
+    from retraining.graphs import quiet_tensorflow
+
+    is_first = not settings.module.networks_dir.is_dir()
+    if is_first or quiet_tensorflow.is_loaded() or settings.fine_tuning.fine_tune:
+        return outputs.write
+    logging_as_here = functools.partial(logs.configure_logging, settings.output.logging_verbosity)
+    return TensorFlowProcess(outputs.write, logging_as_here)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -24,6 +24,10 @@ class BottleneckSet:
     def __len__(self) -> int:
         return len(self.paths)
 
+    def first(self, count: int) -> BottleneckSet:
+        """Return the first vectors of the set."""
+        return BottleneckSet(self.vectors[:count], self.labels[:count], self.paths[:count], self.keys[:count])
+
 
 @dataclasses.dataclass(frozen=True)
 class SkippedImage:
@@ -47,6 +51,20 @@ class Bottlenecks:
     dataset: Dataset
     digests: tuple[bytes, ...]
     skipped: tuple[SkippedImage, ...]
+
+    def only_held_out(self) -> Bottlenecks:
+        """Return them without the vectors of sets other than `first_held_out`."""
+        kept = self.first_held_out()
+
+        def emptied(images: BottleneckSet) -> BottleneckSet:
+            return images if images is kept else images.first(0)
+
+        return dataclasses.replace(
+            self,
+            training=emptied(self.training),
+            validation=emptied(self.validation),
+            testing=emptied(self.testing),
+        )
 
     def first_held_out(self) -> BottleneckSet:
         """Return the test set; if it is empty, the validation set; if that is empty too, the training set."""

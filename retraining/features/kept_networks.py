@@ -21,8 +21,6 @@ from retraining.settings.module import TENSORFLOW, ModuleSettings
 from retraining.storage import private_folder
 from retraining.storage.kept_network import KeptNetwork, checksum
 
-FOLDER = "networks"  # within bottleneck_dir
-
 _FREEZING = 1  # to be counted up when networks are frozen in another way
 
 log = logging.getLogger(__name__)
@@ -69,7 +67,7 @@ def load(handle: str, settings: ModuleSettings) -> Network:
     It is kept if that is possible: in a folder that no other user can write to, since a network can do what a
     program can.
     """
-    origin, folder = _origin(handle, settings), settings.bottleneck_dir / FOLDER
+    origin, folder = _origin(handle, settings), settings.networks_dir
     if origin is None or not private_folder.made(folder):
         return _loaded(handle, settings)
     key = hashlib.sha256(repr(origin).encode()).hexdigest()

@@ -13,6 +13,7 @@ from __future__ import annotations
 import functools
 import operator
 import os
+import sys
 import threading
 import warnings
 from types import ModuleType
@@ -55,10 +56,20 @@ def _import() -> ModuleType:
     return tensorflow  # type: ignore[no-any-return]
 
 
-def convert_variables_to_constants_v2(function: Any) -> Any:
-    """Return a ConcreteFunction with constants in place of its variables."""
+def load() -> None:
+    """Import TensorFlow now, for a process that is sure to need it."""
     with _importing:
         _import()
+
+
+def is_loaded() -> bool:
+    """Return whether TensorFlow has been imported already."""
+    return "tensorflow" in sys.modules
+
+
+def convert_variables_to_constants_v2(function: Any) -> Any:
+    """Return a ConcreteFunction with constants in place of its variables."""
+    load()
     # It has no public name, but is the only documented way to freeze a function.
     from tensorflow.python.framework import convert_to_constants
 

@@ -97,6 +97,11 @@ class ModuleSettings(ReadingSettings):
         Path("/tmp/bottleneck"), "Cache of feature vectors, reused by later runs.", kinds.FOLDER
     )
 
+    @property
+    def networks_dir(self) -> Path:
+        """The folder of networks that were loaded once, within the cache."""
+        return self.bottleneck_dir / "networks"
+
     def check(self) -> None:
         """Raise BadRequest if no network is named, or two of them, or an engine that cannot do as asked."""
         if not self.tfhub_module:

@@ -48,6 +48,16 @@ class TrainedModel:
         """Return float32 [n, classes] for float32 [n, height, width, 3] in [0, 1], n <= BATCH_SIZE."""
         return self.layer.probabilities(self.extractor.extract(pixels))
 
+    def for_export(self) -> TrainedModel:
+        """Return what export needs of the model: as TensorFlow computes it, without the training vectors."""
+        return TrainedModel(
+            self.extractor.in_tensorflow(),
+            self.layer,
+            self.labels,
+            self.bottlenecks.only_held_out(),
+            self.evaluation,
+        )
+
     @classmethod
     def train(
         cls,

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from retraining.arrays import Batch
 from retraining.errors import WorkFailed
@@ -63,7 +64,9 @@ def train(
         batches = Sampler(bottlenecks.training, training).batches(
             steps=settings.how_many_training_steps, count=settings.train_batch_size
         )
-    with np.errstate(over="ignore", invalid="ignore"):  # _check_converges reports it
+    # The matrices are too small to be shared by threads, which would spend more time waiting for one another.
+    # errstate: _check_converges reports it.
+    with threadpool_limits(1), np.errstate(over="ignore", invalid="ignore"):
         for step, batch in enumerate(batches):
             taken = gradient_step(layer, batch, settings.learning_rate)
             # The logits are from before this step, so the step before caused them.

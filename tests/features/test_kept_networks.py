@@ -24,7 +24,7 @@ def loaded(module: Path, cache: Path) -> FeatureExtractor:
 
 
 def files(cache: Path, suffix: str) -> list[Path]:
-    return sorted((cache / kept_networks.FOLDER).glob(f"*{suffix}"))
+    return sorted((cache / "networks").glob(f"*{suffix}"))
 
 
 @pytest.fixture
@@ -123,7 +123,7 @@ def test_network_that_was_frozen_in_another_way_is_loaded_again(
 def test_folder_that_others_can_write_to_is_neither_read_nor_written(
     tf2_module: Path, tmp_path: Path, loads: list[Path]
 ) -> None:
-    folder = tmp_path / kept_networks.FOLDER
+    folder = tmp_path / "networks"
     folder.mkdir()
     folder.chmod(0o777)
     assert not private_folder.is_private(folder)
