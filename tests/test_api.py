@@ -220,14 +220,15 @@ def test_export_names_labels_and_format(model: RetrainedModel, tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    ("path", "format", "received"), [("x.tflite", None, ".tflite"), ("x.pb", "protobuf", "protobuf")]
+    ("path", "format", "received"), [("x.h5", None, ".h5"), ("x.pb", "protobuf", "protobuf")]
 )
 def test_unknown_format_is_refused(
     model: RetrainedModel, path: str, format: str | None, received: str, tmp_path: Path
 ) -> None:
     with pytest.raises(retraining.BadRequest) as caught:
         model.export(tmp_path / path, format=format)
-    assert str(caught.value) == f"format must be one of pb, saved_model, received '{received}'."
+    known = "pb, saved_model, saved_model_bytes, tflite, tflite-float16, tflite-int8, onnx, html"
+    assert str(caught.value) == f"format must be one of {known}, received '{received}'."
     assert list(tmp_path.iterdir()) == []
 
 

@@ -274,7 +274,7 @@ def test_missing_module_is_reported_before_any_model_is_trained(
         "a name from --list_modules, 'keras:NAME' or 'builtin'."
     )
     assert not (tmp_path / "compared").exists()
-    assert not (tmp_path / "bottlenecks").exists()
+    assert [path.name for path in (tmp_path / "bottlenecks").iterdir()] == ["networks"]
 
 
 def test_missing_matplotlib_is_reported_before_any_work(

@@ -6,6 +6,7 @@ import contextlib
 import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -56,6 +57,10 @@ class Conversion:
         self._place = Place(bottleneck_dir, engine, name=name, network=network)
         self._is_asked_for = is_asked_for
         self._forward: Extract | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what another process needs: not what has been loaded, which only this one can use."""
+        return self.__dict__ | {"_forward": None}
 
     def __call__(self, images: Images) -> Vectors:
         """Return float32 [n, features] for n images."""

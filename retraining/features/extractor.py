@@ -7,6 +7,7 @@ import dataclasses
 import functools
 import hashlib
 import logging
+from typing import Any
 
 import numpy as np
 
@@ -51,6 +52,10 @@ class FeatureExtractor:
     def __post_init__(self) -> None:
         if self.conversion is not None and self.conversion.graph is not self.graph:
             raise ValueError("the conversion is of another graph: leave it out for a graph that was changed")
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what another process needs: not what has been loaded, which only this one can use."""
+        return {name: value for name, value in self.__dict__.items() if name != "_forward"}
 
     @functools.cached_property
     def _forward(self) -> Extract:

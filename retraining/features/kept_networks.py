@@ -68,14 +68,15 @@ def load(handle: str, settings: ModuleSettings) -> Network:
     program can.
     """
     origin, folder = _origin(handle, settings), settings.networks_dir
-    if origin is None or not private_folder.made(folder):
+    if origin is None:
         return _loaded(handle, settings)
     key = hashlib.sha256(repr(origin).encode()).hexdigest()
     kept = KeptNetwork(folder, f"{local_files.short_name(handle)[:40]}-{key[:32]}", ".pb")
-    network = _read(kept, origin)
+    network = _read(kept, origin) if private_folder.is_private(folder) else None
     if network is None:
         network = _loaded(handle, settings)
-        _keep(network, kept, origin)
+        if private_folder.made(folder):
+            _keep(network, kept, origin)
     return network
 
 

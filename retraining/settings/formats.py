@@ -48,14 +48,14 @@ _LITERT = {"ai-edge-litert": "ai_edge_litert"}
 TFLITE = Format(
     "tflite",
     ".tflite",
-    "LiteRT and MediaPipe on Android, iOS, Raspberry Pi and in Python; OpenCV",
+    "LiteRT, MediaPipe: Android, iOS, Raspberry Pi; OpenCV",
     13.5,
     packages=_LITERT,
 )
 TFLITE_FLOAT16 = Format(
     "tflite-float16",
     ".float16.tflite",
-    "LiteRT and MediaPipe on Android, iOS, Raspberry Pi and in Python",
+    "LiteRT, MediaPipe: Android, iOS, Raspberry Pi; OpenCV",
     6.8,
     packages=_LITERT,
     tolerance=0.1,  # 0.03 was found
@@ -63,7 +63,7 @@ TFLITE_FLOAT16 = Format(
 TFLITE_INT8 = Format(
     "tflite-int8",
     ".int8.tflite",
-    "LiteRT and MediaPipe on Android, iOS, Raspberry Pi and in Python; chips that compute in bytes",
+    "LiteRT, MediaPipe: also chips that compute in bytes",
     4.0,
     needs_images=True,
     packages=_LITERT,

@@ -49,9 +49,9 @@ class TrainedModel:
         return self.layer.probabilities(self.extractor.extract(pixels))
 
     def for_export(self) -> TrainedModel:
-        """Return what export needs of the model: as TensorFlow computes it, without the training vectors."""
+        """Return what export needs of the model: without the vectors of sets that it is not tried on."""
         return TrainedModel(
-            self.extractor.in_tensorflow(),
+            self.extractor,
             self.layer,
             self.labels,
             self.bottlenecks.only_held_out(),

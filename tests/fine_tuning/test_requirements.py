@@ -47,7 +47,7 @@ def test_network_without_convolutions_is_refused_before_its_vectors_are_computed
         "retrain: error: module colour_grid has no convolutions whose weights could be trained. Leave out "
         "--fine_tune."
     )
-    assert not (tmp_path / "bottlenecks").exists()
+    assert [path.name for path in (tmp_path / "bottlenecks").iterdir()] == ["networks"]
 
 
 def test_more_blocks_than_there_are_are_refused(toy: FeatureExtractor) -> None:

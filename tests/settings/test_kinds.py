@@ -59,6 +59,7 @@ WHOLE: dict[str, tuple[Kind, int, int]] = {
     "COUNT": (kinds.COUNT, 1, 10**9),
     "AT_LEAST_TWO": (kinds.AT_LEAST_TWO, 2, 10**9),
     "NON_NEGATIVE": (kinds.NON_NEGATIVE, 0, 10**9),
+    "PORT": (kinds.PORT, 0, 65535),
     "IMAGE_SIZE": (kinds.IMAGE_SIZE, 1, 4096),
     "VIEW_COUNT": (kinds.VIEW_COUNT, 0, 1000),
     "BIT_COUNT": (kinds.BIT_COUNT, 8, 16),

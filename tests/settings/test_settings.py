@@ -18,6 +18,7 @@ from retraining.cli.programs import PROGRAMS
 from retraining.errors import BadRequest
 from retraining.settings.augmentation import AugmentationSettings
 from retraining.settings.compare import CompareSettings, ComparisonSettings
+from retraining.settings.conversion import ConversionSettings
 from retraining.settings.data import DataSettings
 from retraining.settings.deep_dream import DeepDreamSettings, DreamSettings
 from retraining.settings.export import ExportSettings
@@ -37,6 +38,7 @@ GROUPS = sorted(
 # Settings without which a group is refused.
 NEEDED: dict[type[Settings], dict[str, Any]] = {
     ComparisonSettings: {"models": "builtin"},
+    ConversionSettings: {"formats": ["onnx"]},
     DataSettings: {"image_dir": "photos"},
     LabelImageSettings: {"image": "photo.jpg"},
     MapsSettings: {"image": "photo.jpg"},
