@@ -110,7 +110,7 @@ def machine() -> str:
 
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     versions = (
-        f"Python {platform.python_version()}, TensorFlow {tf.__version__}, "
+        f"Python {platform.python_version()}, TensorFlow {tf.version.VERSION}, "
         f"Pillow {PIL.__version__}, NumPy {np.__version__}"
     )
     return f"{_processor()}, {cores} cores; {versions}"

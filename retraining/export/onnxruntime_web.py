@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from retraining.errors import BadRequest, Message
+from retraining.storage import private_folder
 from retraining.storage.atomic_files import reason, scratch_folder, write_bytes
 
 VERSION = "1.30.0"
@@ -61,11 +62,11 @@ def files() -> dict[str, bytes]:
 
 
 def cache_folder() -> Path:
-    """Return where the files are kept that npm has fetched."""
-    caches = os.environ.get("XDG_CACHE_HOME", "")
-    # A relative path is to be ignored, says the XDG Base Directory Specification.
-    base = Path(caches) if Path(caches).is_absolute() else Path.home() / ".cache"
-    return base / "image-retrainer" / f"onnxruntime-web-{VERSION}"
+    """Return where the files are kept that npm has fetched. Raises BadRequest for a user without a home."""
+    caches = private_folder.of_caches()
+    if caches is None:
+        raise _not_had(Message("there is no folder for it: set XDG_CACHE_HOME"))
+    return caches / f"onnxruntime-web-{VERSION}"
 
 
 def _of_folder(folder: Path) -> dict[str, bytes]:

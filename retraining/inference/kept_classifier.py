@@ -9,7 +9,6 @@ import dataclasses
 import hashlib
 import json
 import logging
-import os
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +26,6 @@ from retraining.settings.label_image import GraphSettings
 from retraining.settings.module import LITERT, TENSORFLOW
 from retraining.storage import private_folder
 from retraining.storage.kept_network import KeptNetwork, checksum
-
-FOLDER = "image-retrainer"  # within the user's own folder of caches
 
 # Settings that decide neither what is converted nor what is recorded of it.
 _ELSEWHERE = ("graph", "labels", "engine", "cache_dir")
@@ -107,7 +104,7 @@ def find_place(settings: GraphSettings) -> Place | None:
 
     That is so for a SavedModel, without LiteRT, if TensorFlow is asked for, and if no folder is private.
     """
-    folder = settings.cache_dir or _default_folder()
+    folder = settings.cache_dir or private_folder.of_caches()
     if settings.engine == TENSORFLOW or folder is None or not is_installed(LITERT):
         return None
     try:
@@ -148,15 +145,6 @@ def load(place: Place, record: Record, settings: GraphSettings) -> ImageClassifi
         std=record.std,
         significant_bits=record.significant_bits,
     )
-
-
-def _default_folder() -> Path | None:
-    """Return the program's folder among the user's caches: https://specifications.freedesktop.org/basedir/."""
-    named = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    try:
-        return (named if named.is_absolute() else Path.home() / ".cache") / FOLDER
-    except RuntimeError:  # a user without a home
-        return None
 
 
 def _digest(graph: bytes, settings: GraphSettings) -> str:

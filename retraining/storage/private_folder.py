@@ -6,6 +6,20 @@ import os
 import stat
 from pathlib import Path
 
+_PROGRAM = "image-retrainer"
+
+
+def of_caches() -> Path | None:
+    """Return the program's folder among the user's caches, or None for a user without a home.
+
+    Source: https://specifications.freedesktop.org/basedir/, which says to ignore a relative path.
+    """
+    named = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    try:
+        return (named if named.is_absolute() else Path.home() / ".cache") / _PROGRAM
+    except RuntimeError:  # without a home
+        return None
+
 
 def made(folder: Path) -> bool:
     """Return whether there is such a folder at this path, after trying to make it for its owner alone."""

@@ -17,7 +17,7 @@ from retraining.inference import loading
 from retraining.settings.label_image import GraphSettings
 from retraining.storage import packed_script
 from tests.conftest import PROJECT, write_photo
-from tests.export import tiny_classifier
+from tests.export import scaled_classifier
 
 pytest.importorskip("onnx", reason="needs the extra onnx")
 pytest.importorskip("onnxruntime", reason="needs the extra onnx")
@@ -33,7 +33,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patched.setattr(
             onnxruntime_web, "files", lambda: {SCRIPT: b"script", LOADER: b"loader", WASM: b"\0asm"}
         )
-        html_page.write(tiny_classifier.build(), folder)
+        html_page.write(scaled_classifier.build(), folder)
     return folder
 
 
@@ -71,7 +71,7 @@ def test_label_image_reads_the_page(page: Path, tmp_path: Path, capsys: pytest.C
 
 def test_model_of_the_page_is_the_onnx_model(page: Path) -> None:
     model = page.parent / "model.onnx"
-    onnx_model.write(tiny_classifier.build(), model)
+    onnx_model.write(scaled_classifier.build(), model)
     images = list(np.random.default_rng(2).random((3, 32, 24, 3)))
     ours, exact = (loading.load(GraphSettings(graph=path)).scores(images) for path in (page, model))
     np.testing.assert_array_equal(ours, exact)

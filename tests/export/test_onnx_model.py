@@ -20,8 +20,8 @@ from retraining.inference import loading
 from retraining.inference.image_classifier import ImageClassifier
 from retraining.settings.label_image import GraphSettings
 from tests.conftest import PROJECT, write_photo
-from tests.export import tiny_classifier
-from tests.export.tiny_classifier import LABELS, SIZE
+from tests.export import scaled_classifier
+from tests.export.scaled_classifier import LABELS, SIZE
 
 onnx = pytest.importorskip("onnx", reason="needs the extra onnx")
 pytest.importorskip("onnxruntime", reason="needs the extra onnx")
@@ -32,7 +32,7 @@ helper = onnx.helper
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("exported") / "flowers"  # told by its content, not by its name
-    onnx_model.write(tiny_classifier.build(), path)
+    onnx_model.write(scaled_classifier.build(), path)
     return path
 
 
@@ -50,7 +50,7 @@ def metadata(path: Path) -> dict[str, str]:
 
 def test_onnx_model_gives_the_scores_that_tensorflow_gives(exported: Path) -> None:
     classifier = load(exported)
-    expected = forward(tiny_classifier.build().frozen)(pixels(11))
+    expected = forward(scaled_classifier.build().frozen)(pixels(11))
     for count in (1, 11):  # a single photo is computed alone
         np.testing.assert_allclose(classifier.run(pixels(11)[:count]), expected[:count], atol=1e-6)
 
@@ -81,7 +81,7 @@ def test_what_the_user_gives_counts_more(exported: Path, tmp_path: Path) -> None
 
 def test_opencv_gives_the_scores_that_tensorflow_gives(exported: Path) -> None:
     net = cv2.dnn.readNetFromONNX(np.frombuffer(exported.read_bytes(), np.uint8))
-    expected = forward(tiny_classifier.build().frozen)(pixels(3))
+    expected = forward(scaled_classifier.build().frozen)(pixels(3))
     for number in range(3):
         net.setInput(pixels(3)[number : number + 1])
         np.testing.assert_allclose(net.forward(), expected[number : number + 1], atol=1e-5)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import runpy
+import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -11,15 +13,17 @@ import cv2
 import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
+from PIL import Image
 
 from retraining.engines import conversion, tflite_conversion
-from retraining.export import tflite
+from retraining.export import tflite, writers
 from retraining.export.classifier_graph import ClassifierGraph
 from retraining.graphs.frozen_graph import forward
 from retraining.inference import loading
 from retraining.inference.image_classifier import ImageClassifier
 from retraining.settings.label_image import GraphSettings
 from retraining.storage import labels_file
+from tests.conftest import PROJECT
 from tests.engines import networks
 from tests.export.tiny_classifiers import LABELS, SIZE, tiny
 
@@ -136,3 +140,22 @@ def test_opencv_reads_what_is_not_in_bytes(write: Write, tmp_path: Path) -> None
     for image in IMAGES:
         net.setInput(cv2.dnn.blobFromImage(image))
         np.testing.assert_allclose(net.forward(), forward(tiny().frozen)(image[None]), atol=1e-3)
+
+
+@pytest.mark.parametrize("name", ["tflite", "tflite-int8"])
+def test_program_of_the_page_prints_what_label_image_finds(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    exported, photo = tmp_path / "tiny.tflite", tmp_path / "photo.png"
+    labels = tuple("abcdefgh")
+    writers.WRITERS[name].write(tiny(labels=labels), exported, lambda: iter(networks.random_pixels(4)))
+    pixels = (networks.random_pixels(1)[0] * 255).astype(np.uint8)
+    Image.fromarray(pixels).save(photo)
+    monkeypatch.setattr(sys, "argv", ["classify.py", str(exported), str(photo)])
+    runpy.run_path(str(PROJECT / "docs" / "examples" / "classify.py"), run_name="__main__")
+    (predicted,) = loading.load(GraphSettings(graph=exported)).predict(photo, best=3)
+    printed = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert [label for label, _ in printed] == [label for label, _ in predicted]
+    assert [float(score) for _, score in printed] == pytest.approx(
+        [score for _, score in predicted], abs=1e-5
+    )

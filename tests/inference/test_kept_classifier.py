@@ -22,6 +22,7 @@ from retraining.inference import classifier_conversion, graph_classifier, kept_c
 from retraining.inference.image_classifier import ImageClassifier
 from retraining.settings.label_image import GraphSettings
 from retraining.settings.module import LITERT
+from retraining.storage import private_folder
 from tests import old_graphs
 from tests.conftest import COLOURS, PROJECT, write_photo
 
@@ -285,7 +286,7 @@ def test_default_folder_is_where_the_system_wants_caches(
     monkeypatch.delenv("XDG_CACHE_HOME")
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    assert kept_classifier._default_folder() == Path(folder)
+    assert private_folder.of_caches() == Path(folder)
 
 
 def test_answer_is_printed_before_the_graph_is_converted(
