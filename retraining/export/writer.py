@@ -7,6 +7,7 @@ import logging
 from pathlib import Path
 
 from retraining.export import agreement, checkpoint, classifier_graph, saved_model
+from retraining.export.classifier_graph import ClassifierGraph
 from retraining.features.extractor import FeatureExtractor
 from retraining.graphs import graph_file
 from retraining.graphs.frozen_graph import FrozenGraph, forward
@@ -76,7 +77,7 @@ def _stage_saved_model(
 ) -> None:
     """Write a SavedModel next to its place and check it, as `_stage_graph` does with the graph."""
     beside = places.enter_context(replacing_folder(folder))
-    saved_model.write(graph, beside)
+    saved_model.write_classifier(ClassifierGraph.of_model(model, graph), beside)
     agreement.check(saved_model.read(beside), model, folder)
 
 

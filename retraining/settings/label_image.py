@@ -21,7 +21,9 @@ class GraphSettings(Settings):
     """How an exported graph is used."""
 
     graph: Path = setting(
-        OutputSettings.output_graph, "A frozen graph or a SavedModel, as retrain.py writes it.", kinds.PATH
+        OutputSettings.output_graph,
+        "The classifier: a frozen graph, or any other format that retrain.py exports.",
+        kinds.PATH,
     )
     labels: Path | None = setting(
         None,
