@@ -39,10 +39,12 @@ class Trial:
         """Return the test images, or those of another set if there are none, without unusable files."""
         known = _held_out(dataset)
         answers = list(classifier.classify([image.path for image in known]))
-        usable = [image for image, answer in zip(known, answers, strict=True) if not answer.reason]
-        paths = [image.path for image in usable]
-        labels = np.array([image.label for image in usable], np.int64)
-        return cls(paths, labels, classifier.scores(paths))
+        usable = [pair for pair in zip(known, answers, strict=True) if not pair[1].reason]
+        return cls(
+            [image.path for image, _ in usable],
+            np.array([image.label for image, _ in usable], np.int64),
+            classifier.in_label_order(answer.predictions for _, answer in usable),
+        )
 
     @classmethod
     def drawn(cls, classifier: ImageClassifier) -> Trial:

@@ -91,8 +91,12 @@ class ImageClassifier:
 
     def scores(self, images: Sequence[ImageSource]) -> Probabilities:
         """Return float32 [n, classes], the scores of n images in the order of `labels`. Raises BadImage."""
-        ranked = (dict(predictions) for predictions in self.predict(images))
-        return np.array([[scores[label] for label in self.labels] for scores in ranked], np.float32)
+        return self.in_label_order(self.predict(images))
+
+    def in_label_order(self, ranked: Iterable[Iterable[Prediction]]) -> Probabilities:
+        """Return float32 [n, classes], the scores of n images in the order of `labels`."""
+        rows = [[scores[label] for label in self.labels] for scores in map(dict, ranked)]
+        return np.array(rows, np.float32).reshape(-1, len(self.labels))
 
     def prepared(self, image: ImageSource) -> Any:
         """Return what `run` takes for one image. Raises BadImage."""

@@ -13,6 +13,7 @@ import pytest
 
 from retraining.arrays import ImageSize, Pixels
 from retraining.cli import format_table
+from retraining.data.dataset import LabelledImage
 from retraining.data.split import Split
 from retraining.errors import BadRequest, WorkFailed
 from retraining.export import trial as trials
@@ -219,6 +220,17 @@ def test_trial_has_the_test_images_with_their_labels(computed: Computed) -> None
     assert trial.labels is not None
     assert trial.labels.tolist() == [image.label for image in tested]
     assert trial.scores.shape == (len(tested), 2)
+
+
+def test_trial_leaves_out_files_that_cannot_be_used(computed: Computed, tmp_path: Path) -> None:
+    dataset, exact = computed.bottlenecks.dataset, classifier_graph().classifier()
+    gone = LabelledImage(str(tmp_path / "gone.jpg"), 0, Split.TESTING)
+    usable = Trial.of_dataset(dataset, exact)
+    trial = Trial.of_dataset(dataclasses.replace(dataset, images=(gone, *dataset.images)), exact)
+    assert list(trial.images) == list(usable.images)
+    np.testing.assert_array_equal(trial.scores, usable.scores)
+    nothing = Trial.of_dataset(dataclasses.replace(dataset, images=(gone,)), exact)
+    assert (len(nothing), nothing.scores.shape) == (0, (0, 2))
 
 
 def test_drawn_images_are_the_same_each_time_and_differ_from_one_another() -> None:
