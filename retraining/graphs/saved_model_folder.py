@@ -7,6 +7,7 @@ from pathlib import Path
 from google.protobuf import descriptor_pool, message_factory
 from google.protobuf.message import DecodeError
 
+from retraining.graphs import quiet_tensorflow
 from retraining.graphs.frozen_graph import FrozenGraph
 from retraining.graphs.quiet_tensorflow import tf
 
@@ -44,6 +45,7 @@ def constant_graph(folder: Path) -> FrozenGraph | None:
 
 def takes_bytes(folder: Path) -> bool:
     """Return whether the default signature of a SavedModel takes the bytes of image files."""
+    quiet_tensorflow.load()  # which tells protobuf of its messages
     message = descriptor_pool.Default().FindMessageTypeByName("tensorflow.SavedModel")
     try:
         saved = message_factory.GetMessageClass(message).FromString((folder / FILE).read_bytes())

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import io
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ from retraining.inference import loading
 from retraining.inference.image_classifier import ImageClassifier
 from retraining.inference.sources import ImageSource
 from retraining.settings.label_image import GraphSettings
+from tests.conftest import PROJECT, write_photo
 from tests.image_files import encoded, png, usable
 
 SIZE = ImageSize(16, 24)
@@ -242,3 +245,11 @@ def test_damaged_description_is_refused(classifier: ClassifierGraph, tmp_path: P
     assert str(caught.value) == (
         f"'{folder / 'assets' / 'classifier.json'}' cannot be read: 'height'. Export the SavedModel again."
     )
+
+
+def test_fresh_process_reads_the_folder(of_bytes: Path, tmp_path: Path) -> None:
+    write_photo(tmp_path / "photo.jpg", (250, 10, 10), seed=1)
+    words = ["label_image.py", f"--graph={of_bytes}", f"--image={tmp_path / 'photo.jpg'}"]
+    command = [sys.executable, *words, "--num_top_predictions=1"]
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.split()[0], done.stderr) == (0, LABELS[0], "")
