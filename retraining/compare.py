@@ -31,7 +31,7 @@ def compare(settings: CompareSettings) -> None:
     # Only now, since TensorFlow takes seconds to import: a mistake above is answered at once.
     from retraining.cli import log_lines
     from retraining.comparison import comparison, duplicates
-    from retraining.export.exporter import Exporter
+    from retraining.export import exporter
     from retraining.networks import image_batches
 
     log_lines.found(scanned)
@@ -48,10 +48,11 @@ def compare(settings: CompareSettings) -> None:
     )
     written = comparison.write(result, settings.comparison.output_dir)
     log_lines.compared_all(result, written)
-    if settings.export.formats:
-        exporter = Exporter.of_model(result.winner.model, result.graph, seed=settings.comparison.seed)
-        judgements = exporter.write_all(settings.export.formats, written.outputs.output_graph)
-        log_lines.exported(judgements, settings.export.formats)
+    formats, graph = settings.export.formats, written.outputs.output_graph
+    judgements = exporter.write_formats(
+        result.winner.model, result.graph, formats, graph, seed=settings.comparison.seed
+    )
+    log_lines.exported(judgements, formats)
 
 
 def _check_held_out(scanned: Dataset) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from retraining.data.dataset import Dataset
@@ -114,6 +114,14 @@ def _unreadable(format: Format, path: Path, reason: BadRequest | Message) -> Wor
         reason=reason,
         path=path,
     )
+
+
+def write_formats(
+    model: TrainedModel, graph: FrozenGraph, formats: Sequence[Format], output_graph: Path, *, seed: int
+) -> list[Judgement]:
+    """Write a model in formats beside its graph, as `Exporter.write_all` does; nothing is done for none."""
+    # Trying the model on its test images takes time.
+    return Exporter.of_model(model, graph, seed=seed).write_all(formats, output_graph) if formats else []
 
 
 def _first_line(error: Exception) -> str:

@@ -34,15 +34,12 @@ def write(
     Raises WorkFailed.
     """
     # Imported here, so that a process which is to call this function starts sooner.
-    from retraining.export import classifier_graph, writer
-    from retraining.export.exporter import Exporter
+    from retraining.export import classifier_graph, exporter, writer
     from retraining.graphs import graph_file
 
     graph = classifier_graph.of_model(
         model, settings.final_tensor_name, float32_weights=settings.float32_weights
     )
     checked = writer.write_all(graph, model, settings)
-    judgements = []
-    if formats:
-        judgements = Exporter.of_model(model, graph, seed=seed).write_all(formats, settings.output_graph)
+    judgements = exporter.write_formats(model, graph, formats, settings.output_graph, seed=seed)
     return Outputs(graph_file.encode(graph), checked, tuple(judgements))
