@@ -50,6 +50,7 @@ class TrainingKeywords(TypedDict, total=False):
     validation_batch_size: int
     test_batch_size: int
     seed: int
+    calibrate: bool
 
 
 class FineTuningKeywords(TypedDict, total=False):

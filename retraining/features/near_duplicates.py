@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import collections
 import functools
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +15,10 @@ from numpy.typing import NDArray
 
 from retraining.data import images, likeness, prefetching
 from retraining.data.likeness import Thumbnails
-from retraining.data.split import Split
 from retraining.errors import BadImage
-from retraining.features import neighbours
-from retraining.features.bottleneck_sets import Bottlenecks, BottleneckSet
-from retraining.features.neighbours import Blocks, Pairs
+from retraining.features import image_vectors, neighbours
+from retraining.features.bottleneck_sets import Bottlenecks
+from retraining.features.neighbours import Pairs
 from retraining.progress import progress
 
 # Measured on photos of flowers by `python -m benchmarks near_duplicates`: the altered copies of a photo are
@@ -36,7 +34,6 @@ _LEAST_LIKENESS = 0.75
 _LEAST_WITHIN_GROUP = 0.4
 
 _LOOKAHEAD = 64
-_IMAGES_AT_ONCE = 1024
 
 Groups = tuple[tuple[str, ...], ...]
 """Groups of files: two or more in each, every file in at most one."""
@@ -139,30 +136,9 @@ def _copies(bottlenecks: Bottlenecks) -> list[list[str]]:
 def _proposals(bottlenecks: Bottlenecks, numbers: NDArray[np.int64]) -> Pairs:
     """Return pairs of places in `numbers`, which are those of images in the dataset."""
     count = len(bottlenecks.dataset.images)
-    directions = neighbours.sketches(lambda: _image_vectors(bottlenecks), count)
+    directions = neighbours.sketches(lambda: image_vectors.blocks(bottlenecks), count)
     least = _LEAST_COSINE if count > _FEW_IMAGES else -2.0  # any
     return neighbours.nearest_earlier(directions[numbers], count=_NEIGHBOURS, least=least)
-
-
-def _image_vectors(bottlenecks: Bottlenecks) -> Blocks:
-    """Yield the numbers of images in the dataset, and one vector for each, a block at a time.
-
-    Of a training image that has random views, it is the mean of their vectors: what is random in them nearly
-    cancels out, and no image has to go through the network again.
-    """
-    for split, images_of_set in _sets(bottlenecks):
-        rows = np.array([i for i, image in enumerate(bottlenecks.dataset.images) if image.split is split])
-        views = len(images_of_set) // len(rows) if len(rows) else 1
-        for start in range(0, len(rows), _IMAGES_AT_ONCE):
-            block = rows[start : start + _IMAGES_AT_ONCE]
-            vectors = images_of_set.vectors[start * views : (start + len(block)) * views]
-            yield block, vectors.reshape(len(block), views, -1).mean(1)
-
-
-def _sets(bottlenecks: Bottlenecks) -> Iterator[tuple[Split, BottleneckSet]]:
-    yield Split.TRAINING, bottlenecks.training
-    yield Split.VALIDATION, bottlenecks.validation
-    yield Split.TESTING, bottlenecks.testing
 
 
 def _thumbnails(files: list[str], significant_bits: int | None) -> tuple[Thumbnails, NDArray[np.bool_]]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from retraining.settings import kinds
 from retraining.settings.setting import Settings, setting
 
+NO_FILE = Path("none")  # in place of a file that is not to be written
 LOG_LEVELS = ("DEBUG", "INFO", "WARN", "ERROR", "FATAL")
 
 
@@ -34,6 +35,12 @@ class OutputSettings(Settings):
         kinds.SWITCH,
     )
     summaries_dir: Path = setting(Path("/tmp/retrain_logs"), "Logs for TensorBoard.", kinds.FOLDER)
+    report: Path | None = setting(
+        None,
+        "The report on the classifier, one page of HTML; none for no report. Default: report.html in "
+        "{summaries_dir}.",
+        kinds.OPTIONAL_FILE,
+    )
     intermediate_output_graphs_dir: Path = setting(
         Path("/tmp/intermediate_graph/"), "Folder of the intermediate graphs.", kinds.FOLDER
     )
@@ -50,6 +57,13 @@ class OutputSettings(Settings):
         "INFO", f"One of {' '.join(LOG_LEVELS)}.", kinds.one_of(*LOG_LEVELS, placeholder="LEVEL")
     )
 
+    @property
+    def report_path(self) -> Path | None:
+        """The file of the report, or None if there is to be none."""
+        if self.report == NO_FILE:
+            return None
+        return self.report or self.summaries_dir / "report.html"
+
     def checkpoint_files(self) -> tuple[Path, Path]:
         """Return the index file and the data file that TensorFlow writes for `checkpoint_path`."""
         prefix = self.checkpoint_path
@@ -61,6 +75,7 @@ class OutputSettings(Settings):
     def paths(self) -> tuple[Path, ...]:
         """Return every file and folder that is written."""
         saved_model = () if self.saved_model_dir is None else (self.saved_model_dir,)
+        report = () if self.report_path is None else (self.report_path,)
         return (
             self.output_graph,
             self.output_labels,
@@ -68,4 +83,5 @@ class OutputSettings(Settings):
             self.summaries_dir,
             self.intermediate_output_graphs_dir,
             *saved_model,
+            *report,
         )

@@ -25,3 +25,9 @@ class TrainingSettings(Settings):
         -1, "Number of images in the final test; -1 for the whole test set.", kinds.BATCH_SIZE
     )
     seed: int = setting(0, "Random seed: same images and same seed, same graph.", kinds.NON_NEGATIVE)
+    calibrate: bool = setting(
+        True,
+        "Scale the scores by one number so that of images scored 0.9, about nine in ten are right; the order "
+        "of the answers stays.",
+        kinds.SWITCH,
+    )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from retraining.arrays import Batch, Pixels, Probabilities
 from retraining.features.bottleneck_sets import Bottlenecks
 from retraining.features.extractor import FeatureExtractor
+from retraining.inference.novelty import NoveltyDetector
 from retraining.settings.training import TrainingSettings
 from retraining.training import trainer
 from retraining.training.class_results import ClassResult, class_results
@@ -25,7 +26,8 @@ class TrainedModel:
     """A trained image classifier: the extractor computes feature vectors, the layer class probabilities.
 
     `bottlenecks` are the feature vectors of the images that it was trained and tested on; `evaluation` is
-    None if there are no test images.
+    None if there are no test images. `temperature` is what the logits of the trained layer were divided by to
+    calibrate its scores; `novelty` tells images that are unlike any class.
     """
 
     extractor: FeatureExtractor
@@ -33,6 +35,8 @@ class TrainedModel:
     labels: tuple[str, ...]
     bottlenecks: Bottlenecks = dataclasses.field(repr=False)
     evaluation: Evaluation | None
+    temperature: float = 1.0
+    novelty: NoveltyDetector | None = dataclasses.field(default=None, repr=False)
 
     @property
     def class_results(self) -> tuple[ClassResult, ...]:
@@ -56,6 +60,8 @@ class TrainedModel:
             self.labels,
             self.bottlenecks.only_held_out(),
             self.evaluation,
+            self.temperature,
+            self.novelty,
         )
 
     @classmethod

@@ -1,0 +1,109 @@
+"""Whether scores can be trusted: of images scored 0.9, nine in ten should be right."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retraining.assessment.scored import Scored
+from retraining.training.softmax_layer import SoftmaxLayer
+
+BINS = 10
+_LOWEST, _HIGHEST = 0.05, 20.0  # temperatures; beyond, nothing is left of the scores
+_STEPS = 60
+
+
+@dataclasses.dataclass(frozen=True)
+class Reliability:
+    """Images by the score of their best label, in BINS equal ranges from 0 to 1.
+
+    `counts` int64 [BINS]; `scores` and `accuracies` float64 [BINS] are the means in each range, NaN where it
+    is empty. `error` is the expected calibration error in [0, 1]: Guo et al., "On Calibration of Modern
+    Neural Networks", ICML 2017.
+    """
+
+    counts: NDArray[np.int64]
+    scores: NDArray[np.float64]
+    accuracies: NDArray[np.float64]
+
+    @property
+    def error(self) -> float:
+        """The mean distance between score and accuracy over all images; NaN if there are none."""
+        total = self.counts.sum()
+        gaps = np.nan_to_num(np.abs(self.scores - self.accuracies))
+        return float((self.counts * gaps).sum() / total) if total else math.nan
+
+
+@dataclasses.dataclass(frozen=True)
+class Calibration:
+    """The temperature of the exported layer, and how far its scores can be trusted.
+
+    `temperature` is what logits are divided by, and 1 if `is_applied` is false. `fitted` is what was fitted.
+    `before` and `after` are about the test images, with temperature 1 and `fitted`; `known` is about the
+    cross-validated training and validation images, as the exported layer would score them.
+    """
+
+    temperature: float
+    fitted: float
+    is_applied: bool
+    before: Reliability
+    after: Reliability
+    known: Reliability
+
+
+def fit(scored: Scored) -> float:
+    """Return the temperature above 0 that makes the labels of scored images most likely.
+
+    Guo et al., "On Calibration of Modern Neural Networks", ICML 2017. The likelihood has one maximum in the
+    logarithm of the temperature, found by golden section.
+    """
+    if not len(scored):
+        return 1.0
+    low, high = math.log(_LOWEST), math.log(_HIGHEST)
+    share = (math.sqrt(5) - 1) / 2
+    for _ in range(_STEPS):
+        left, right = high - share * (high - low), low + share * (high - low)
+        if loss(scored, math.exp(left)) < loss(scored, math.exp(right)):
+            high = right
+        else:
+            low = left
+    return math.exp((low + high) / 2)
+
+
+def loss(scored: Scored, temperature: float) -> float:
+    """Return the mean cross entropy in nats of scored images when their logits are divided by a number."""
+    scaled = tempered(scored.log_probabilities, temperature)
+    return float(-scaled[np.arange(len(scored)), scored.labels].mean())
+
+
+def tempered(log_probabilities: NDArray[np.float32], temperature: float) -> NDArray[np.float32]:
+    """Return the log probabilities float32 [n, classes] of logits divided by a number above 0."""
+    scaled = log_probabilities / np.float32(temperature)
+    scaled -= scaled.max(axis=1, keepdims=True)
+    normalised: NDArray[np.float32] = scaled - np.log(np.exp(scaled).sum(axis=1, keepdims=True))
+    return normalised
+
+
+def reliability(scored: Scored, temperature: float = 1.0) -> Reliability:
+    """Return how scores and accuracy agree when logits are divided by a number."""
+    probabilities = np.exp(tempered(scored.log_probabilities, temperature))
+    best = probabilities.max(axis=1, initial=0)
+    is_right = probabilities.argmax(axis=1) == scored.labels
+    bins = np.minimum((best * BINS).astype(int), BINS - 1)
+    counts = np.bincount(bins, minlength=BINS)
+    with np.errstate(invalid="ignore"):
+        return Reliability(
+            counts,
+            np.bincount(bins, best, BINS) / counts,
+            np.bincount(bins, is_right, BINS) / counts,
+        )
+
+
+def divided(layer: SoftmaxLayer, temperature: float) -> SoftmaxLayer:
+    """Return a layer whose logits are those of `layer` divided by a number."""
+    return SoftmaxLayer(
+        (layer.weights / temperature).astype(np.float32), (layer.biases / temperature).astype(np.float32)
+    )

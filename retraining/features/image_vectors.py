@@ -1,0 +1,102 @@
+"""One feature vector for each image of a dataset, whatever views its vectors are of."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retraining.arrays import Labels, Vectors
+from retraining.data.split import Split
+from retraining.features.bottleneck_sets import Bottlenecks, BottleneckSet
+
+_IMAGES_AT_ONCE = 1024
+
+
+@dataclasses.dataclass(frozen=True)
+class ImageVectors:
+    """Images of one or more sets, with one vector each; the vectors may stay on disk.
+
+    `numbers` int64 [n] are the images' places in the dataset, `labels` int64 [n] their classes, and `parts`
+    their vectors, in the same order, in arrays float32 [.., feature_size].
+    """
+
+    numbers: NDArray[np.int64]
+    labels: Labels
+    parts: tuple[Vectors, ...]
+
+    @classmethod
+    def of_sets(cls, bottlenecks: Bottlenecks, *splits: Split) -> ImageVectors:
+        """Return the images of some sets, set after set."""
+        found = dict(sets(bottlenecks))
+        places = np.concatenate([numbers(bottlenecks, split) for split in splits])
+        labels = np.array([image.label for image in bottlenecks.dataset.images], np.int64)[places]
+        parts = (_one_each(found[split], len(numbers(bottlenecks, split))) for split in splits)
+        return cls(places, labels, tuple(parts))
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    @property
+    def feature_size(self) -> int:
+        """How many numbers a vector has."""
+        return int(self.parts[0].shape[1])
+
+    def take(self, rows: NDArray[np.int64]) -> Vectors:
+        """Return float32 [len(rows), feature_size], the vectors of these images."""
+        found = np.empty((len(rows), self.feature_size), np.float32)
+        first = 0
+        for part in self.parts:
+            (here,) = np.nonzero((rows >= first) & (rows < first + len(part)))
+            found[here] = part[rows[here] - first]
+            first += len(part)
+        return found
+
+    def blocks(self) -> Iterator[tuple[NDArray[np.int64], Vectors]]:
+        """Yield all rows and their vectors, a block at a time."""
+        for start in range(0, len(self), _IMAGES_AT_ONCE):
+            rows = np.arange(start, min(start + _IMAGES_AT_ONCE, len(self)))
+            yield rows, self.take(rows)
+
+
+def blocks(bottlenecks: Bottlenecks) -> Iterator[tuple[NDArray[np.int64], Vectors]]:
+    """Yield the numbers of images in the dataset, and one vector for each, a block at a time.
+
+    Of a training image that has random views, it is the mean of their vectors: what is random in them nearly
+    cancels out, and no image has to go through the network again.
+    """
+    for split, images_of_set in sets(bottlenecks):
+        rows = numbers(bottlenecks, split)
+        views = len(images_of_set) // len(rows) if len(rows) else 1
+        for start in range(0, len(rows), _IMAGES_AT_ONCE):
+            block = rows[start : start + _IMAGES_AT_ONCE]
+            vectors = images_of_set.vectors[start * views : (start + len(block)) * views]
+            yield block, vectors if views == 1 else vectors.reshape(len(block), views, -1).mean(1)
+
+
+def _one_each(images: BottleneckSet, count: int) -> Vectors:
+    """Return float32 [count, feature_size], the mean of the vectors of each image."""
+    if len(images) == count:
+        return images.vectors
+    views = len(images) // count
+    found = np.empty((count, images.vectors.shape[1]), np.float32)
+    for start in range(0, count, _IMAGES_AT_ONCE):
+        part = images.vectors[start * views : (start + _IMAGES_AT_ONCE) * views]
+        found[start : start + _IMAGES_AT_ONCE] = part.reshape(-1, views, part.shape[1]).mean(1)
+    return found
+
+
+def numbers(bottlenecks: Bottlenecks, split: Split) -> NDArray[np.int64]:
+    """Return int64 [n], the places in the dataset of the images of a set."""
+    return np.array(
+        [number for number, image in enumerate(bottlenecks.dataset.images) if image.split is split], np.int64
+    )
+
+
+def sets(bottlenecks: Bottlenecks) -> Iterator[tuple[Split, BottleneckSet]]:
+    """Yield the three sets, each with its vectors."""
+    yield Split.TRAINING, bottlenecks.training
+    yield Split.VALIDATION, bottlenecks.validation
+    yield Split.TESTING, bottlenecks.testing
