@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retraining.arrays import Labels
-from retraining.assessment.cross_validation import CrossValidation
+from retraining.assessment.scored import Scored
 from retraining.data.dataset import Dataset, LabelledImage
 
 
@@ -22,25 +22,21 @@ class Suspect:
     suggested_score: float
 
 
-def find(dataset: Dataset, crossed: CrossValidation) -> tuple[Suspect, ...]:
-    """Return the images to look at, the surest mistakes first.
+def find(dataset: Dataset, judged: Scored) -> tuple[Suspect, ...]:
+    """Return the images to look at among those that layers have judged unseen, the surest mistakes first.
 
     How many: those off the diagonal of the confident joint, which counts images that are as sure of another
     class as images of that class are on average. Which: those with the lowest score of their own class.
     Northcutt et al., "Confident Learning: Estimating Uncertainty in Dataset Labels", JAIR 70, 2021.
     """
-    parts = (crossed.held_in, crossed.testing)
-    numbers = np.concatenate([part.numbers for part in parts])
-    labels = np.concatenate([part.labels for part in parts])
-    scores = np.exp(np.concatenate([part.log_probabilities for part in parts]))
+    labels, scores = judged.labels, np.exp(judged.log_probabilities)
     found = []
     for row in ranked(scores, labels)[: confident_errors(scores, labels)].tolist():
         suggested = int(scores[row].argmax())
         if suggested != labels[row]:
-            image = dataset.images[numbers[row]]
-            found.append(
-                Suspect(image, suggested, float(scores[row, labels[row]]), float(scores[row, suggested]))
-            )
+            image = dataset.images[judged.numbers[row]]
+            own, other = float(scores[row, labels[row]]), float(scores[row, suggested])
+            found.append(Suspect(image, suggested, own, other))
     return tuple(found)
 
 
