@@ -77,7 +77,7 @@ def retrain(settings: RetrainSettings) -> None:
     log_lines.exported(written.judgements)
     if reporter is not None:
         log_lines.reported(
-            *reporter.make(run_facts.of(programs.RETRAIN, settings, model.curve, written.judgements))
+            *reporter.make(run_facts.of(programs.RETRAIN, settings, written.judgements, model.curve))
         )
     log_lines.check_exported(written.judgements, formats)
 

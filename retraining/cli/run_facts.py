@@ -14,9 +14,12 @@ from retraining.training.training_curve import CurvePoint
 
 
 def of(
-    program: Program[Any], settings: Any, curve: Sequence[CurvePoint], judgements: Sequence[Judgement]
+    program: Program[Any],
+    settings: Any,
+    judgements: Sequence[Judgement],
+    curve: Sequence[CurvePoint] = (),
 ) -> Run:
-    """Return the facts of a run for its report."""
+    """Return the facts of a run for its report; `curve` is that of the training."""
     return Run(
         command=repeated(program, settings),
         settings=used(program, settings),
