@@ -52,7 +52,8 @@ def compare(settings: CompareSettings) -> None:
     judgements = exporter.write_formats(
         result.winner.model, result.graph, formats, graph, seed=settings.comparison.seed
     )
-    log_lines.exported(judgements, formats)
+    log_lines.exported(judgements)
+    log_lines.check_exported(judgements, formats)
 
 
 def _check_held_out(scanned: Dataset) -> None:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from retraining.arrays import Batch
+from retraining.assessment import calibration
+from retraining.assessment.assessment import Assessment
 from retraining.export import classifier_graph
 from retraining.export.exporter import Exporter
+from retraining.features.bottleneck_sets import Bottlenecks
+from retraining.features.extractor import FeatureExtractor
 from retraining.inference.image_classifier import ImageClassifier, Prediction
 from retraining.inference.sources import ImageSource
 from retraining.runtimes import requirements
@@ -19,19 +26,64 @@ from retraining.settings.training import TrainingSettings
 from retraining.storage import labels_file
 from retraining.storage.atomic_files import replacing
 from retraining.training.model import TrainedModel
+from retraining.training.trainer import Store, TrainingStep
+from retraining.training.training_curve import CurvePoint
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
+@dataclasses.dataclass(frozen=True, repr=False)
 class RetrainedModel(TrainedModel):
     """An image classifier: a pretrained extractor, the new layer trained on its vectors, and the labels.
 
     Rooms below this one know it as a TrainedModel; what needs the rooms above training is added here.
+    `assessment` is what its calibration comes from; `curve` has its metrics while it was trained.
     """
+
+    assessment: Assessment | None = None
+    curve: tuple[CurvePoint, ...] = ()
 
     def __repr__(self) -> str:
         tested = "no test images"
         if self.evaluation is not None:
             tested = f"test accuracy {self.evaluation.accuracy:.1%} (N={self.evaluation.count})"
         return f"<RetrainedModel of {self.extractor.name}, {len(self.labels)} labels, {tested}>"
+
+    @classmethod
+    def train(
+        cls,
+        bottlenecks: Bottlenecks,
+        extractor: FeatureExtractor,
+        settings: TrainingSettings,
+        *,
+        batches: Iterable[Batch] | None = None,
+        store: Store | None = None,
+        on_report: Callable[[TrainingStep], None] | None = None,
+    ) -> Self:
+        """Return a model with a new layer, as TrainedModel does, and with the curve of its training."""
+        curve: list[CurvePoint] = []
+
+        def record(step: TrainingStep) -> None:
+            curve.append(CurvePoint.of_step(step))
+            if on_report is not None:
+                on_report(step)
+
+        model = super().train(
+            bottlenecks, extractor, settings, batches=batches, store=store, on_report=record
+        )
+        return dataclasses.replace(model, curve=tuple(curve))
+
+    def with_assessment(self, assessment: Assessment) -> Self:
+        """Return the model with calibrated scores and a detector of unknown images; its answers stay."""
+        temperature = assessment.calibration.temperature
+        return dataclasses.replace(
+            self,
+            layer=calibration.divided(self.layer, temperature),
+            temperature=temperature,
+            novelty=assessment.novelty,
+            assessment=assessment,
+        )
 
     @functools.cached_property
     def classifier(self) -> ImageClassifier:

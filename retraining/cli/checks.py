@@ -212,6 +212,10 @@ def _check_outputs(output: OutputSettings, export: ExportSettings) -> None:
     for folder in (*folders, *exported):
         output_paths.check_folder(folder)
     output_paths.check_apart(files, [*folders, *exported])
+    if output.report_path is not None:
+        report = OutputPath.of_setting("report", output.report_path)
+        output_paths.check_file(report)
+        output_paths.check_apart([report], [*files, *folders, *exported])
     _check_exports(export, output, [*files, *folders, *exported])
     if output.saved_model_dir is not None:
         _check_saved_model_dir(output.saved_model_dir, [*files, *folders])
