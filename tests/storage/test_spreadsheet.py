@@ -6,6 +6,7 @@ import csv
 import os
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -72,21 +73,16 @@ ROWS = [('roses/a;b, "c".jpg', "move"), ("roses/größe.jpg", "")]
 HEADER = ("image", "action")
 
 
-def saved(
-    path: Path, *, separator: str, encoding: str, end: str = "\r\n", quoting: int = csv.QUOTE_MINIMAL
-) -> None:
-    with path.open("w", encoding=encoding, newline="") as file:
-        writer = csv.writer(file, delimiter=separator, lineterminator=end, quoting=quoting)  # type: ignore[call-overload]
-        writer.writerows([HEADER, *ROWS, ("", "")])
-
-
 @pytest.mark.parametrize("separator", [",", ";", "\t"])
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
-@pytest.mark.parametrize("quoting", [csv.QUOTE_MINIMAL, csv.QUOTE_ALL])
+@pytest.mark.parametrize("is_all_quoted", [False, True])
 def test_file_is_read_however_a_program_has_saved_it(
-    separator: str, encoding: str, quoting: int, tmp_path: Path
+    separator: str, encoding: str, is_all_quoted: bool, tmp_path: Path
 ) -> None:
-    saved(tmp_path / "list.csv", separator=separator, encoding=encoding, quoting=quoting)
+    with (tmp_path / "list.csv").open("w", encoding=encoding, newline="") as file:
+        quoting: Any = csv.QUOTE_ALL if is_all_quoted else csv.QUOTE_MINIMAL
+        writer = csv.writer(file, delimiter=separator, lineterminator="\r\n", quoting=quoting)
+        writer.writerows([HEADER, *ROWS, ("", "")])
     table = spreadsheet.read(tmp_path / "list.csv", HEADER)
     assert table == (HEADER, [dict(zip(HEADER, row, strict=True)) for row in ROWS])
 
@@ -103,17 +99,33 @@ def test_columns_may_be_moved_and_added_and_empty_cells_at_the_end_be_lost(tmp_p
     assert table.rows == [{"notes": "?", "image": "a.jpg", "action": ""}]
 
 
+NO_LIST = (
+    "must have the columns image, action in its first line. Is it the list that was written for you to mark?"
+)
+NO_UTF8 = "must be in UTF-8. In the spreadsheet program, save it as 'CSV UTF-8'."
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "must have the columns image, action in its first line. Is it the list that was written for you to mark?"),
-        (b"\n\n", "must have the columns image, action in its first line. Is it the list that was written for you to mark?"),
-        (b"image|action\n", "must have the columns image, action in its first line. Is it the list that was written for you to mark?"),
-        (b'"' + b"x" * 200_000, "must have the columns image, action in its first line. Is it the list that was written for you to mark?"),
-        (b"PK\x03\x04\xff\xff", "must be in UTF-8. In the spreadsheet program, save it as 'CSV UTF-8'."),
-        ("image,action\ngröße.jpg,\n".encode("cp1252"), "must be in UTF-8. In the spreadsheet program, save it as 'CSV UTF-8'."),
+        (b"", NO_LIST),
+        (b"\n\n", NO_LIST),
+        (b"image|action\n", NO_LIST),
+        (b'"' + b"x" * 200_000, NO_LIST),
+        (b"image\0,action\n", NO_LIST),
+        (b"PK\x03\x04\xff\xff", NO_UTF8),
+        ("image,action\ngröße.jpg,\n".encode("cp1252"), NO_UTF8),
     ],
-)  # fmt: skip
+    ids=[
+        "empty",
+        "empty lines",
+        "another separator",
+        "huge cell",
+        "a null",
+        "a spreadsheet",
+        "another encoding",
+    ],
+)
 def test_other_files_are_refused(content: bytes, message: str, tmp_path: Path) -> None:
     path = tmp_path / "list.csv"
     path.write_bytes(content)
