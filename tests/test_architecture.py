@@ -41,6 +41,7 @@ FLOORS = (
         "export.__main__",
         "feature_maps",
         "oxford_flowers17",
+        "relabel",
         "sample_photos",
         "serve",
     ),

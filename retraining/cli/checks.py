@@ -25,6 +25,7 @@ if TYPE_CHECKING:  # no program needs the settings of all the others
     from retraining.settings.module import ModuleSettings
     from retraining.settings.network import NetworkSettings
     from retraining.settings.output import OutputSettings
+    from retraining.settings.relabel import RelabelSettings
     from retraining.settings.retrain import RetrainSettings
     from retraining.settings.serve import ServeSettings
 
@@ -98,6 +99,11 @@ def check_export(settings: ExportGraphSettings) -> None:
                 format=format.name,
             )
         _check_export(format, path)
+
+
+def check_relabel(settings: RelabelSettings) -> None:
+    """Raise BadRequest if the list is not there."""
+    _check_is_file("csv", settings.csv, remedy="retrain.py writes suspected_labels.csv beside its report")
 
 
 def check_feature_maps(settings: FeatureMapsSettings) -> None:

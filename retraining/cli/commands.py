@@ -70,6 +70,11 @@ def show_training(start: Start, summaries_dir: Path) -> str:
     return shell_line([*words, "--logdir", _argument(summaries_dir)], start.os_name)
 
 
+def relabel(start: Start, csv: Path) -> str:
+    """Return the command that moves the images that are marked in a list."""
+    return shell_line([*program("relabel", start), _argument(csv), "--apply"], start.os_name)
+
+
 def program(name: str, start: Start) -> list[str]:
     """Return the words that start one of the programs, in the way in which this process was started."""
     if name not in SCRIPTS:
