@@ -10,14 +10,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from retraining.arrays import Batch
-from retraining.assessment import calibration
-from retraining.assessment.assessment import Assessment
+from retraining.assessment import calibration, findings
+from retraining.assessment.assessment import Assessment, assess
 from retraining.export import classifier_graph
 from retraining.export.exporter import Exporter
 from retraining.features.bottleneck_sets import Bottlenecks
 from retraining.features.extractor import FeatureExtractor
 from retraining.inference.image_classifier import ImageClassifier, Prediction
 from retraining.inference.sources import ImageSource
+from retraining.report import page
+from retraining.report.notebook import Report
+from retraining.report.subject import Run, Subject
 from retraining.runtimes import requirements
 from retraining.runtimes.batches import BATCH_SIZE
 from retraining.settings.formats import format_of
@@ -105,6 +108,14 @@ class RetrainedModel(TrainedModel):
         to 255, or floating point of that shape in [0, 1]. Scores are probabilities. Raises BadImage.
         """
         return self.classifier.predict(images, best=best)
+
+    def report(self) -> Report:
+        """Return a page on what the model knows and what it gets wrong: shown in a notebook, or `save`d."""
+        assessment = self.assessment
+        if assessment is None:  # the layer was trained elsewhere, and its scores are left as they are
+            assessment = assess(self, TrainingSettings(calibrate=False), (), frozen=self.bottlenecks)
+        found = findings.find(self, assessment)
+        return Report(page.render([Subject(found.network, found, Run(curve=self.curve))]))
 
     def export(
         self,
