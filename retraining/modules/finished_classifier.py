@@ -27,9 +27,9 @@ def is_finished(graph_def: GraphDef) -> bool:
 
 @dataclasses.dataclass(frozen=True)
 class FinishedLayer:
-    """The layer that a retraining has added: weights float32 [feature_size, classes], biases float32 [classes].
+    """The layer that a retraining has added: weights float32 [feature_size, classes], biases [classes].
 
-    `features` is the tensor with the feature vectors that it is given.
+    `features` is the name of the tensor with the feature vectors that it is given.
     """
 
     features: str

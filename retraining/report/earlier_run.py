@@ -13,12 +13,13 @@ from retraining.features.extractor import FeatureExtractor, load_extractor
 from retraining.features.views import Views
 from retraining.graphs import graph_file, recorded
 from retraining.graphs.frozen_graph import GraphDef
+from retraining.inference import labels as label_names
 from retraining.modules import finished_classifier
 from retraining.modules.finished_classifier import FinishedLayer
+from retraining.settings.label_image import GraphSettings
 from retraining.settings.module import ModuleSettings
 from retraining.settings.report import ReportOnGraphSettings, ReportSettings
 from retraining.settings.training import TrainingSettings
-from retraining.storage import labels_file
 from retraining.training.model import TrainedModel
 from retraining.training.softmax_layer import SoftmaxLayer
 
@@ -55,8 +56,8 @@ def _layer(graph_def: GraphDef, images: Dataset, settings: ReportSettings) -> Fi
             "a frozen graph that it wrote.",
             path=settings.graph,
         )
-    inside = recorded.labels(graph_def)
-    labels = labels_file.read(settings.labels) if settings.labels is not None or not inside else inside
+    reading = GraphSettings(graph=settings.graph, labels=settings.labels)
+    labels = label_names.find(reading, recorded.labels(graph_def))
     if labels != images.labels:
         raise BadRequest(
             "{image_dir} has the classes {found}, and the graph {known}; give the folder that the graph was "
