@@ -7,9 +7,14 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
+from retraining.arrays import Pixels
 from retraining.export import classifier_graph
 from retraining.export.exporter import Exporter
 from retraining.inference.image_classifier import ImageClassifier, Prediction
+from retraining.inference.novelty_run import NoveltyRun
 from retraining.inference.sources import ImageSource
 from retraining.runtimes import requirements
 from retraining.runtimes.batches import BATCH_SIZE
@@ -42,7 +47,13 @@ class RetrainedModel(TrainedModel):
             size=self.extractor.image_size,
             batch_size=BATCH_SIZE,
             significant_bits=self.significant_bits,
+            novelty=NoveltyRun(self._scores_and_vectors, self.novelty) if self.novelty else None,
         )
+
+    def _scores_and_vectors(self, pixels: Pixels) -> NDArray[np.float32]:
+        """Return float32 [n, classes + feature_size] for float32 [n, height, width, 3] in [0, 1]."""
+        vectors = self.extractor.extract(pixels)
+        return np.concatenate([self.layer.probabilities(vectors), vectors], axis=1)
 
     def predict(
         self, images: ImageSource | Iterable[ImageSource], *, best: int | None = None

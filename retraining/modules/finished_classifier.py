@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from retraining.errors import BadModule
 from retraining.graphs.frozen_graph import GraphDef
 
 INPUT_OP = "Placeholder"  # the name that existing label_image samples expect
 LAYER_SCOPE = "final_layer"
+PRODUCT_OP = "matmul"  # in that scope: of the feature vectors with the weights
 
 # TensorFlow's own retrain.py named the same layer so, from its first module of TensorFlow Hub on.
 _LAYER_SCOPES = (LAYER_SCOPE, "final_retrain_ops")
@@ -18,6 +20,16 @@ def is_finished(graph_def: GraphDef) -> bool:
     """Return whether a graph takes images at INPUT_OP and has the layer that a retraining adds."""
     names = [node.name for node in graph_def.node]
     return INPUT_OP in names and any(name.split("/")[0] in _LAYER_SCOPES for name in names)
+
+
+def feature_vectors(graph: Any) -> Any:
+    """Return the tensor, float32 [n, features], that the layer of such a classifier is given, or None.
+
+    `graph` is a tf.Graph, in which the classifier may be in a scope of its own.
+    """
+    product = f"/{LAYER_SCOPE}/{PRODUCT_OP}"
+    found = (op.inputs[0] for op in graph.get_operations() if f"/{op.name}".endswith(product) and op.inputs)
+    return next(found, None)
 
 
 def refusal(path: Path | str) -> BadModule:
