@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from retraining.graphs.quiet_tensorflow import tf
 
 INPUT_OP = "Placeholder"  # the name that existing label_image samples expect
 LAYER_SCOPE = "final_layer"
+PRODUCT_OP = "matmul"  # in that scope: of the feature vectors with the weights
 
 # TensorFlow's own retrain.py named the same layer so, from its first module of TensorFlow Hub on.
 _LAYER_SCOPES = (LAYER_SCOPE, "final_retrain_ops")
@@ -49,6 +51,16 @@ def layer(graph_def: GraphDef) -> FinishedLayer | None:
         tf.make_ndarray(weights.attr["value"].tensor),
         tf.make_ndarray(biases.attr["value"].tensor),
     )
+
+
+def feature_vectors(graph: Any) -> Any:
+    """Return the tensor, float32 [n, features], that the layer of such a classifier is given, or None.
+
+    `graph` is a tf.Graph, in which the classifier may be in a scope of its own.
+    """
+    product = f"/{LAYER_SCOPE}/{PRODUCT_OP}"
+    found = (op.inputs[0] for op in graph.get_operations() if f"/{op.name}".endswith(product) and op.inputs)
+    return next(found, None)
 
 
 def refusal(path: Path | str) -> BadModule:
