@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from typing import Any
 
 from retraining.graphs.frozen_graph import INPUT_OPS, GraphDef
+from retraining.graphs.quiet_tensorflow import tf
 
 _LABELS = "_labels"
 _SIGNIFICANT_BITS = "_significant_bits"
@@ -35,6 +37,21 @@ def record(
                 node.attr[_SIGNIFICANT_BITS].i = significant_bits
             if novelty:
                 node.attr[_NOVELTY].s = novelty
+
+
+def record_novelty(op: Any, novelty: bytes) -> None:
+    """Record an encoded detector in an op of a tf.Graph, its input; nothing for b""."""
+    if novelty:
+        op._set_attr(_NOVELTY, tf.compat.v1.AttrValue(s=novelty))
+
+
+def novelty_in(op: Any) -> bytes:
+    """Return the detector that `record_novelty` wrote, or b""."""
+    try:
+        found: bytes = op.get_attr(_NOVELTY)
+    except ValueError:
+        return b""
+    return found
 
 
 def labels(graph_def: GraphDef) -> tuple[str, ...]:
