@@ -9,7 +9,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from retraining.assessment.advice import Advice, advice
+from retraining.assessment.advice import Advice, advise
 from retraining.assessment.findings import Findings
 from retraining.assessment.mistakes import Mistake
 from retraining.assessment.suspects import Suspect
@@ -157,7 +157,7 @@ def model(subject: Subject, album: Album, *, id: str) -> Model:
         id=id,
         subject=subject,
         headline=headline(findings),
-        advice=advice(findings),
+        advice=advise(findings),
         classes=figures.of_classes(findings.dataset, findings.testing),
         cells=Cells(findings, album),
         errors=tuple(_error(mistake, findings.dataset, album) for mistake in findings.mistakes),
