@@ -190,7 +190,8 @@ def prepare_report(settings: RetrainSettings) -> Reporter | None:
     if not quiet_tensorflow.is_loaded():  # as it is in a notebook, which may hold much else
         prepare = functools.partial(begin_process, settings.output.logging_verbosity, page.preload)
         work = WorkProcess(making.make, prepare, task="makes the report")
-    return making.Reporter(work, path, settings.output.summaries_dir)
+    places = making.Places(path, settings.output.summaries_dir, settings.data.image_dir)
+    return making.Reporter(work, places)
 
 
 def begin_process(verbosity: str, load: Callable[[], None]) -> None:

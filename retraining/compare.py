@@ -56,7 +56,8 @@ def compare(settings: CompareSettings) -> None:
     log_lines.exported(judgements)
     subjects = result.report_on(run_facts.of(programs.COMPARE, settings, judgements))
     folder = settings.comparison.output_dir
-    log_lines.reported(subjects[0].findings, making.make(subjects, folder / "report.html", folder))
+    places = making.Places(folder / "report.html", folder, settings.data.image_dir)
+    log_lines.reported(subjects[0].findings, making.make(subjects, places))
     log_lines.check_exported(judgements, formats)
 
 

@@ -63,7 +63,7 @@ def find(model: TrainedModel, assessment: Assessment) -> Findings:
         evaluation=model.evaluation,
         testing=tested,
         mistakes=mistakes.find(dataset, tested, testing, training),
-        suspects=suspects.find(dataset, judged),
+        suspects=suspects.find(vectors, judged),
         judged=len(judged),
         same=duplicates.identical(dataset, vectors.digests),
         near=duplicates.nearly(dataset, assessment.near),

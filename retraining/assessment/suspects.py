@@ -9,20 +9,25 @@ from numpy.typing import NDArray
 
 from retraining.arrays import Labels
 from retraining.assessment.scored import Scored
-from retraining.data.dataset import Dataset, LabelledImage
+from retraining.data.dataset import LabelledImage
+from retraining.features.bottleneck_sets import Bottlenecks
 
 
 @dataclasses.dataclass(frozen=True)
 class Suspect:
-    """An image whose label may be wrong: the class it looks more like, and the scores of both in [0, 1]."""
+    """An image whose label may be wrong: the class it looks more like, and the scores of both in [0, 1].
+
+    `digest` is the SHA-256 of its file.
+    """
 
     image: LabelledImage
+    digest: bytes
     suggested: int
     own_score: float
     suggested_score: float
 
 
-def find(dataset: Dataset, judged: Scored) -> tuple[Suspect, ...]:
+def find(bottlenecks: Bottlenecks, judged: Scored) -> tuple[Suspect, ...]:
     """Return the images to look at among those that layers have judged unseen, the surest mistakes first.
 
     How many: those off the diagonal of the confident joint, which counts images that are as sure of another
@@ -34,9 +39,10 @@ def find(dataset: Dataset, judged: Scored) -> tuple[Suspect, ...]:
     for row in ranked(scores, labels)[: confident_errors(scores, labels)].tolist():
         suggested = int(scores[row].argmax())
         if suggested != labels[row]:
-            image = dataset.images[judged.numbers[row]]
+            number = judged.numbers[row]
+            image, digest = bottlenecks.dataset.images[number], bottlenecks.digests[number]
             own, other = float(scores[row, labels[row]]), float(scores[row, suggested])
-            found.append(Suspect(image, suggested, own, other))
+            found.append(Suspect(image, digest, suggested, own, other))
     return tuple(found)
 
 

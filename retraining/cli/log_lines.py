@@ -188,11 +188,13 @@ def reported(found: Findings, made: Made) -> None:
     log.info("")
     if found.suspects:
         log.info(
-            "%d of %d images may have a wrong label. They are in the report, and in %s",
+            "%d of %d images may have a wrong label: they are in the report and in %s",
             len(found.suspects),
             found.judged,
             made.suspects,
         )
+        log.info("Mark there which to move, and see what would be done:")
+        log.info("  %s", commands.relabel(commands.this_start(), made.suspects, apply=False))
     log.info("Report: %s", made.page.path)
 
 

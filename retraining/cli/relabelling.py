@@ -42,7 +42,7 @@ def _show(plan: Plan, csv: Path) -> None:
     logs.say(
         f"{len(plan.moves):,} of {plan.count:,} photos would be moved, nothing has changed yet. Move them:"
     )
-    logs.say(f"  {commands.relabel(commands.this_start(), csv)}")
+    logs.say(f"  {commands.relabel(commands.this_start(), csv, apply=True)}")
 
 
 def _carry_out(plan: Plan, csv: Path) -> int:
@@ -50,7 +50,7 @@ def _carry_out(plan: Plan, csv: Path) -> int:
     if not plan.is_undo:
         undo = relabelling.write_undo(plan, csv)
         logs.say("This takes everything back, also after an interruption:")
-        logs.say(f"  {commands.relabel(commands.this_start(), undo)}")
+        logs.say(f"  {commands.relabel(commands.this_start(), undo, apply=True)}")
     shown = _Shown(plan)
     stay = 0
     for move in plan.moves:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
-from retraining.assessment.findings import Findings
 from retraining.data.dataset import Dataset, LabelledImage
 from retraining.data.split import Split
 from retraining.report import thumbnails

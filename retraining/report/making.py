@@ -15,6 +15,8 @@ from retraining.process import Work
 from retraining.report import page
 from retraining.report.page import Written
 from retraining.report.subject import Run, Subject
+from retraining.sorting import suspected_labels
+from retraining.sorting.suspected_labels import SuspectedLabel
 from retraining.training.model import TrainedModel
 
 log = logging.getLogger(__name__)
@@ -28,13 +30,27 @@ class Made:
     suspects: Path
 
 
-def make(subjects: Sequence[Subject], path: Path, folder: Path) -> Made:
-    """Write the page to `path` and the list of suspected labels of the first subject to `folder`.
+@dataclasses.dataclass(frozen=True)
+class Places:
+    """Where a report is written: the page, and the folder of the lists beside it.
 
-    Raises WorkFailed, whatever goes wrong.
+    `image_dir` is the folder that has the folders of the classes.
+    """
+
+    page: Path
+    lists: Path
+    image_dir: Path
+
+
+def make(subjects: Sequence[Subject], places: Places) -> Made:
+    """Write the page, and the list of suspected labels of the first subject. Raises WorkFailed.
+
+    Whatever else goes wrong is such an error, too: a run has written all its other files by then.
     """
     try:
-        return Made(page.write(subjects, path), folder)
+        listed = places.lists / suspected_labels.FILE
+        suspected_labels.write(_suspected(subjects[0].findings), places.image_dir, listed)
+        return Made(page.write(subjects, places.page), listed)
     except UserError:
         raise
     except Exception as error:
@@ -42,14 +58,28 @@ def make(subjects: Sequence[Subject], path: Path, folder: Path) -> Made:
         raise _failed(error) from error
 
 
+def _suspected(found: Findings) -> list[SuspectedLabel]:
+    labels = found.dataset.labels
+    return [
+        SuspectedLabel(
+            suspect.image.file,
+            labels[suspect.image.label],
+            labels[suspect.suggested],
+            suspect.own_score,
+            suspect.suggested_score,
+            suspect.digest,
+        )
+        for suspect in found.suspects
+    ]
+
+
 class Reporter:
     """Makes the report of one run. Whatever goes wrong with it is told when the run has written the rest."""
 
-    def __init__(self, work: Work[Made], path: Path, folder: Path) -> None:
-        """Prepare it; `work` calls `make`, `path` is the page, and `folder` is for the lists beside it."""
+    def __init__(self, work: Work[Made], places: Places) -> None:
+        """Prepare it; `work` calls `make`."""
         self._work = work
-        self._path = path
-        self._folder = folder
+        self._places = places
         self._found: Findings | None = None
         self._error: Exception | None = None
 
@@ -65,7 +95,7 @@ class Reporter:
         """Return what was found and written. Raises WorkFailed."""
         if self._found is None:
             raise _failed(self._error)
-        self._work.start([Subject(self._found.network, self._found, run)], self._path, self._folder)
+        self._work.start([Subject(self._found.network, self._found, run)], self._places)
         return self._found, self._work.result()
 
 

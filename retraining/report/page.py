@@ -79,14 +79,18 @@ def _html(subjects: Sequence[Subject], album: Album, lists: Collection[str]) -> 
     models = [
         sections.model(subject, album, id=f"m{number}") for number, subject in enumerate(subjects, start=1)
     ]
-    return _environment().get_template("page.html.jinja").render(
-        models=models,
-        album=album,
-        lists=lists,
-        script=script,
-        script_hash=base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii"),
-        style=_text("report.css"),
-        folder=album.folder,
+    return (
+        _environment()
+        .get_template("page.html.jinja")
+        .render(
+            models=models,
+            album=album,
+            lists=lists,
+            script=script,
+            script_hash=base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii"),
+            style=_text("report.css"),
+            folder=album.folder,
+        )
     )
 
 

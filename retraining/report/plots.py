@@ -91,7 +91,9 @@ def _draw_promise(axes: Axes, found: Trend, now: float) -> None:
 
 def _scale_by_doubling(axes: Axes, counts: Sequence[int] | Any) -> None:
     axes.set_xscale("log", base=2)
-    further = [count for count, following in zip(counts, counts[1:], strict=False) if following >= _FURTHEST * count]
+    further = [
+        count for count, following in zip(counts, counts[1:], strict=False) if following >= _FURTHEST * count
+    ]
     axes.set_xticks([*further, counts[-1]], [f"{count:,}" for count in (*further, counts[-1])])
     axes.minorticks_off()
 
@@ -213,10 +215,12 @@ def _inlined(svg: str, name: str) -> Markup:
     """Return the SVG element alone, in the page's colours; the names of its parts begin with its own."""
     element = svg[svg.index("<svg ") :]
     element = re.sub(r"<(metadata|style)\b.*?</\1>", "", element, flags=re.DOTALL)
-    element = re.sub(r'^<svg [^>]*?(viewBox="[^"]*")[^>]*>', r'<svg class="plot" \1 aria-hidden="true">', element)
+    element = re.sub(
+        r'^<svg [^>]*?(viewBox="[^"]*")[^>]*>', r'<svg class="plot" \1 aria-hidden="true">', element
+    )
     element = re.sub(r'( id="|url\(#|href="#)', rf"\1{name}-", element).replace("xlink:href", "href")
     element = re.sub(r"font-family: [^;\"]*;", "", element)
     element = re.sub(r"\s*\n\s*", " ", element)
     for number, colour in _COLOURS.items():
         element = element.replace(number, f"var(--{colour})")
-    return Markup(element)  # noqa: S704  # nothing in it comes from outside
+    return Markup(element)  # nothing in it comes from outside
