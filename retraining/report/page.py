@@ -113,7 +113,7 @@ def _environment() -> Environment:
 
 def _on_one_line(value: Any) -> Any:
     """Return what a template shows: every text in it, wherever it comes from, is made safe to show."""
-    return printable(value) if type(value) is str else value
+    return value if hasattr(value, "__html__") else printable(value)
 
 
 def _text(name: str) -> Any:

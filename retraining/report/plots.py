@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from markupsafe import Markup
+from numpy.typing import NDArray
 
 from retraining.assessment.calibration import Calibration, Reliability
 from retraining.assessment.novelty_fit import NoveltyCheck
@@ -24,7 +25,7 @@ _COLOURS = {"#000001": "ink", "#000002": "dim", "#000003": "line", "#000004": "a
 _INK, _DIM, _LINE, _ACCENT, _WARM = _COLOURS
 
 _INCHES = (5.2, 3.2)
-_MARGINS = {"left": 0.115, "right": 0.975, "bottom": 0.165, "top": 0.96}
+_MARGINS = {"left": 0.115, "right": 0.96, "bottom": 0.165, "top": 0.96}
 _STYLE = {
     "svg.fonttype": "none",  # letters stay letters
     "font.size": 9.5,
@@ -40,6 +41,7 @@ _STYLE = {
     "xtick.color": _LINE,
     "ytick.color": _LINE,
     "xtick.major.size": 0,
+    "xtick.major.pad": 5,
     "ytick.major.size": 0,
     "xtick.labelcolor": _DIM,
     "ytick.labelcolor": _DIM,
@@ -49,6 +51,7 @@ _STYLE = {
     "lines.solid_capstyle": "round",
 }
 _BINS = 20
+_SMOOTHED = 40  # means of curves with many more points than that
 _FURTHEST = 1.35  # two marks of a logarithmic axis that are nearer than this cannot both be labelled
 
 
@@ -105,7 +108,7 @@ def reliability(found: Calibration, name: str) -> Markup:
         axes.plot([0, 1], [0, 1], color=_DIM, linewidth=1, linestyle=(0, (2, 3)), label="as they should be")
         _draw_reliability(axes, found.before, color=_WARM, label="before calibration", dashes="--")
         _draw_reliability(axes, found.after, color=_ACCENT, label="after calibration", dashes="-")
-        axes.set(xlim=(0, 1.02), ylim=(0, 1.02), xlabel="score")
+        axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.03), xlabel="score")
         axes.set_ylabel("answers that are right")
         plot.figure.subplots_adjust(left=0.155)
         _show_percent(axes.xaxis)
@@ -132,48 +135,51 @@ def novelty(found: NoveltyCheck, name: str) -> Markup:
                 edges[:-1][bars], heights[bars], width=0.8 / _BINS, align="edge", color=colour, linewidth=0
             )
         axes.axvline(1 - FALSE_ALARMS, color=_WARM, linewidth=1.2, linestyle=(0, (3, 3)))
-        axes.set(xlim=(0, 1.01), xlabel="unlike any class", ylabel="test photographs")
+        axes.set(xlim=(-0.01, 1.01), xlabel="unlike any class", ylabel="test photographs")
         axes.yaxis.get_major_locator().set_params(integer=True)
         axes.grid(visible=False, axis="x")
         _show_percent(axes.xaxis)
     return plot.markup
 
 
-def accuracy_curve(points: Sequence[CurvePoint], name: str) -> Markup:
-    """Draw the accuracy of training and validation against the steps."""
+def accuracy_curve(points: Sequence[CurvePoint], unit: str, name: str) -> Markup:
+    """Draw the accuracy of training and validation against the steps, which are called `unit`."""
     with _Plot(name) as plot:
-        _draw_curve(plot.axes, points, "accuracy")
+        _draw_curve(plot.axes, points, "accuracy", unit)
         _show_percent(plot.axes.yaxis)
         plot.axes.legend(loc="lower right")
     return plot.markup
 
 
-def loss_curve(points: Sequence[CurvePoint], name: str) -> Markup:
-    """Draw the cross entropy of training and validation against the steps."""
+def loss_curve(points: Sequence[CurvePoint], unit: str, name: str) -> Markup:
+    """Draw the cross entropy of training and validation against the steps, which are called `unit`."""
     with _Plot(name) as plot:
-        _draw_curve(plot.axes, points, "cross_entropy")
+        _draw_curve(plot.axes, points, "cross_entropy", unit)
         plot.axes.set_ylim(bottom=0)
         plot.axes.legend(loc="upper right")
     return plot.markup
 
 
-def _draw_curve(axes: Axes, points: Sequence[CurvePoint], figure: str) -> None:
-    validated = [point for point in points if point.validation is not None]
-    axes.plot(
-        [point.step for point in points],
-        [getattr(point.training, figure) for point in points],
-        color=_DIM,
-        linewidth=1,
-        label="training",
-    )
-    if validated:
-        axes.plot(
-            [point.step for point in validated],
-            [getattr(point.validation, figure) for point in validated],
-            color=_ACCENT,
-            label="validation",
-        )
-    axes.set_xlabel("training steps")
+def _draw_curve(axes: Axes, points: Sequence[CurvePoint], figure: str, unit: str) -> None:
+    training = [(point.step, getattr(point.training, figure)) for point in points]
+    validation = [(point.step, getattr(point.validation, figure)) for point in points if point.validation]
+    for drawn, colour, label in ((training, _DIM, "training"), (validation, _ACCENT, "validation")):
+        if drawn:
+            _draw_smoothed(axes, np.array(drawn), colour, label)
+    axes.set_xlabel(f"{unit}s of training")
+    axes.xaxis.get_major_locator().set_params(nbins=6, integer=True)
+    axes.xaxis.set_major_formatter(lambda value, _position: f"{value:,.0f}")
+
+
+def _draw_smoothed(axes: Axes, drawn: NDArray[np.float64], colour: str, label: str) -> None:
+    """Draw points, float64 [n, 2]: their running mean, and faintly themselves, if they are many."""
+    steps, values = drawn.T
+    width = max(1, len(values) // _SMOOTHED)
+    if width > 1:
+        axes.plot(steps, values, color=colour, linewidth=0.6, alpha=0.35)
+        window = np.ones(width)
+        values = np.convolve(values, window, "same") / np.convolve(np.ones(len(values)), window, "same")
+    axes.plot(steps, values, color=colour, label=label)
 
 
 def _show_percent(axis: Any) -> None:

@@ -9,13 +9,14 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from retraining.assessment.advice import Advice, advise
+from retraining.assessment.advice import advise
 from retraining.assessment.findings import Findings
 from retraining.assessment.mistakes import Mistake
 from retraining.assessment.suspects import Suspect
 from retraining.data.dataset import Dataset, LabelledImage
 from retraining.data.split import Split
 from retraining.features.duplicates import Group
+from retraining.printable import printable
 from retraining.report import cells, figures, plots
 from retraining.report.album import SET_NAMES, Album, Photo
 from retraining.report.cells import Cells
@@ -34,6 +35,14 @@ MOST_LEFT_OUT = 30  # classes taken for something unknown
 _CONFLICT = "Keep it in the class where it belongs, and remove it from the others."
 _LEAK = "The test was easier than it should be, and its accuracy too good: keep one of each."
 _NO_HARM = "They do little harm: they count more than once in training."
+
+
+@dataclasses.dataclass(frozen=True)
+class Piece:
+    """A piece of advice, as it is shown."""
+
+    title: str
+    text: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,7 +123,7 @@ class Model:
     id: str
     subject: Subject
     headline: Headline | None
-    advice: tuple[Advice, ...]
+    advice: tuple[Piece, ...]
     classes: tuple[ClassFigures, ...]
     cells: Cells
     errors: tuple[Error, ...]
@@ -157,13 +166,11 @@ def model(subject: Subject, album: Album, *, id: str) -> Model:
         id=id,
         subject=subject,
         headline=headline(findings),
-        advice=advise(findings),
+        advice=tuple(_advice(subject)),
         classes=figures.of_classes(findings.dataset, findings.testing),
         cells=Cells(findings, album),
         errors=tuple(_error(mistake, findings.dataset, album) for mistake in findings.mistakes),
-        doubts=tuple(
-            _doubt(suspect, findings.dataset, album) for suspect in findings.suspects[:MOST_SUSPECTS]
-        ),
+        doubts=tuple(_doubt(suspect, findings.dataset, album) for suspect in findings.suspects[:MOST_SUSPECTS]),
         copies=tuple(_copies(findings, album)),
         left_out=_left_out(findings),
         plots=_plots(subject, id),
@@ -181,6 +188,17 @@ def photographs(findings: Findings) -> Iterator[LabelledImage]:
         for group in groups[:MOST_GROUPS]:
             yield from group[:MOST_OF_A_GROUP]
     yield from cells.shown(findings)
+
+
+def _advice(subject: Subject) -> Iterator[Piece]:
+    """Yield what to do next; settings are named as the run names its own."""
+    names = {used.name.lstrip("-"): used.name for used in subject.run.settings}
+    for advice in advise(subject.findings):
+        title, text = (
+            message.text(setting_name=lambda name: names.get(name, name), show=printable)
+            for message in (advice.title, advice.text)
+        )
+        yield Piece(title, text)
 
 
 def _error(mistake: Mistake, dataset: Dataset, album: Album) -> Error:
@@ -235,7 +253,7 @@ def _left_out(findings: Findings) -> tuple[LeftOut, ...]:
 
 
 def _plots(subject: Subject, id: str) -> Plots:
-    findings, curve = subject.findings, subject.run.curve
+    findings, curve, unit = subject.findings, subject.run.curve, subject.run.curve_unit
     nothing = Markup("")
     novelty = findings.novelty
     is_tested = len(findings.testing) > 0
@@ -243,6 +261,6 @@ def _plots(subject: Subject, id: str) -> Plots:
         trend=plots.trend(findings.trend, f"{id}-trend") if findings.trend else nothing,
         reliability=plots.reliability(findings.calibration, f"{id}-scores") if is_tested else nothing,
         novelty=plots.novelty(novelty, f"{id}-novelty") if novelty and is_tested else nothing,
-        accuracy=plots.accuracy_curve(curve, f"{id}-accuracy") if curve else nothing,
-        loss=plots.loss_curve(curve, f"{id}-loss") if curve else nothing,
+        accuracy=plots.accuracy_curve(curve, unit, f"{id}-accuracy") if curve else nothing,
+        loss=plots.loss_curve(curve, unit, f"{id}-loss") if curve else nothing,
     )
