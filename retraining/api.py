@@ -27,7 +27,7 @@ from retraining.fine_tuning import validation_images
 from retraining.settings.augmentation import AugmentationSettings
 from retraining.settings.data import DataSettings
 from retraining.settings.fine_tuning import FineTuningSettings
-from retraining.settings.label_image import GraphSettings
+from retraining.settings.label_image import AnswerSettings
 from retraining.settings.module import ModuleSettings
 from retraining.settings.setting import Settings, fields
 from retraining.settings.training import TrainingSettings
@@ -187,13 +187,14 @@ def load_classifier(
     """Return the classifier in a frozen graph or SavedModel: one of retrain.py or `export`, or any other.
 
     `labels` are by default those in the graph, or beside it, where `RetrainedModel.export` puts them.
-    `settings` are those of label_image.py, for graphs that do not record them. Raises BadRequest.
+    `settings` are those of label_image.py, for graphs that do not record them. With `unknown`, what
+    `classify` yields also has the novelty of each image. Raises BadRequest.
     """
     from retraining.inference import loading
 
     given = dict(settings) | {"graph": Path(graph).expanduser(), "labels": labels}
-    _check_known(given, GraphSettings)
-    return loading.load(_group(GraphSettings, given))
+    _check_known(given, AnswerSettings)
+    return loading.load(_group(AnswerSettings, given))
 
 
 def list_modules() -> str:

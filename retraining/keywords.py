@@ -74,6 +74,7 @@ class GraphKeywords(TypedDict, total=False):
     significant_bits: int | None
     engine: str
     cache_dir: AnyPath | None
+    unknown: bool
 
 
 class RetrainKeywords(

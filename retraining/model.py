@@ -9,15 +9,22 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from retraining.arrays import Batch
-from retraining.assessment import calibration
-from retraining.assessment.assessment import Assessment
+import numpy as np
+from numpy.typing import NDArray
+
+from retraining.arrays import Batch, Pixels
+from retraining.assessment import calibration, findings
+from retraining.assessment.assessment import Assessment, assess
 from retraining.export import classifier_graph
 from retraining.export.exporter import Exporter
 from retraining.features.bottleneck_sets import Bottlenecks
 from retraining.features.extractor import FeatureExtractor
 from retraining.inference.image_classifier import ImageClassifier, Prediction
+from retraining.inference.novelty_run import NoveltyRun
 from retraining.inference.sources import ImageSource
+from retraining.report import page
+from retraining.report.notebook import Report
+from retraining.report.subject import Run, Subject
 from retraining.runtimes import requirements
 from retraining.runtimes.batches import BATCH_SIZE
 from retraining.settings.formats import format_of
@@ -94,7 +101,13 @@ class RetrainedModel(TrainedModel):
             size=self.extractor.image_size,
             batch_size=BATCH_SIZE,
             significant_bits=self.significant_bits,
+            novelty=NoveltyRun(self._scores_and_vectors, self.novelty) if self.novelty else None,
         )
+
+    def _scores_and_vectors(self, pixels: Pixels) -> NDArray[np.float32]:
+        """Return float32 [n, classes + feature_size] for float32 [n, height, width, 3] in [0, 1]."""
+        vectors = self.extractor.extract(pixels)
+        return np.concatenate([self.layer.probabilities(vectors), vectors], axis=1)
 
     def predict(
         self, images: ImageSource | Iterable[ImageSource], *, best: int | None = None
@@ -105,6 +118,14 @@ class RetrainedModel(TrainedModel):
         to 255, or floating point of that shape in [0, 1]. Scores are probabilities. Raises BadImage.
         """
         return self.classifier.predict(images, best=best)
+
+    def report(self) -> Report:
+        """Return a page on what the model knows and what it gets wrong: shown in a notebook, or `save`d."""
+        assessment = self.assessment
+        if assessment is None:  # the layer was trained elsewhere, and its scores are left as they are
+            assessment = assess(self, TrainingSettings(calibrate=False), (), frozen=self.bottlenecks)
+        found = findings.find(self, assessment)
+        return Report(page.render([Subject(found.network, found, Run(curve=self.curve))]))
 
     def export(
         self,

@@ -26,7 +26,7 @@ from retraining.model import RetrainedModel
 from retraining.settings.augmentation import AugmentationSettings
 from retraining.settings.data import DataSettings
 from retraining.settings.fine_tuning import FineTuningSettings
-from retraining.settings.label_image import GraphSettings
+from retraining.settings.label_image import AnswerSettings
 from retraining.settings.module import ModuleSettings
 from retraining.settings.setting import Settings, fields
 from retraining.settings.training import TrainingSettings
@@ -372,7 +372,7 @@ def test_keywords_are_the_settings() -> None:
     assert keys(keywords.ModuleKeywords) == names(ModuleSettings) - {"tfhub_module", "bottleneck_dir"}
     assert keys(keywords.AugmentationKeywords) == names(AugmentationSettings)
     assert keys(keywords.TrainingKeywords) == names(TrainingSettings)
-    assert keys(keywords.GraphKeywords) == names(GraphSettings) - {"graph", "labels"}
+    assert keys(keywords.GraphKeywords) == names(AnswerSettings) - {"graph", "labels"}
     assert keys(keywords.FineTuningKeywords) == names(FineTuningSettings)
     everything = names(
         DataSettings, ModuleSettings, AugmentationSettings, TrainingSettings, FineTuningSettings

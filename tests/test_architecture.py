@@ -42,6 +42,7 @@ FLOORS = (
         "feature_maps",
         "oxford_flowers17",
         "relabel",
+        "report.__main__",
         "sample_photos",
         "serve",
     ),

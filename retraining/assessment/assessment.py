@@ -9,6 +9,7 @@ import numpy as np
 from retraining.assessment import calibration, cross_validation, novelty_fit
 from retraining.assessment.calibration import Calibration
 from retraining.assessment.cross_validation import CrossValidation
+from retraining.assessment.folds import FOLDS
 from retraining.assessment.scored import Scored
 from retraining.data.split import Split
 from retraining.features.bottleneck_sets import Bottlenecks
@@ -45,23 +46,33 @@ def assess(
     `frozen` are the vectors before fine-tuning, which are those of the model if it was not fine-tuned.
     """
     crossed = None if frozen is None else cross_validation.cross_validate(frozen, settings, near)
+    images = known(model, frozen)
     if crossed is not None and frozen is model.bottlenecks:
         # The folds keep the detector's quantiles from being those of images that it was made of.
-        known = ImageVectors.of_sets(model.bottlenecks, Split.TRAINING, Split.VALIDATION)
         fitted_on, folds = crossed.held_in, crossed.folds
-    else:  # the network has seen the training images, so that only others tell the truth
-        known = ImageVectors.of_sets(model.bottlenecks, Split.VALIDATION)
-        fitted_on, folds = scored(model.layer, model.bottlenecks, Split.VALIDATION), np.arange(len(known)) % 2
+    else:
+        fitted_on = scored(model.layer, model.bottlenecks, Split.VALIDATION)
+        folds = np.arange(len(images)) % FOLDS
     return Assessment(
         calibration=calibration.assess(
             fitted_on, scored(model.layer, model.bottlenecks, Split.TESTING), is_applied=settings.calibrate
         ),
-        novelty=novelty_fit.fit(known, folds, len(model.labels)) if len(known) else None,
+        novelty=novelty_fit.fit(images, folds, len(model.labels)) if len(images) else None,
         crossed=crossed,
         frozen=frozen,
         near=near,
         settings=settings,
     )
+
+
+def known(model: TrainedModel, frozen: Bottlenecks | None) -> ImageVectors:
+    """Return the images by which scores and vectors can be judged, without the test images.
+
+    They are the training and validation images, or only the latter if the network has learnt from the others.
+    """
+    if frozen is model.bottlenecks:
+        return ImageVectors.of_sets(model.bottlenecks, Split.TRAINING, Split.VALIDATION)
+    return ImageVectors.of_sets(model.bottlenecks, Split.VALIDATION)
 
 
 def scored(layer: SoftmaxLayer, bottlenecks: Bottlenecks, split: Split) -> Scored:

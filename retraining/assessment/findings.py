@@ -70,7 +70,7 @@ def find(model: TrainedModel, assessment: Assessment) -> Findings:
         skipped=vectors.skipped,
         trend=None if assessment.frozen is None else trend.find(assessment.frozen, assessment.settings),
         calibration=assessment.calibration,
-        novelty=_novelty_check(assessment, testing),
+        novelty=_novelty_check(model, assessment, testing),
     )
 
 
@@ -91,7 +91,8 @@ def _judged(model: TrainedModel, assessment: Assessment) -> Scored:
     )
 
 
-def _novelty_check(assessment: Assessment, testing: ImageVectors) -> NoveltyCheck | None:
-    if assessment.novelty is None or not len(testing):
+def _novelty_check(model: TrainedModel, assessment: Assessment, testing: ImageVectors) -> NoveltyCheck | None:
+    if assessment.novelty is None:
         return None
-    return novelty_fit.check(assessment.novelty, testing.take(np.arange(len(testing))), testing.labels)
+    known = assessments.known(model, assessment.frozen)
+    return novelty_fit.check(assessment.novelty, known, testing, len(model.labels))

@@ -26,6 +26,7 @@ if TYPE_CHECKING:  # no program needs the settings of all the others
     from retraining.settings.network import NetworkSettings
     from retraining.settings.output import OutputSettings
     from retraining.settings.relabel import RelabelSettings
+    from retraining.settings.report import ReportOnGraphSettings
     from retraining.settings.retrain import RetrainSettings
     from retraining.settings.serve import ServeSettings
 
@@ -104,6 +105,19 @@ def check_export(settings: ExportGraphSettings) -> None:
 def check_relabel(settings: RelabelSettings) -> None:
     """Raise BadRequest if the list is not there."""
     _check_is_file("csv", settings.csv, remedy="retrain.py writes suspected_labels.csv beside its report")
+
+
+def check_report(settings: ReportOnGraphSettings) -> None:
+    """Raise BadRequest if the graph is not there, or the report cannot be written to its place."""
+    from retraining.runtimes import requirements
+
+    report = settings.report
+    _check_is_file("graph", report.graph, remedy=_WRITTEN_BY_RETRAIN)
+    if report.labels is not None:
+        _check_is_file("labels", report.labels, remedy=_WRITTEN_BY_RETRAIN)
+    requirements.check(report.engine)
+    output_paths.check_file(OutputPath.of_setting("report", report.report))
+    _check_folder("bottleneck_dir", report.bottleneck_dir)
 
 
 def check_feature_maps(settings: FeatureMapsSettings) -> None:

@@ -49,7 +49,7 @@ class Labelling:
         self._classifier = classifier
         self._settings = settings
         self._sorter = _sorter(classifier, settings)
-        self._print = answers.printer(settings.output, is_only_one=is_only_one, is_dry_run=settings.dry_run)
+        self._print = answers.printer(settings, is_only_one=is_only_one)
         self._is_ready_for_next_run = False
         self._examples: list[ImageSource] = []  # some of the images, where they are now
         self.count = 0
@@ -107,7 +107,13 @@ class Labelling:
         return progress(found, total=len(sources), task="Labelling", unit="image")
 
     def _answer(self, file: Path, classified: Classified) -> Answer:
-        answer = Answer(str(file), self._above_least(classified), error=classified.reason)
+        answer = Answer(
+            str(file),
+            self._above_least(classified),
+            error=classified.reason,
+            novelty=classified.novelty,
+            is_unknown=classified.is_unknown,
+        )
         if self._sorter is not None and not answer.error:
             answer = self._sorted(file, answer, self._sorter)
         self.count += 1
@@ -126,6 +132,8 @@ class Labelling:
         )
 
     def _sorted(self, file: Path, answer: Answer, sorter: Sorter) -> Answer:
+        if answer.is_unknown:
+            return dataclasses.replace(answer, outcome=Outcome.UNKNOWN)
         if not answer.predictions:
             return dataclasses.replace(answer, outcome=Outcome.UNSURE)
         try:

@@ -11,6 +11,7 @@ from retraining.settings.conversion import ExportGraphSettings
 from retraining.settings.deep_dream import DeepDreamSettings
 from retraining.settings.feature_maps import FeatureMapsSettings
 from retraining.settings.relabel import RelabelSettings
+from retraining.settings.report import ReportOnGraphSettings
 from retraining.settings.retrain import RetrainSettings
 from retraining.settings.samples import OxfordFlowersSettings, SamplePhotosSettings
 from retraining.settings.serve import ServeSettings
@@ -74,6 +75,13 @@ RELABEL = Program(
     check=checks.check_relabel,
     positional={"csv": "CSV"},
 )
+REPORT = Program(
+    name="report",
+    description="Report on a graph that an earlier run wrote, without training again.",
+    example="--graph output_graph.pb --image_dir ~/flower_photos",
+    settings=ReportOnGraphSettings,
+    check=checks.check_report,
+)
 FEATURE_MAPS = Program(
     name="feature_maps",
     description="Show what the layers of a network make of an image.",
@@ -109,6 +117,7 @@ PROGRAMS: tuple[Program[Any], ...] = (
     SERVE,
     COMPARE,
     EXPORT,
+    REPORT,
     RELABEL,
     FEATURE_MAPS,
     DEEP_DREAM,

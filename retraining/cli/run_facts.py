@@ -16,7 +16,7 @@ from retraining.training.training_curve import CurvePoint
 def of(
     program: Program[Any],
     settings: Any,
-    judgements: Sequence[Judgement],
+    judgements: Sequence[Judgement] = (),
     curve: Sequence[CurvePoint] = (),
 ) -> Run:
     """Return the facts of a run for its report; `curve` is that of the training."""

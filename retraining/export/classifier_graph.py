@@ -13,8 +13,9 @@ from retraining.graphs.quiet_tensorflow import tf
 from retraining.graphs.simplification import simplified, with_float32_weights
 from retraining.inference.graph_classifier import LoadedGraph
 from retraining.inference.image_classifier import ImageClassifier
+from retraining.inference.novelty import NoveltyDetector
 from retraining.modules import finished_classifier
-from retraining.modules.finished_classifier import INPUT_OP, LAYER_SCOPE
+from retraining.modules.finished_classifier import INPUT_OP, LAYER_SCOPE, PRODUCT_OP
 from retraining.runtimes.batches import BATCH_SIZE
 from retraining.settings.output import OutputSettings
 from retraining.training.model import TrainedModel
@@ -68,6 +69,16 @@ class ClassifierGraph:
             batch_size=classifier.batch_size,
         )
 
+    @property
+    def novelty(self) -> bytes:
+        """What the graph records to tell images unlike any class: an encoded NoveltyDetector, or b""."""
+        return recorded.novelty(self.frozen.graph_def)
+
+    def without_novelty(self) -> ClassifierGraph:
+        """Return the same without the detector, for a format in which the network gives other vectors."""
+        frozen = self.frozen.with_graph_def(recorded.without_novelty(self.frozen.graph_def))
+        return dataclasses.replace(self, frozen=frozen)
+
     def classifier(self) -> ImageClassifier:
         """Return the graph as a classifier, which TensorFlow runs."""
         return ImageClassifier(
@@ -95,6 +106,7 @@ def of_model(
         labels=model.labels,
         float32_weights=float32_weights,
         significant_bits=model.significant_bits,
+        novelty=model.novelty,
     )
 
 
@@ -106,12 +118,13 @@ def build(
     labels: tuple[str, ...] = (),
     float32_weights: bool = OutputSettings.float32_weights,
     significant_bits: int | None = None,
+    novelty: NoveltyDetector | None = None,
 ) -> FrozenGraph:
     """Return the graph from `Placeholder` to the softmax op `final_tensor_name`.
 
     Input float32 [None, height, width, 3] in [0, 1], output float32 [None, classes]. Weights in half
-    precision stay so, unless `float32_weights`. `labels` and `significant_bits`, that of the images' dataset,
-    are recorded in the graph unless they are () and None.
+    precision stay so, unless `float32_weights`. `labels`, `significant_bits`, that of the images' dataset,
+    and `novelty` are recorded in the graph unless they are () and None.
     """
     graph = tf.Graph()
     with graph.as_default():
@@ -127,10 +140,15 @@ def build(
         with tf.name_scope(LAYER_SCOPE):
             weights = tf.constant(layer.weights, name="weights")
             biases = tf.constant(layer.biases, name="biases")
-            logits = tf.nn.bias_add(tf.matmul(features, weights, name="matmul"), biases, name="logits")
+            logits = tf.nn.bias_add(tf.matmul(features, weights, name=PRODUCT_OP), biases, name="logits")
         tf.nn.softmax(logits, name=final_tensor_name)
     frozen = simplified(FrozenGraph(graph.as_graph_def(), f"{INPUT_OP}:0", f"{final_tensor_name}:0"))
-    recorded.record(frozen.graph_def, labels=labels, significant_bits=significant_bits)
+    recorded.record(
+        frozen.graph_def,
+        labels=labels,
+        significant_bits=significant_bits,
+        novelty=novelty.encode() if novelty else b"",
+    )
     return with_float32_weights(frozen) if float32_weights else frozen
 
 

@@ -14,8 +14,8 @@ from retraining.arrays import Pixels
 from retraining.engines import conversion, tflite_conversion
 from retraining.export.classifier_graph import ClassifierGraph
 from retraining.graphs.frozen_graph import FrozenGraph
-from retraining.runtimes import tflite_metadata
-from retraining.runtimes.tflite_metadata import Metadata
+from retraining.runtimes import tflite_metadata, tflite_model
+from retraining.runtimes.tflite_metadata import Metadata, Novelty
 
 
 def write_float32(classifier: ClassifierGraph, path: Path) -> None:
@@ -53,12 +53,14 @@ def _full_range(samples: Iterable[Pixels]) -> list[Pixels]:
 
 
 def _write(classifier: ClassifierGraph, path: Path, convert: Callable[[FrozenGraph], bytes]) -> None:
+    content = conversion.quietly(convert, classifier.frozen)
+    tensor = tflite_model.last_layer_input(content) if classifier.novelty else None
     about = Metadata(
         name=classifier.name,
         labels=classifier.labels,
         mean=(classifier.mean,),
         std=(classifier.std,),
         significant_bits=classifier.significant_bits,
+        novelty=None if tensor is None else Novelty(tensor, classifier.novelty),
     )
-    content = conversion.quietly(convert, classifier.frozen)
     path.write_bytes(tflite_metadata.added(content, about))

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Any
 
-from retraining.arrays import Forward
+import numpy as np
+from numpy.typing import NDArray
+
+from retraining.arrays import Forward, Pixels
 from retraining.graphs.quiet_tensorflow import GraphDef as GraphDef
 from retraining.graphs.quiet_tensorflow import NodeDef as NodeDef
 from retraining.graphs.quiet_tensorflow import tf
@@ -112,6 +115,16 @@ def forward_in(graph: tf.Graph, input_name: str, output_name: str, *, precision:
     # A callable saves the bookkeeping that Session.run repeats in every call.
     run: Forward = session.make_callable(output_name, [input_name])
     return run
+
+
+def joined_forward_in(graph: tf.Graph, input_name: str, output_names: Sequence[str]) -> Forward:
+    """Return the function that runs `graph` from a batch of one tensor to several, side by side."""
+    run = tf.compat.v1.Session(graph=graph).make_callable(list(output_names), [input_name])
+
+    def joined(images: Pixels) -> NDArray[np.float32]:
+        return np.concatenate([rows.reshape(len(rows), -1) for rows in run(images)], axis=1)
+
+    return joined
 
 
 def for_inference(frozen: FrozenGraph) -> FrozenGraph:

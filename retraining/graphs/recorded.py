@@ -1,20 +1,31 @@
-"""What a classifier's graph records for its users: its labels, and how many bits of 16-bit images are used.
+"""What a classifier's graph records for its users: labels, bits of 16-bit images, what the classes look like.
 
-Both are attributes of the graph's input. TensorFlow and OpenCV ignore those that begin with an underscore.
+All are attributes of the graph's input. TensorFlow and OpenCV ignore those that begin with an underscore.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
 from retraining.graphs.frozen_graph import INPUT_OPS, GraphDef
 
 _LABELS = "_labels"
 _SIGNIFICANT_BITS = "_significant_bits"
+_NOVELTY = "_novelty"
 
 
-def record(graph_def: GraphDef, *, labels: tuple[str, ...] = (), significant_bits: int | None = None) -> None:
-    """Record labels, and a number of bits from 8 to 16, in the inputs of a graph; nothing for () and None."""
+def record(
+    graph_def: GraphDef,
+    *,
+    labels: tuple[str, ...] = (),
+    significant_bits: int | None = None,
+    novelty: bytes = b"",
+) -> None:
+    """Record labels, a number of bits from 8 to 16, and an encoded detector of images unlike any class.
+
+    They go into the inputs of the graph; nothing is recorded for (), None and b"".
+    """
     for node in graph_def.node:
         if node.op in INPUT_OPS:
             if labels:
@@ -22,6 +33,8 @@ def record(graph_def: GraphDef, *, labels: tuple[str, ...] = (), significant_bit
                 node.attr[_LABELS].list.s[:] = map(os.fsencode, labels)
             if significant_bits is not None:
                 node.attr[_SIGNIFICANT_BITS].i = significant_bits
+            if novelty:
+                node.attr[_NOVELTY].s = novelty
 
 
 def labels(graph_def: GraphDef) -> tuple[str, ...]:
@@ -34,3 +47,17 @@ def significant_bits(graph_def: GraphDef) -> int | None:
     """Return the number of bits that `record` wrote, or None."""
     bits = {node.attr[_SIGNIFICANT_BITS].i for node in graph_def.node if _SIGNIFICANT_BITS in node.attr}
     return next(iter(bits), None)
+
+
+def novelty(graph_def: GraphDef) -> bytes:
+    """Return the detector that `record` wrote, or b""."""
+    found: Iterator[bytes] = (node.attr[_NOVELTY].s for node in graph_def.node if _NOVELTY in node.attr)
+    return next(found, b"")
+
+
+def without_novelty(graph_def: GraphDef) -> GraphDef:
+    """Return a copy of a graph that records no detector."""
+    copied = GraphDef.FromString(graph_def.SerializeToString())
+    for node in copied.node:
+        node.attr.pop(_NOVELTY, None)
+    return copied

@@ -5,21 +5,27 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
 from retraining.arrays import Pixels, Probabilities
 from retraining.engines import conversion
 from retraining.engines.table import CONVERTING
-from retraining.errors import BadImage
+from retraining.errors import BadImage, UserError
+from retraining.graphs import recorded
 from retraining.graphs.frozen_graph import FrozenGraph, GraphDef, op_of
+from retraining.inference import graph_novelty, tflite_novelty
 from retraining.inference.graph_classifier import LoadedGraph
 from retraining.inference.image_classifier import ImageClassifier
 from retraining.inference.kept_classifier import Place, Record
 from retraining.inference.sources import ImageSource
+from retraining.runtimes import tflite_metadata, tflite_model
+from retraining.runtimes.tflite_metadata import Metadata, Novelty
 from retraining.settings.module import LITERT
 
-# Largest difference of a score. Rounding makes about 1e-5.
+# Largest difference of a score, and of a number in a feature vector as a share of the largest number in it.
+# Rounding makes about 1e-5.
 TOLERANCE = 1e-3
 
 CHECKED_IMAGES = 16  # at most
@@ -44,6 +50,7 @@ def convert(loaded: LoadedGraph, place: Place, images: Sequence[ImageSource]) ->
     pixels = _some_pixels(loaded.classifier, images)
     try:
         converted = CONVERTING[LITERT].load(content)(pixels)
+        content = _with_novelty(content, loaded, pixels)
     except Exception as error:  # not kept, since it may be the fault of this computer
         log.debug("LiteRT cannot run '%s': %s", place.kept.path.stem, error)
         return
@@ -112,3 +119,27 @@ def _scores(classifier: ImageClassifier, pixels: Pixels) -> Probabilities:
         [classifier.run(image[np.newaxis]).reshape(1, -1) for image in pixels]
     )
     return scores
+
+
+def _with_novelty(content: bytes, loaded: LoadedGraph, pixels: Pixels) -> bytes:
+    """Return a converted network with the detector of the graph, if it has one and gets the same vectors."""
+    detector = recorded.novelty(loaded.frozen.graph_def)
+    tensor = tflite_model.last_layer_input(content) if detector else None
+    if tensor is None:
+        return content
+    classifier, place = loaded.classifier, Path()
+    about = Metadata(
+        labels=classifier.labels,
+        mean=(classifier.mean,),
+        std=(classifier.std,),
+        novelty=Novelty(tensor, detector),
+    )
+    whole = tflite_metadata.added(content, about)
+    try:
+        given, exact = tflite_novelty.load(whole, place), graph_novelty.load(loaded.frozen, place)
+    except UserError as error:
+        log.debug("LiteRT cannot tell images unlike any class: %s", error)
+        return content
+    classes = len(classifier.labels)
+    difference = conversion.largest_difference(given.vectors(pixels, classes), exact.vectors(pixels, classes))
+    return whole if difference <= TOLERANCE else content

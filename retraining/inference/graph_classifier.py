@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from pathlib import Path
 from typing import NamedTuple
@@ -23,7 +24,7 @@ from retraining.graphs.frozen_graph import (
     op_of,
 )
 from retraining.graphs.quiet_tensorflow import tf
-from retraining.inference import input_size
+from retraining.inference import graph_novelty, input_size
 from retraining.inference import labels as label_names
 from retraining.inference.image_classifier import ImageClassifier, check_width
 from retraining.modules import classifier_source, found_input, image_input
@@ -72,7 +73,10 @@ def load(settings: GraphSettings) -> LoadedGraph:
         std=std,
         significant_bits=settings.significant_bits or recorded.significant_bits(graph_def),
     )
-    return LoadedGraph(classifier, FrozenGraph(graph_def, pixels.name, scores.name), inside)
+    frozen = FrozenGraph(graph_def, pixels.name, scores.name)
+    if settings.is_novelty_wanted:
+        classifier = dataclasses.replace(classifier, novelty=graph_novelty.load(frozen, settings.graph))
+    return LoadedGraph(classifier, frozen, inside)
 
 
 def _scaling(images: ImageInput, size: ImageSize, settings: GraphSettings) -> tuple[float, float]:

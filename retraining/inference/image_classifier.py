@@ -15,6 +15,8 @@ from retraining.data import prefetching, sample_depth
 from retraining.data.sample_depth import SHALLOW
 from retraining.errors import BadImage, BadRequest
 from retraining.inference import sources
+from retraining.inference.novelty import FALSE_ALARMS
+from retraining.inference.novelty_run import NoveltyRun
 from retraining.inference.sources import ImageSource
 from retraining.runtimes.batches import BATCH_SIZE
 
@@ -28,11 +30,21 @@ class Prediction(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Classified:
-    """An image with its predictions, best first; or a `reason` why there are none, such as "is empty"."""
+    """An image with its predictions, best first; or a `reason` why there are none, such as "is empty".
+
+    `novelty`, in [0, 1], is how unlike any class the image is: the share of images of the classes that are
+    less so. It is None if the classifier was not asked for it.
+    """
 
     source: ImageSource
     predictions: tuple[Prediction, ...] = ()
     reason: str = ""
+    novelty: float | None = None
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether the image is so unlike any class that it is called unknown."""
+        return self.novelty is not None and self.novelty > 1 - FALSE_ALARMS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,7 +68,8 @@ class ImageClassifier:
     is given pixel values of 0 to 255 after `mean` was subtracted and the result divided by `std`.
     `significant_bits` is how many bits are used in 16-bit images that do not record it; None stands for all,
     with a warning if the images look dark. `prepare_next_run` is for when every image has its answer: given
-    the images, it may take some seconds to make the next run quicker.
+    the images, it may take some seconds to make the next run quicker. `novelty` is used in place of `run`
+    where it is also to be said how unlike any class images are.
     """
 
     run: Callable[[Any], Probabilities]
@@ -67,6 +80,7 @@ class ImageClassifier:
     std: float = 255
     significant_bits: int | None = None
     prepare_next_run: Callable[[Sequence[ImageSource]], None] = lambda _: None
+    novelty: NoveltyRun | None = None
 
     def predict(
         self, images: ImageSource | Iterable[ImageSource], *, best: int | None = None
@@ -146,14 +160,14 @@ class ImageClassifier:
     ) -> Iterator[Classified]:
         """Yield the predictions for at most `batch_size` prepared images, in order, computed together."""
         usable = [item.taken for item in prepared if not item.reason]
-        scores: Iterator[Any] = iter(self._scores(usable) if usable else ())
+        found = iter(self._found(usable) if usable else ())
         for item in prepared:
             if item.reason:
                 yield Classified(item.source, reason=item.reason)
                 continue
-            image_scores = next(scores)
-            if np.isfinite(image_scores).all():
-                yield Classified(item.source, self._best(image_scores, best))
+            scores, novelty = next(found)
+            if np.isfinite(scores).all() and (novelty is None or np.isfinite(novelty)):
+                yield Classified(item.source, self._best(scores, best), novelty=novelty)
             else:
                 yield Classified(item.source, reason="makes the graph give scores that are not numbers")
 
@@ -165,10 +179,16 @@ class ImageClassifier:
         """Return what `run` is given for several images, from what `_taken` returned for each."""
         return np.stack(taken)
 
-    def _scores(self, taken: Sequence[Any]) -> NDArray[np.float32]:
-        scores = self.run(self._batch(taken)).reshape(len(taken), -1)
+    def _found(self, taken: Sequence[Any]) -> Iterator[tuple[NDArray[np.float32], float | None]]:
+        """Yield the scores, float32 [classes], and the novelty of each image."""
+        batch = self._batch(taken)
+        if self.novelty is not None:
+            rows, novelties = self.novelty(batch, len(self.labels))
+            yield from zip(rows, novelties.tolist(), strict=True)
+            return
+        scores = self.run(batch).reshape(len(taken), -1)
         check_width(scores.shape[1], self.labels)
-        return scores
+        yield from ((row, None) for row in scores)
 
     def _best(self, scores: NDArray[np.float32], best: int | None) -> tuple[Prediction, ...]:
         order = np.argsort(-scores, kind="stable")[:best]

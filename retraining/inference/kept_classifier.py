@@ -9,13 +9,15 @@ import dataclasses
 import hashlib
 import json
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from retraining.arrays import ImageSize
+from retraining.arrays import ImageSize, Probabilities
 from retraining.errors import Message, WorkFailed
 from retraining.inference import labels as label_names
 from retraining.inference.image_classifier import ImageClassifier, check_width
+from retraining.inference.novelty_run import NoveltyRun
 from retraining.modules import found_input
 from retraining.modules.found_input import ImageInput
 from retraining.native_output import native_output_captured
@@ -120,6 +122,7 @@ def find_place(settings: GraphSettings) -> Place | None:
 def load(place: Place, record: Record, settings: GraphSettings) -> ImageClassifier | None:
     """Return the classifier that was kept with this record, or None if it is damaged or does not start.
 
+    It is None too if images unlike any class are to be told, and the converted network cannot do that.
     Raises BadRequest for labels that are not there or are too many or too few.
     """
     content = place.kept.content(record.sha256)
@@ -129,7 +132,7 @@ def load(place: Place, record: Record, settings: GraphSettings) -> ImageClassifi
     check_width(record.classes, labels)
     try:
         with native_output_captured(is_shown_on_error=False):
-            run = litert.load(content)
+            run, novelty = _loaded(content, record.classes, place.kept.path, settings)
     except Exception as error:  # whatever a library of another computer, or half of one, makes it raise
         log.debug("LiteRT cannot load '%s': %s", place.kept.path, error)
         return None
@@ -144,7 +147,19 @@ def load(place: Place, record: Record, settings: GraphSettings) -> ImageClassifi
         mean=record.mean,
         std=record.std,
         significant_bits=record.significant_bits,
+        novelty=novelty,
     )
+
+
+def _loaded(
+    content: bytes, classes: int, path: Path, settings: GraphSettings
+) -> tuple[Callable[[Any], Probabilities], NoveltyRun | None]:
+    if not settings.is_novelty_wanted:
+        return litert.load(content), None
+    from retraining.inference import tflite_novelty  # whose imports labelling need not wait for
+
+    novelty = tflite_novelty.load(content, path)
+    return novelty.scores(classes), novelty
 
 
 def _digest(graph: bytes, settings: GraphSettings) -> str:

@@ -10,13 +10,14 @@ import numpy as np
 
 from retraining.arrays import Pixels, Probabilities
 from retraining.errors import BadRequest, WorkFailed, setting_named
-from retraining.inference import input_size
+from retraining.inference import input_size, tflite_novelty
 from retraining.inference import labels as label_names
 from retraining.inference.image_classifier import ImageClassifier, check_width
+from retraining.inference.novelty_run import NoveltyRun
 from retraining.runtimes import litert, requirements, tflite_metadata
 from retraining.runtimes.batches import BATCH_SIZE
 from retraining.runtimes.litert import Network, Tensor
-from retraining.runtimes.tflite_metadata import Metadata
+from retraining.runtimes.tflite_metadata import Metadata, Novelty
 from retraining.settings.label_image import GraphSettings
 from retraining.settings.module import LITERT
 from retraining.storage.atomic_files import reason
@@ -47,8 +48,10 @@ def load(settings: GraphSettings) -> ImageClassifier:
     Settings that were not given are read from the file. Raises BadRequest.
     """
     content = _content(settings.graph)
-    network = _network(content, settings.graph)
-    source, result = _only(network.inputs, "inputs", settings), _only(network.outputs, "outputs", settings)
+    recorded = tflite_novelty.recorded(content, settings.graph) if settings.is_novelty_wanted else None
+    network = _network(content, recorded, settings.graph)
+    outputs = network.outputs if recorded is None else network.outputs[:-1]
+    source, result = _only(network.inputs, "inputs", settings), _only(outputs, "outputs", settings)
     _check_names(source, result, settings)
     _check_takes_images(source, settings.graph)
     _check_gives_scores(result, settings.graph)
@@ -57,14 +60,18 @@ def load(settings: GraphSettings) -> ImageClassifier:
     check_width(int(np.prod(result.shape[1:])), labels)
     scaling = _scaling(source, about, settings)
     is_plain = scaling.is_one_for_all()
+    run, novelty = _run(network, None if is_plain else scaling), None
+    if recorded is not None:
+        novelty = NoveltyRun(run, tflite_novelty.detector(recorded, network, settings.graph))
     return ImageClassifier(
-        run=_run(network, None if is_plain else scaling),
+        run=run if novelty is None else novelty.scores(len(labels)),
         labels=labels,
         size=input_size.find(source.shape[1], source.shape[2], settings),
         batch_size=BATCH_SIZE,
         mean=scaling.mean[0] if is_plain else 0,
         std=scaling.std[0] if is_plain else 255,
         significant_bits=settings.significant_bits or about.significant_bits,
+        novelty=novelty,
     )
 
 
@@ -84,9 +91,10 @@ def _content(path: Path) -> bytes:
         ) from error
 
 
-def _network(content: bytes, path: Path) -> Network:
+def _network(content: bytes, novelty: Novelty | None, path: Path) -> Network:
+    whole = content if novelty is None else tflite_novelty.with_vectors(content, novelty, path)
     try:
-        return litert.Network(content)
+        return litert.Network(whole)
     except (ValueError, RuntimeError) as error:
         raise _damaged(path, _reason(error)) from error
 

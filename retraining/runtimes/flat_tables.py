@@ -113,8 +113,17 @@ class Kept:
     from_end: int
 
 
-Value: TypeAlias = "Number | Kept | str | bytes | tuple[float, ...] | Mapping[int, Value] | list[Value]"
-"""A field: a number, a text, bytes, float32 numbers, a table by its fields' numbers, or a list of such."""
+@dataclasses.dataclass(frozen=True)
+class Integers:
+    """A list of int32 numbers."""
+
+    values: tuple[int, ...]
+
+
+Value: TypeAlias = (
+    "Number | Kept | Integers | str | bytes | tuple[float, ...] | Mapping[int, Value] | list[Value]"
+)
+"""A field: a number, a text, bytes, float32 or int32 numbers, a table by its fields, or a list of such."""
 
 
 def write(builder: flatbuffers.Builder, value: Value) -> int:
@@ -122,6 +131,8 @@ def write(builder: flatbuffers.Builder, value: Value) -> int:
     match value:
         case Kept():
             return value.from_end
+        case Integers():
+            return _write_list(builder, value.values, builder.PrependInt32)
         case str():
             return int(builder.CreateString(value))
         case bytes():

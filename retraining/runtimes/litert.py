@@ -89,7 +89,7 @@ class Network:
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="litert")
 
     def run(self, images: Images) -> Vectors:
-        """Return float32 [n, ...], the output for n images."""
+        """Return float32 [n, ...], the output for n images; of several outputs, the numbers side by side."""
         return np.concatenate(list(self._pool.map(self._run_one, images)))
 
     def _run_one(self, pixels: Pixels) -> Vectors:
@@ -117,9 +117,13 @@ class _Interpreter:
 
     def run(self, pixels: Pixels) -> Vectors:
         """Return float32 [1, features] for float32 [height, width, 3]."""
-        (given,), (wanted,) = self.inputs, self.outputs
+        (given,) = self.inputs
         images = pixels[np.newaxis]
         self._interpreter.set_tensor(given.index, given.bytes_of(images) if given.is_quantized else images)
         self._interpreter.invoke()
-        vector: Vectors = self._interpreter.get_tensor(wanted.index)
-        return wanted.values_of(vector) if wanted.is_quantized else vector
+        found = [self._values(wanted) for wanted in self.outputs]
+        return found[0] if len(found) == 1 else np.concatenate([rows.reshape(1, -1) for rows in found], 1)
+
+    def _values(self, wanted: Tensor) -> Vectors:
+        values: Vectors = self._interpreter.get_tensor(wanted.index)
+        return wanted.values_of(values) if wanted.is_quantized else values

@@ -2,9 +2,8 @@
 
 The tables are those of TensorFlow Lite's metadata, version 1.5.0:
 https://github.com/google-ai-edge/mediapipe/blob/master/mediapipe/tasks/metadata/metadata_schema.fbs,
-in a buffer of the model:
-https://github.com/tensorflow/tensorflow/blob/master/tensorflow/compiler/mlir/lite/schema/schema.fbs.
-Labels are in a zip file at its end: https://ai.google.dev/edge/litert/conversion/tensorflow/metadata.
+in a buffer of the model. What the classes look like is in another, for this program alone. Labels are in a
+zip file at its end: https://ai.google.dev/edge/litert/conversion/tensorflow/metadata.
 """
 
 from __future__ import annotations
@@ -13,18 +12,22 @@ import dataclasses
 import enum
 import io
 import math
+import struct
 import zipfile
 import zlib
 
 import flatbuffers
 from flatbuffers import number_types
 
-from retraining.runtimes import flat_tables
-from retraining.runtimes.flat_tables import Kept, Number, ReadTable, Value
+from retraining.runtimes import flat_tables, tflite_model
+from retraining.runtimes.flat_tables import Number, ReadTable, Value
+from retraining.runtimes.tflite_model import Model, Subgraph
 from retraining.storage import labels_file
 
 _ENTRY = "TFLITE_METADATA"
-_MODEL_KIND, _METADATA_KIND = b"TFL3", b"M001"
+_METADATA_KIND = b"M001"
+_NOVELTY = "NOVELTY_DETECTOR"
+_TENSOR = struct.Struct("<I")  # before the detector: which tensor it is given
 _LABELS = "labels.txt"
 _BITS = "significant_bits"
 
@@ -43,19 +46,11 @@ DAMAGE = (
 _SIGNATURE, _INPUT, _OUTPUT = "serving_default", "image", "prediction"
 
 
-class _Model(enum.IntEnum):
-    VERSION, SUBGRAPHS, BUFFERS, METADATA, SIGNATURES = 0, 2, 4, 6, 7
-
-
-class _Entry(enum.IntEnum):
-    NAME, BUFFER = 0, 1
-
-
 class _About(enum.IntEnum):  # ModelMetadata
     NAME, DESCRIPTION, SUBGRAPHS, MIN_PARSER_VERSION = 0, 1, 3, 7
 
 
-class _Subgraph(enum.IntEnum):
+class _AboutGraph(enum.IntEnum):  # SubGraphMetadata
     INPUTS, OUTPUTS, CUSTOM = 2, 3, 9
 
 
@@ -68,11 +63,20 @@ class _File(enum.IntEnum):
 
 
 @dataclasses.dataclass(frozen=True)
+class Novelty:
+    """An encoded NoveltyDetector, and the number of the tensor with the vectors that it is given."""
+
+    tensor: int
+    detector: bytes
+
+
+@dataclasses.dataclass(frozen=True)
 class Metadata:
     """What is known of a classifier.
 
     Pixel values of 0 to 255 are scaled by (value - mean) / std, with a number for all channels or one for
-    each; both are empty if that is not known. `significant_bits` is as for ImageClassifier.
+    each; both are empty if that is not known. `significant_bits` is as for ImageClassifier. `novelty` is
+    what tells images unlike any class, if it is to be written: `read` leaves it to `novelty`.
     """
 
     name: str = ""
@@ -80,59 +84,40 @@ class Metadata:
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
     significant_bits: int | None = None
+    novelty: Novelty | None = None
 
 
 def added(content: bytes, about: Metadata) -> bytes:
-    """Return a .tflite file that has no metadata yet with this metadata.
+    """Return a .tflite file that has no metadata yet with this metadata, and names of input and output."""
+    buffers = {_ENTRY: _encoded(about)}
+    if about.novelty is not None:
+        buffers[_NOVELTY] = _TENSOR.pack(about.novelty.tensor) + about.novelty.detector
 
-    What it holds stays as it is, byte for byte, behind a new root that adds entries: references in such a
-    file are relative, and all point towards its end.
-    """
-    kept = content + bytes(-len(content) % 16)  # so that what was aligned stays aligned
-    builder = flatbuffers.Builder(len(kept) + 2**14)
-    builder.Prep(16, len(kept))
-    builder.head -= len(kept)
-    builder.Bytes[builder.head : builder.head + len(kept)] = kept
-    root = flat_tables.write(builder, _root(ReadTable.root(kept), _encoded(about)))
-    builder.Finish(root, file_identifier=_MODEL_KIND)
-    return _with_file(bytes(builder.Output()), _LABELS, labels_file.encode(about.labels))
+    def changes(model: ReadTable) -> dict[int, Value]:
+        signature = _signature(model.tables(Model.SUBGRAPHS)[0])
+        return {**tflite_model.with_buffers(model, buffers), Model.SIGNATURES: [signature]}
+
+    return _with_file(tflite_model.changed(content, changes), _LABELS, labels_file.encode(about.labels))
 
 
 def read(content: bytes) -> Metadata:
     """Return the metadata of a .tflite file, empty if it has none. Raises one of DAMAGE."""
-    model = ReadTable.root(content)
-    named = [entry for entry in model.tables(_Model.METADATA) if entry.text(_Entry.NAME) == _ENTRY]
-    if not named:
-        return Metadata()
-    buffers = model.tables(_Model.BUFFERS)
-    return _decoded(buffers[named[0].number(_Entry.BUFFER, number_types.Uint32Flags)].data(0), content)
+    metadata = tflite_model.buffer(content, _ENTRY)
+    return Metadata() if metadata is None else _decoded(metadata, content)
 
 
-def _root(model: ReadTable, metadata: bytes) -> Value:
-    """Return the root of a model: what it holds already, the metadata, and names of input and output."""
-
-    def kept(place: int | None) -> Kept:
-        assert place is not None
-        return Kept(len(model.content) - place)
-
-    fields: dict[int, Value] = {
-        field: kept(model.target(field))
-        for field in range(_Model.VERSION + 1, model.field_count())  # everything but the version is elsewhere
-        if model.target(field) is not None
-    }
-    buffers, entries = model.tables(_Model.BUFFERS), model.tables(_Model.METADATA)
-    entry: Value = {_Entry.NAME: _ENTRY, _Entry.BUFFER: Number(len(buffers), number_types.Uint32Flags)}
-    version = model.number(_Model.VERSION, number_types.Uint32Flags)
-    fields[_Model.SIGNATURES] = [_signature(model.tables(_Model.SUBGRAPHS)[0])]
-    fields[_Model.VERSION] = Number(version, number_types.Uint32Flags)
-    fields[_Model.BUFFERS] = [*(kept(table.position) for table in buffers), {0: metadata}]
-    fields[_Model.METADATA] = [*(kept(table.position) for table in entries), entry]
-    return fields
+def novelty(content: bytes) -> Novelty | None:
+    """Return what tells images unlike any class, or None if the file has nothing. Raises one of DAMAGE."""
+    packed = tflite_model.buffer(content, _NOVELTY)
+    if packed is None:
+        return None
+    (tensor,) = _TENSOR.unpack_from(packed)
+    return Novelty(tensor, packed[_TENSOR.size :])
 
 
 def _signature(graph: ReadTable) -> Value:
     """Return the names of the first input and the first output of a graph, for those who ask for them so."""
-    first_input, first_output = graph.integers(1)[0], graph.integers(2)[0]
+    first_input, first_output = graph.integers(Subgraph.INPUTS)[0], graph.integers(Subgraph.OUTPUTS)[0]
     return {
         0: [{0: _INPUT, 1: Number(first_input, number_types.Uint32Flags)}],
         1: [{0: _OUTPUT, 1: Number(first_output, number_types.Uint32Flags)}],
@@ -160,10 +145,10 @@ def _encoded(about: Metadata) -> bytes:
         _Tensor.STATS: {0: (1.0,), 1: (0.0,)},
         _Tensor.FILES: [labels],
     }
-    subgraph: dict[int, Value] = {_Subgraph.INPUTS: [pixels], _Subgraph.OUTPUTS: [scores]}
+    subgraph: dict[int, Value] = {_AboutGraph.INPUTS: [pixels], _AboutGraph.OUTPUTS: [scores]}
     oldest_reader = "1.0.0"
     if about.significant_bits is not None:
-        subgraph[_Subgraph.CUSTOM] = [{0: _BITS, 1: str(about.significant_bits).encode()}]
+        subgraph[_AboutGraph.CUSTOM] = [{0: _BITS, 1: str(about.significant_bits).encode()}]
         oldest_reader = "1.5.0"
     builder = flatbuffers.Builder(2**12)
     fields: dict[int, Value] = {
@@ -190,7 +175,7 @@ def _decoded(metadata: bytes, content: bytes) -> Metadata:
 
 
 def _normalization(subgraph: ReadTable) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    for tensor in subgraph.tables(_Subgraph.INPUTS)[:1]:
+    for tensor in subgraph.tables(_AboutGraph.INPUTS)[:1]:
         for unit in tensor.tables(_Tensor.PROCESS):
             options = unit.table(1)
             if options is not None and unit.number(0, number_types.Uint8Flags) == _NORMALIZATION.value:
@@ -206,7 +191,7 @@ def _checked(mean: tuple[float, ...], std: tuple[float, ...]) -> tuple[tuple[flo
 
 
 def _labels(subgraph: ReadTable, content: bytes) -> tuple[str, ...]:
-    for tensor in subgraph.tables(_Subgraph.OUTPUTS)[:1]:
+    for tensor in subgraph.tables(_AboutGraph.OUTPUTS)[:1]:
         for file in tensor.tables(_Tensor.FILES):
             if file.number(_File.TYPE, number_types.Int8Flags) == _AXIS_LABELS.value:
                 return labels_file.decode(_file_at_end(content, file.text(_File.NAME)))
@@ -214,7 +199,7 @@ def _labels(subgraph: ReadTable, content: bytes) -> tuple[str, ...]:
 
 
 def _significant_bits(subgraph: ReadTable) -> int | None:
-    numbers = [int(table.data(1)) for table in subgraph.tables(_Subgraph.CUSTOM) if table.text(0) == _BITS]
+    numbers = [int(table.data(1)) for table in subgraph.tables(_AboutGraph.CUSTOM) if table.text(0) == _BITS]
     return next((number for number in numbers if 8 <= number <= 16), None)
 
 

@@ -124,12 +124,15 @@ class Application:
 def _answer(classified: Classified) -> Mapping[str, Any]:
     if classified.reason:
         return {"error": classified.reason}
-    return {
+    answer: dict[str, Any] = {
         "predictions": [
             {"label": prediction.label, "score": round(prediction.score, _DIGITS)}
             for prediction in classified.predictions
         ]
     }
+    if classified.novelty is not None:
+        answer |= {"novelty": round(classified.novelty, _DIGITS), "unknown": classified.is_unknown}
+    return answer
 
 
 async def _page(_: Request) -> Response:

@@ -70,9 +70,31 @@ class GraphSettings(Settings):
         kinds.OPTIONAL_FOLDER,
     )
 
+    @property
+    def is_novelty_wanted(self) -> bool:
+        """Whether it is also to be said how unlike any class images are."""
+        return False
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class AnswerSettings(GraphSettings):
+    """How an exported graph is used to label images."""
+
+    unknown: bool = setting(
+        False,
+        "Also say how unlike any class an image is, and that it is unknown if it is more so than 95 % of the "
+        "images of the classes are.",
+        kinds.SWITCH,
+    )
+
+    @property
+    def is_novelty_wanted(self) -> bool:
+        """Whether it is also to be said how unlike any class images are."""
+        return self.unknown
+
 
 @dataclasses.dataclass(frozen=True)
-class LabelImageSettings(GraphSettings):
+class LabelImageSettings(AnswerSettings):
     """All settings of label_image.py."""
 
     image: tuple[Path, ...] = setting(

@@ -5,12 +5,12 @@ from __future__ import annotations
 import dataclasses
 
 from retraining.settings import kinds
-from retraining.settings.label_image import GraphSettings
+from retraining.settings.label_image import AnswerSettings
 from retraining.settings.setting import setting
 
 
 @dataclasses.dataclass(frozen=True)
-class ServeSettings(GraphSettings):
+class ServeSettings(AnswerSettings):
     """All settings of serve."""
 
     host: str = setting(

@@ -14,6 +14,7 @@ class Outcome(enum.Enum):
     COPIED = "copied"
     ALREADY_THERE = "already there"
     UNSURE = "unsure"
+    UNKNOWN = "unknown"
 
 
 class Sorted(NamedTuple):

@@ -20,7 +20,7 @@ from retraining.settings.augmentation import AugmentationSettings
 from retraining.settings.data import DataSettings
 from retraining.settings.export import ExportSettings
 from retraining.settings.fine_tuning import FineTuningSettings
-from retraining.settings.label_image import GraphSettings, LabelImageSettings
+from retraining.settings.label_image import AnswerSettings, LabelImageSettings
 from retraining.settings.module import ModuleSettings
 from retraining.settings.output import OutputSettings
 from retraining.settings.relabel import RelabelSettings
@@ -115,6 +115,7 @@ LABEL_IMAGE_REFUSED = {
     "num_top_predictions": (*WHOLE, "0"),
     "engine": ("", "litert", "TensorFlow"),
     "cache_dir": ("/dev/null", "/dev/null/below", "~no_such_user/x"),
+    "unknown": ("maybe", "2", "-"),
     "watch": ("/dev/null", "/nowhere/camera", "~no_such_user/x"),
     "min_score": ("", "x", "nan", "inf"),
     "output": ("", "JSON", "xml"),
@@ -123,7 +124,7 @@ LABEL_IMAGE_REFUSED = {
     "dry_run": ("maybe", "2"),
 }
 SERVE_REFUSED = {
-    **{flag: values for flag, values in LABEL_IMAGE_REFUSED.items() if flag in fields(GraphSettings)},
+    **{flag: values for flag, values in LABEL_IMAGE_REFUSED.items() if flag in fields(AnswerSettings)},
     "host": ("", "no such host", "192.0.2.1"),
     "port": (*WHOLE, "65536"),
     "num_top_predictions": (*WHOLE, "0"),
