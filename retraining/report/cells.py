@@ -16,7 +16,7 @@ from retraining.report import figures
 from retraining.report.album import Album, Photo
 
 MOST_CLASSES = 30  # of a matrix that can be read; of more, the most confused pairs are listed
-MOST_PAIRS = 60
+MOST_PAIRS = 40
 _MOST_WRONG = 60  # photographs that a cell shows
 _MOST_RIGHT = 24
 

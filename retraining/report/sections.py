@@ -26,11 +26,15 @@ from retraining.report.subject import Subject
 
 # Of each list at most this many are shown: a page with more is not read.
 MOST_CLASSES = 200
+FIRST_ROWS = 40  # of classes, before the others are opened
+FIRST_CARDS = 24  # of errors and of suspects, before the others are opened
 MOST_SUSPECTS = 200
 MOST_GROUPS = 40  # of each kind of duplicates
 MOST_OF_A_GROUP = 8
 MOST_SKIPPED = 200
 MOST_LEFT_OUT = 30  # classes taken for something unknown
+
+FEW_TESTED = 200  # below, an expected calibration error is mostly chance
 
 _CONFLICT = "Keep it in the class where it belongs, and remove it from the others."
 _LEAK = "The test was easier than it should be, and its accuracy too good: keep one of each."

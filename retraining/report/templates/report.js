@@ -99,6 +99,8 @@ all("[data-filter]").forEach(form => {
   const text = part("filter"), choice = part("filter-class"), cards = all(".error", part("gallery"));
 
   function filter() {
+    const rest = part("gallery").querySelector("details");
+    if (rest) rest.open = true;
     const words = text.value.trim().toLowerCase();
     const label = choice.value && choice.selectedOptions[0].label;
     const shown = cards.filter(card => {
