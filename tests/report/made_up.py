@@ -56,7 +56,8 @@ def findings(data: Dataset, *, seed: int = 0) -> Findings:
         testing=testing,
         mistakes=wrong,
         suspects=tuple(
-            Suspect(image, (image.label + 1) % len(data.labels), 0.01, 0.97) for image in training[:3]
+            Suspect(image, bytes(32), (image.label + 1) % len(data.labels), 0.01, 0.97)
+            for image in training[:3]
         ),
         judged=len(data.images),
         same=Duplicates((), ((data.images[0], data.images[3]),), ()),
