@@ -56,19 +56,33 @@ def stages(
     seed: int,
 ) -> Iterator[Layers]:
     """Yield the layers of `train` as they are after each of several numbers of steps, in ascending order."""
-    rate = max(min(learning_rate, _LARGEST_RATE), min(_FASTEST_RATE, _FEWER_STEPS * learning_rate))
+    rate = _rate(learning_rate)
     count = is_used.shape[1]
     rng = np.random.default_rng([seed, 3])
     draw = _ClassDraw(images.labels, np.any(is_used, axis=1), rng)
     weights = rng.normal(scale=INITIAL_STDDEV, size=(images.feature_size, count * classes))
     layer = SoftmaxLayer(weights.astype(np.float32), np.zeros(count * classes, np.float32))
-    ends = [max(1, round(number * min(1.0, learning_rate / rate))) for number in steps]
+    ends = [_fewer(number, learning_rate) for number in steps]
     for start, end in itertools.pairwise((0, *ends)):
         with _threads(layer.weights.size):
             for _ in range(start, end):
                 rows = draw(_BATCH_SIZE)
                 _step(layer, images.take(rows), images.labels[rows], is_used[rows], rate)
         yield _apart(layer, classes)
+
+
+def work(weights: int, steps: int, learning_rate: float) -> float:
+    """Return about how many multiplications it takes to train layers of so many weights together."""
+    return 4.0 * _BATCH_SIZE * weights * _fewer(steps, learning_rate)
+
+
+def _rate(learning_rate: float) -> float:
+    return max(min(learning_rate, _LARGEST_RATE), min(_FASTEST_RATE, _FEWER_STEPS * learning_rate))
+
+
+def _fewer(steps: int, learning_rate: float) -> int:
+    """Return how many steps at the larger rate come to so many of a training."""
+    return max(1, round(steps * min(1.0, learning_rate / _rate(learning_rate))))
 
 
 def _step(
