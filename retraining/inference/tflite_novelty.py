@@ -37,9 +37,10 @@ def with_vectors(content: bytes, novelty: Novelty, path: Path) -> bytes:
 def detector(novelty: Novelty, network: Network, path: Path) -> NoveltyDetector:
     """Return the detector, for the last output of a network. Raises BadRequest if it is for other vectors."""
     vectors = network.outputs[-1]
-    if vectors.dtype.name not in _NUMBERS or min(vectors.shape[1:], default=0) < 1:
-        raise novelty_run.damaged(path, f"tensor {novelty.tensor} holds no vectors")
-    return novelty_run.checked(novelty.detector, path, math.prod(vectors.shape[1:]))
+    count, *sides = vectors.shape or (0,)
+    if vectors.dtype.name not in _NUMBERS or count not in (1, -1) or min(sides, default=0) < 1:
+        raise novelty_run.damaged(path, f"tensor {novelty.tensor} is no vector of an image")
+    return novelty_run.checked(novelty.detector, path, math.prod(sides))
 
 
 def load(content: bytes, path: Path) -> NoveltyRun:
