@@ -8,9 +8,9 @@ from pathlib import Path
 from retraining.inference import novelty_run
 from retraining.inference.novelty import NoveltyDetector
 from retraining.inference.novelty_run import NoveltyRun
-from retraining.runtimes import flat_tables, tflite_metadata, tflite_model
+from retraining.runtimes import flat_tables, tflite_model
 from retraining.runtimes.litert import Network
-from retraining.runtimes.tflite_metadata import Novelty
+from retraining.runtimes.tflite_model import Novelty
 
 _NUMBERS = ("float32", "uint8", "int8")
 
@@ -18,8 +18,8 @@ _NUMBERS = ("float32", "uint8", "int8")
 def recorded(content: bytes, path: Path) -> Novelty:
     """Return what a file records. Raises BadRequest if it has nothing, or if that is damaged."""
     try:
-        found = tflite_metadata.novelty(content)
-    except tflite_metadata.DAMAGE as error:
+        found = tflite_model.novelty(content)
+    except flat_tables.DAMAGE as error:
         raise novelty_run.damaged(path, "it is cut short") from error
     if found is None:
         raise novelty_run.missing(path)

@@ -21,10 +21,10 @@ from retraining.graphs.quiet_tensorflow import tf
 from retraining.inference import graph_classifier, loading
 from retraining.inference.image_classifier import Classified, ImageClassifier
 from retraining.inference.novelty import NoveltyDetector
-from retraining.runtimes import litert, onnx_runtime, tflite_metadata
+from retraining.runtimes import litert, onnx_runtime, tflite_metadata, tflite_model
 from retraining.runtimes.flat_tables import ReadTable
-from retraining.runtimes.tflite_metadata import Metadata, Novelty
-from retraining.runtimes.tflite_model import Model, Subgraph
+from retraining.runtimes.tflite_metadata import Metadata
+from retraining.runtimes.tflite_model import Model, Novelty, Subgraph
 from retraining.settings.label_image import AnswerSettings
 from tests import novel_images
 from tests.novel_images import LABELS
@@ -173,7 +173,7 @@ def damaged_graph(files: dict[str, Path], path: Path, detector: bytes) -> None:
 
 def damaged_tflite(files: dict[str, Path], path: Path, detector: bytes, tensor: int | None = None) -> None:
     content = files["tflite"].read_bytes()
-    right = tflite_metadata.novelty(content)
+    right = tflite_model.novelty(content)
     assert right is not None
     novelty = Novelty(right.tensor if tensor is None else tensor, detector)
     about = Metadata(labels=LABELS, mean=(0.0,), std=(255.0,), novelty=novelty)
