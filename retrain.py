@@ -11,6 +11,7 @@ with it. Network and layer are written as one frozen graph.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import sys
 from typing import TYPE_CHECKING
@@ -27,8 +28,11 @@ if TYPE_CHECKING:
     from retraining.export.outputs import Outputs
     from retraining.features.bottleneck_sets import Bottlenecks
     from retraining.features.extractor import FeatureExtractor
+    from retraining.features.near_duplicates import Groups
     from retraining.fine_tuning.learner import TrainedWeights
     from retraining.model import RetrainedModel
+    from retraining.process import Work
+    from retraining.report.making import Reporter
     from retraining.training.learning_curve import Epoch
     from retraining.training.tensorboard import SummaryWriter
     from retraining.training.trainer import TrainingStep
@@ -37,12 +41,13 @@ if TYPE_CHECKING:
 def retrain(settings: RetrainSettings) -> None:
     """Run the command, stage by stage."""
     logs.configure_logging(settings.output.logging_verbosity)
-    write = exporter(settings)
+    exporting, reporter = prepare_export(settings), prepare_report(settings)
     images = dataset.scan(settings.data, settings.outputs())
     validation_images.check(images, settings.fine_tuning)
 
     # Imported here, since TensorFlow takes seconds to load: a mistake above is reported at once.
-    from retraining.cli import log_lines
+    from retraining.assessment.assessment import assess
+    from retraining.cli import log_lines, run_facts
     from retraining.features.extractor import load_extractor
     from retraining.fine_tuning import network_blocks
     from retraining.training import class_results
@@ -52,25 +57,38 @@ def retrain(settings: RetrainSettings) -> None:
     extractor = load_extractor(settings.module, images)
     log_lines.loaded(extractor, settings.module)
     network_blocks.check(extractor, settings.fine_tuning)
-    bottlenecks = compute_bottlenecks(images, extractor, settings)
+    bottlenecks, near = compute_bottlenecks(images, extractor, settings)
 
     with SummaryWriter(settings.output.summaries_dir) as tensorboard:
         model = train(bottlenecks, extractor, settings, tensorboard)
         model = fine_tune(model, settings)
+        assessment = assess(model, settings.training, near, frozen=bottlenecks)
+        model = model.with_assessment(assessment)
         class_results.write(model.class_results, settings.output.summaries_dir)
         log_lines.evaluated(model, settings.output)
         formats = settings.export.formats
-        written = write(model.for_export(), settings.output, formats, seed=settings.training.seed)
+        exporting.start(model.for_export(), settings.output, formats, seed=settings.training.seed)
+        if reporter is not None:  # perhaps while another process writes the graph
+            reporter.look_at(model, assessment)
+        written = exporting.result()
         tensorboard.add_graph(written.graph)
 
     log_lines.finished(settings.output, bottlenecks, checked_images=written.checked_images)
-    log_lines.exported(written.judgements, formats)
+    log_lines.exported(written.judgements)
+    if reporter is not None:
+        log_lines.reported(
+            *reporter.make(run_facts.of(programs.RETRAIN, settings, written.judgements, model.curve))
+        )
+    log_lines.check_exported(written.judgements, formats)
 
 
 def compute_bottlenecks(
     images: Dataset, extractor: FeatureExtractor, settings: RetrainSettings
-) -> Bottlenecks:
-    """Return the feature vectors of all usable images; the others are listed and warned of."""
+) -> tuple[Bottlenecks, Groups]:
+    """Return the feature vectors of all usable images, and groups of images that show nearly the same.
+
+    Files that cannot be used are listed and warned of.
+    """
     from retraining.features import grouping, lost_classes, problem_files
     from retraining.features.cache import BottleneckCache
     from retraining.features.views import Views
@@ -82,7 +100,7 @@ def compute_bottlenecks(
     )
     problem_files.report(computed, near, settings.output.summaries_dir, strict=settings.data.strict)
     lost_classes.check(images, computed.dataset, computed.skipped)
-    return computed
+    return computed, near
 
 
 def train(
@@ -139,24 +157,47 @@ def fine_tune(model: RetrainedModel, settings: RetrainSettings) -> RetrainedMode
 
         tuned = tuner.run(report)
     log_lines.fine_tuned(tuned)
-    return tuned.model
+    return dataclasses.replace(tuned.model, curve=model.curve, is_fine_tuned=tuned.is_used)
 
 
-def exporter(settings: RetrainSettings) -> Callable[..., Outputs]:
+def prepare_export(settings: RetrainSettings) -> Work[Outputs]:
     """Return what writes the graph, and what goes with it.
 
     Where an earlier run has kept a network, this one may need TensorFlow for nothing else. It is imported in
     a process of its own then, while this one computes vectors and trains.
     """
     from retraining.export import outputs
-    from retraining.export.process import TensorFlowProcess
     from retraining.graphs import quiet_tensorflow
+    from retraining.process import HereAndNow, WorkProcess
 
     is_first = not settings.module.networks_dir.is_dir()
     if is_first or quiet_tensorflow.is_loaded() or settings.fine_tuning.fine_tune:
-        return outputs.write
-    logging_as_here = functools.partial(logs.configure_logging, settings.output.logging_verbosity)
-    return TensorFlowProcess(outputs.write, logging_as_here)
+        return HereAndNow(outputs.write)
+    prepare = functools.partial(begin_process, settings.output.logging_verbosity, quiet_tensorflow.load)
+    return WorkProcess(outputs.write, prepare, task="writes the graph")
+
+
+def prepare_report(settings: RetrainSettings) -> Reporter | None:
+    """Return what makes the report, in a process that imports what it needs for that; None for no report."""
+    from retraining.graphs import quiet_tensorflow
+    from retraining.process import HereAndNow, WorkProcess
+    from retraining.report import making, page
+
+    path = settings.output.report_path
+    if path is None:
+        return None
+    work: Work[making.Made] = HereAndNow(making.make)
+    if not quiet_tensorflow.is_loaded():  # as it is in a notebook, which may hold much else
+        prepare = functools.partial(begin_process, settings.output.logging_verbosity, page.preload)
+        work = WorkProcess(making.make, prepare, task="makes the report")
+    places = making.Places(path, settings.output.summaries_dir, settings.data.image_dir)
+    return making.Reporter(work, places)
+
+
+def begin_process(verbosity: str, load: Callable[[], None]) -> None:
+    """Prepare a process for its work: it logs as this one does, and imports what it needs."""
+    logs.configure_logging(verbosity)
+    load()
 
 
 def main(argv: list[str] | None = None) -> int:

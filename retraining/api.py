@@ -13,6 +13,7 @@ by the first function that needs it, since that takes seconds.
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -78,12 +79,12 @@ def retrain(
     found = dataset.scan(data, (module.bottleneck_dir,))
     validation_images.check(found, fine_tuning)
 
+    from retraining.assessment.assessment import assess
     from retraining.features import extractor as extractors
     from retraining.features import grouping
     from retraining.features.cache import BottleneckCache
     from retraining.features.views import Views
     from retraining.fine_tuning import network_blocks
-    from retraining.fine_tuning.tuner import Tuner
     from retraining.training import accuracy_warnings
 
     extractor = extractors.load_extractor(module, found)
@@ -94,14 +95,8 @@ def retrain(
     problem_files.report_duplicates(vectors, near)
     model = _trained(vectors, extractor, training, augmentation, on_report)
     if fine_tuning.fine_tune:
-        tuner = Tuner(
-            model,
-            fine_tuning,
-            augmentation=augmentation,
-            training=training,
-            bottleneck_dir=module.bottleneck_dir,
-        )
-        model = tuner.run().model
+        model = _fine_tuned(model, fine_tuning, augmentation, training, module.bottleneck_dir)
+    model = model.with_assessment(assess(model, training, near, frozen=vectors))
     accuracy_warnings.warn(vectors.dataset, model.evaluation)
     return model
 
@@ -174,11 +169,12 @@ def train(
     `extractor` is the one that computed the vectors. Raises BadRequest, and WorkFailed if training diverges.
     """
     _check_known(settings, TrainingSettings)
+    from retraining.assessment.assessment import assess
     from retraining.training import accuracy_warnings
 
-    model = _trained(
-        bottlenecks, extractor, _group(TrainingSettings, settings), AugmentationSettings(), on_report
-    )
+    training = _group(TrainingSettings, settings)
+    model = _trained(bottlenecks, extractor, training, AugmentationSettings(), on_report)
+    model = model.with_assessment(assess(model, training, (), frozen=bottlenecks))
     accuracy_warnings.warn(bottlenecks.dataset, model.evaluation)
     return model
 
@@ -230,6 +226,22 @@ def _trained(
 
     batches = fresh_batches(vectors, extractor, augmentation=augmentation, training=training)
     return RetrainedModel.train(vectors, extractor, training, batches=batches, on_report=on_report)
+
+
+def _fine_tuned(
+    model: RetrainedModel,
+    settings: FineTuningSettings,
+    augmentation: AugmentationSettings,
+    training: TrainingSettings,
+    bottleneck_dir: Path,
+) -> RetrainedModel:
+    from retraining.fine_tuning.tuner import Tuner
+
+    tuner = Tuner(
+        model, settings, augmentation=augmentation, training=training, bottleneck_dir=bottleneck_dir
+    )
+    tuned = tuner.run()
+    return dataclasses.replace(tuned.model, curve=model.curve, is_fine_tuned=tuned.is_used)
 
 
 def _group(group: type[Group], given: Mapping[str, Any]) -> Group:

@@ -29,22 +29,23 @@ def compare(settings: CompareSettings) -> None:
     _check_held_out(scanned)
 
     # Only now, since TensorFlow takes seconds to import: a mistake above is answered at once.
-    from retraining.cli import log_lines
+    from retraining.cli import log_lines, run_facts
     from retraining.comparison import comparison, duplicates
     from retraining.export import exporter
     from retraining.networks import image_batches
+    from retraining.report import making
 
     log_lines.found(scanned)
     # All of them now: a module that does not exist is reported before anything is trained.
     modules = comparison.load_modules(settings, scanned)
-    grouped = duplicates.reported(scanned, settings, modules)
+    grouped, near = duplicates.reported(scanned, settings, modules)
     if grouped.images != scanned.images:
         _check_held_out(grouped)
         dataset.check(grouped)
     images = image_batches.usable_images(grouped, strict=settings.data.strict)
     on_epoch = functools.partial(log_lines.epoch_done, epochs=settings.comparison.epochs)
     result = comparison.compare_models(
-        images, settings, modules, on_epoch=on_epoch, on_row=log_lines.compared
+        images, settings, modules, near, on_epoch=on_epoch, on_row=log_lines.compared
     )
     written = comparison.write(result, settings.comparison.output_dir)
     log_lines.compared_all(result, written)
@@ -52,7 +53,12 @@ def compare(settings: CompareSettings) -> None:
     judgements = exporter.write_formats(
         result.winner.model, result.graph, formats, graph, seed=settings.comparison.seed
     )
-    log_lines.exported(judgements, formats)
+    log_lines.exported(judgements)
+    subjects = result.report_on(run_facts.of(programs.COMPARE, settings, judgements))
+    folder = settings.comparison.output_dir
+    places = making.Places(folder / "report.html", folder, settings.data.image_dir)
+    log_lines.reported(subjects[0].findings, making.make(subjects, places))
+    log_lines.check_exported(judgements, formats)
 
 
 def _check_held_out(scanned: Dataset) -> None:

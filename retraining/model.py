@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from retraining.arrays import Pixels
+from retraining.arrays import Batch, Pixels
+from retraining.assessment import calibration, findings
+from retraining.assessment.assessment import Assessment, assess
 from retraining.export import classifier_graph
 from retraining.export.exporter import Exporter
+from retraining.features.bottleneck_sets import Bottlenecks
+from retraining.features.extractor import FeatureExtractor
 from retraining.inference.image_classifier import ImageClassifier, Prediction
 from retraining.inference.novelty_run import NoveltyRun
 from retraining.inference.sources import ImageSource
+from retraining.report import page
+from retraining.report.notebook import Report
+from retraining.report.subject import Run, Subject
 from retraining.runtimes import requirements
 from retraining.runtimes.batches import BATCH_SIZE
 from retraining.settings.formats import format_of
@@ -24,19 +33,64 @@ from retraining.settings.training import TrainingSettings
 from retraining.storage import labels_file
 from retraining.storage.atomic_files import replacing
 from retraining.training.model import TrainedModel
+from retraining.training.trainer import Store, TrainingStep
+from retraining.training.training_curve import CurvePoint
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
+@dataclasses.dataclass(frozen=True, repr=False)
 class RetrainedModel(TrainedModel):
     """An image classifier: a pretrained extractor, the new layer trained on its vectors, and the labels.
 
     Rooms below this one know it as a TrainedModel; what needs the rooms above training is added here.
+    `assessment` is what its calibration comes from; `curve` has its metrics while it was trained.
     """
+
+    assessment: Assessment | None = None
+    curve: tuple[CurvePoint, ...] = ()
 
     def __repr__(self) -> str:
         tested = "no test images"
         if self.evaluation is not None:
             tested = f"test accuracy {self.evaluation.accuracy:.1%} (N={self.evaluation.count})"
         return f"<RetrainedModel of {self.extractor.name}, {len(self.labels)} labels, {tested}>"
+
+    @classmethod
+    def train(
+        cls,
+        bottlenecks: Bottlenecks,
+        extractor: FeatureExtractor,
+        settings: TrainingSettings,
+        *,
+        batches: Iterable[Batch] | None = None,
+        store: Store | None = None,
+        on_report: Callable[[TrainingStep], None] | None = None,
+    ) -> Self:
+        """Return a model with a new layer, as TrainedModel does, and with the curve of its training."""
+        curve: list[CurvePoint] = []
+
+        def record(step: TrainingStep) -> None:
+            curve.append(CurvePoint.of_step(step))
+            if on_report is not None:
+                on_report(step)
+
+        model = super().train(
+            bottlenecks, extractor, settings, batches=batches, store=store, on_report=record
+        )
+        return dataclasses.replace(model, curve=tuple(curve))
+
+    def with_assessment(self, assessment: Assessment) -> Self:
+        """Return the model with calibrated scores and a detector of unknown images; its answers stay."""
+        temperature = assessment.calibration.temperature
+        return dataclasses.replace(
+            self,
+            layer=calibration.divided(self.layer, temperature),
+            temperature=temperature,
+            novelty=assessment.novelty,
+            assessment=assessment,
+        )
 
     @functools.cached_property
     def classifier(self) -> ImageClassifier:
@@ -64,6 +118,14 @@ class RetrainedModel(TrainedModel):
         to 255, or floating point of that shape in [0, 1]. Scores are probabilities. Raises BadImage.
         """
         return self.classifier.predict(images, best=best)
+
+    def report(self) -> Report:
+        """Return a page on what the model knows and what it gets wrong: shown in a notebook, or `save`d."""
+        assessment = self.assessment
+        if assessment is None:  # the layer was trained elsewhere, and its scores are left as they are
+            assessment = assess(self, TrainingSettings(calibrate=False), (), frozen=self.bottlenecks)
+        found = findings.find(self, assessment)
+        return Report(page.render([Subject(found.network, found, Run(curve=self.curve))]))
 
     def export(
         self,

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import label_image
 import retrain
-from retraining import compare, deep_dream, feature_maps, oxford_flowers17, sample_photos
+from retraining import compare, deep_dream, feature_maps, oxford_flowers17, relabel, sample_photos
 from tests.conftest import PROJECT
 
 PAGES = (PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md")))
@@ -34,6 +34,7 @@ PROGRAMS: dict[str, Callable[[list[str]], int]] = {
     "-m retraining.sample_photos": sample_photos.main,
     "-m retraining.compare": compare.main,
     "-m retraining.oxford_flowers17": oxford_flowers17.main,
+    "-m retraining.relabel": relabel.main,
     "-m retraining.feature_maps": feature_maps.main,
     "-m retraining.deep_dream": deep_dream.main,
 }

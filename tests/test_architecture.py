@@ -20,7 +20,7 @@ SCRIPTS = (PROJECT / "retrain.py", PROJECT / "label_image.py")
 # Rooms, and files that stand alone, from the ground up: each may import what is on a floor below its own.
 FLOORS = (
     ("errors", "arrays", "printable", "progress", "suggestions", "keywords", "descriptors"),
-    ("native_output",),
+    ("native_output", "process"),
     ("settings", "optional_packages"),
     ("storage",),
     ("data", "graphs"),
@@ -41,6 +41,8 @@ FLOORS = (
         "export.__main__",
         "feature_maps",
         "oxford_flowers17",
+        "relabel",
+        "report.__main__",
         "sample_photos",
         "serve",
     ),

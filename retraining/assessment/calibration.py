@@ -54,6 +54,20 @@ class Calibration:
     known: Reliability
 
 
+def assess(fitted_on: Scored, testing: Scored, *, is_applied: bool) -> Calibration:
+    """Return the temperature fitted on some images, and how far scores can be trusted on the test images."""
+    fitted = fit(fitted_on)
+    temperature = fitted if is_applied else 1.0
+    return Calibration(
+        temperature=temperature,
+        fitted=fitted,
+        is_applied=is_applied,
+        before=reliability(testing),
+        after=reliability(testing, fitted),
+        known=reliability(fitted_on, temperature),
+    )
+
+
 def fit(scored: Scored) -> float:
     """Return the temperature above 0 that makes the labels of scored images most likely.
 

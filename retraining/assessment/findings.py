@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 
+import numpy as np
+
+from retraining.assessment import assessment as assessments
+from retraining.assessment import mistakes, novelty_fit, suspects, trend
+from retraining.assessment.assessment import Assessment
 from retraining.assessment.calibration import Calibration
 from retraining.assessment.mistakes import Mistake
 from retraining.assessment.novelty_fit import NoveltyCheck
@@ -11,9 +16,13 @@ from retraining.assessment.scored import Scored
 from retraining.assessment.suspects import Suspect
 from retraining.assessment.trend import Trend
 from retraining.data.dataset import Dataset
+from retraining.data.split import Split
+from retraining.features import duplicates
 from retraining.features.bottleneck_sets import SkippedImage
 from retraining.features.duplicates import Duplicates
+from retraining.features.image_vectors import ImageVectors
 from retraining.training.evaluation import Evaluation
+from retraining.training.model import TrainedModel
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,7 +31,7 @@ class Findings:
 
     `evaluation` is None, and `testing` is empty, if there are no test images. `testing` are all test images
     with the scores of the model itself, as it is exported. `judged` is the number of images that were looked
-    at for wrong labels.
+    at for wrong labels. `trend` and `novelty` are None if there is nothing to tell.
     """
 
     network: str
@@ -38,3 +47,50 @@ class Findings:
     trend: Trend | None
     calibration: Calibration
     novelty: NoveltyCheck | None
+
+
+def find(model: TrainedModel, assessment: Assessment) -> Findings:
+    """Return the findings about a model, to which the temperature of the assessment was applied."""
+    vectors = model.bottlenecks
+    dataset = vectors.dataset
+    testing = ImageVectors.of_sets(vectors, Split.TESTING)
+    training = ImageVectors.of_sets(vectors, Split.TRAINING)
+    tested = assessments.scored(model.layer, vectors, Split.TESTING)
+    judged = _judged(model, assessment)
+    return Findings(
+        network=model.extractor.name,
+        dataset=dataset,
+        evaluation=model.evaluation,
+        testing=tested,
+        mistakes=mistakes.find(dataset, tested, testing, training),
+        suspects=suspects.find(vectors, judged),
+        judged=len(judged),
+        same=duplicates.identical(dataset, vectors.digests),
+        near=duplicates.nearly(dataset, assessment.near),
+        skipped=vectors.skipped,
+        trend=None if assessment.frozen is None else trend.find(assessment.frozen, assessment.settings),
+        calibration=assessment.calibration,
+        novelty=_novelty_check(model, assessment, testing),
+    )
+
+
+def _judged(model: TrainedModel, assessment: Assessment) -> Scored:
+    """Return all images that a layer can judge which has not seen them."""
+    if assessment.crossed is not None:
+        return assessment.crossed.judged
+    parts = [
+        assessments.scored(model.layer, model.bottlenecks, split)
+        for split in (Split.VALIDATION, Split.TESTING)
+    ]
+    return Scored(
+        np.concatenate([part.numbers for part in parts]),
+        np.concatenate([part.labels for part in parts]),
+        np.concatenate([part.log_probabilities for part in parts]),
+    )
+
+
+def _novelty_check(model: TrainedModel, assessment: Assessment, testing: ImageVectors) -> NoveltyCheck | None:
+    if assessment.novelty is None:
+        return None
+    known = assessments.known(model, assessment.frozen)
+    return novelty_fit.check(assessment.novelty, known, testing, len(model.labels))

@@ -7,11 +7,21 @@ import dataclasses
 import numpy as np
 from numpy.typing import NDArray
 
-from retraining.arrays import Labels, Vectors
+from retraining.arrays import Vectors
 from retraining.features.image_vectors import ImageVectors
-from retraining.inference.novelty import FALSE_ALARMS, NoveltyDetector
+from retraining.inference.novelty import FALSE_ALARMS, NoveltyDetector, directions
+
+LEAST_IMAGES = 40  # With fewer, a share of FALSE_ALARMS is one image or none.
+
+_CENTRES = 3  # of a class, at most: it may be seen from the front and from the side
+_IMAGES_PER_CENTRE = 20
+_MOST_CENTRES = 300  # of all classes, unless there are more classes: exported files have to hold them
+_IMAGES_OF_A_CLASS = 1000  # More of them do not move its centres.
+_ROUNDS = 10
 
 _QUANTILES = 201
+# Between quantiles at least, so that rounding errors do not tell images that are all the same apart.
+_LEAST_DIFFERENCE = 1e-6
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,40 +51,130 @@ class NoveltyCheck:
         return float(above.mean()) if len(above) else float("nan")
 
 
-def fit(known: ImageVectors, folds: NDArray[np.int64], classes: int) -> NoveltyDetector:
+def fit(known: ImageVectors, folds: NDArray[np.int64], classes: int) -> NoveltyDetector | None:
     """Return the detector of the classes of images, whose folds, int64 [n], are those of cross-validation.
 
-    The distances that its quantiles tell are from means that the image itself is not part of.
+    The distances that its quantiles tell are from centres that the image itself is not part of. None if
+    fewer than LEAST_IMAGES can be judged so.
     """
-    count = int(folds.max()) + 1
-    sums = np.zeros((count, classes, known.feature_size))
-    for rows, vectors in known.blocks():
-        np.add.at(sums, (folds[rows], known.labels[rows]), vectors)
-    distances = np.empty(len(known), np.float32)
-    without = [
-        NoveltyDetector(_unit(sums.sum(0) - sums[fold]), np.zeros(1, np.float32)) for fold in range(count)
+    each = _centres_per_class(len(known), classes)
+    names = np.unique(folds)
+    # The last ones are those of all images.
+    centres = np.zeros((len(names) + 1, classes, each, known.feature_size), np.float32)
+    is_seen = np.zeros((len(names) + 1, classes), bool)
+    for label in np.unique(known.labels):
+        rows = _sample(np.flatnonzero(known.labels == label))
+        vectors = directions(known.take(rows))
+        for number, fold in enumerate((*names.tolist(), None)):
+            used = vectors[folds[rows] != fold] if fold is not None else vectors
+            if len(used):
+                is_seen[number, label] = True
+                centres[number, label] = _centres(used, each)
+    stacked = centres.reshape(len(names) + 1, -1, known.feature_size)
+    distances = [
+        _distances(known, np.flatnonzero((folds == fold) & is_seen[number][known.labels]), stacked[number])
+        for number, fold in enumerate(names.tolist())
     ]
-    for rows, vectors in known.blocks():
-        for fold, detector in enumerate(without):
-            here = folds[rows] == fold
-            distances[rows[here]] = detector.distances(vectors[here])
-    quantiles = np.quantile(distances, np.linspace(0, 1, _QUANTILES)).astype(np.float32)
-    return NoveltyDetector(_unit(sums.sum(0)), quantiles)
+    found = np.concatenate([np.zeros(0, np.float32), *distances])
+    return NoveltyDetector(stacked[-1], _quantiles(found)) if len(found) >= LEAST_IMAGES else None
 
 
-def check(detector: NoveltyDetector, testing: Vectors, labels: Labels) -> NoveltyCheck:
-    """Return how well a detector does on test images float32 [n, feature_size] with labels int64 [n]."""
-    found = []
-    for label in np.unique(labels).tolist():
-        others = NoveltyDetector(np.delete(detector.means, label, axis=0), detector.quantiles)
-        caught = others.novelty(testing[labels == label]) > 1 - FALSE_ALARMS
-        found.append(LeftOutClass(label, float(caught.mean())))
-    return NoveltyCheck(detector.novelty(testing), tuple(found))
+def check(
+    detector: NoveltyDetector, known: ImageVectors, testing: ImageVectors, classes: int
+) -> NoveltyCheck:
+    """Return how well a detector does on test images, and on all images of a class that is left out.
 
-
-def _unit(sums: NDArray[np.float64]) -> NDArray[np.float32]:
-    lengths = np.linalg.norm(sums, axis=1, keepdims=True)
-    unit: NDArray[np.float32] = np.divide(sums, lengths, out=np.zeros_like(sums), where=lengths > 0).astype(
-        np.float32
+    `known` are the images that it was fitted to.
+    """
+    each = len(detector.centres) // classes
+    owners = np.arange(classes).repeat(each)
+    caught: dict[int, list[NDArray[np.bool_]]] = {}
+    for images in (known, testing):
+        for rows, vectors in images.blocks():
+            labels = images.labels[rows]
+            for label in np.unique(labels).tolist() if classes > 1 else ():
+                others = NoveltyDetector(detector.centres[owners != label], detector.quantiles)
+                is_unknown = others.novelty(vectors[labels == label]) > 1 - FALSE_ALARMS
+                caught.setdefault(label, []).append(is_unknown)
+    novelty = [detector.novelty(vectors) for _, vectors in testing.blocks()]
+    return NoveltyCheck(
+        np.concatenate([np.zeros(0, np.float32), *novelty]),
+        tuple(LeftOutClass(label, float(np.concatenate(caught[label]).mean())) for label in sorted(caught)),
     )
-    return unit
+
+
+def _centres_per_class(images: int, classes: int) -> int:
+    fitting = min(images // (_IMAGES_PER_CENTRE * classes), _MOST_CENTRES // classes)
+    return max(1, min(_CENTRES, fitting))
+
+
+def _sample(rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return _IMAGES_OF_A_CLASS rows, evenly spread, or all if there are not more."""
+    if len(rows) <= _IMAGES_OF_A_CLASS:
+        return rows
+    return rows[np.linspace(0, len(rows) - 1, _IMAGES_OF_A_CLASS).astype(np.int64)]
+
+
+def _centres(vectors: Vectors, count: int) -> NDArray[np.float32]:
+    """Return float32 [count, feature_size], directions that vectors of length 1 gather around.
+
+    k-means on the sphere, which starts with equal parts along the axis of the largest variance: the same
+    vectors give the same centres. Dhillon and Modha, "Concept Decompositions for Large Sparse Text Data Using
+    Clustering", Machine Learning 42, 2001. Parts that run empty have the first centre. Rounded to half
+    precision.
+    """
+    nearest = _equal_parts(vectors, count)
+    for _ in range(_ROUNDS if count > 1 else 1):
+        found = directions(np.array([vectors[nearest == part].sum(axis=0) for part in np.unique(nearest)]))
+        nearest = (vectors @ found.T).argmax(axis=1)
+    rounded = np.concatenate([found, found[:1].repeat(count - len(found), axis=0)]).astype(np.float16)
+    return np.asarray(rounded, np.float32)
+
+
+def _equal_parts(vectors: Vectors, count: int) -> NDArray[np.int64]:
+    """Return int64 [n], from 0 to count - 1: the part of each vector along the axis of largest variance."""
+    parts = np.zeros(len(vectors), np.int64)
+    if count > 1:
+        order = np.argsort(vectors @ _axis(vectors), kind="stable")
+        parts[order] = np.arange(len(vectors)) * count // len(vectors)
+    return parts
+
+
+def _axis(vectors: Vectors) -> NDArray[np.float32]:
+    """Return about the axis float32 [feature_size] along which vectors vary most."""
+    centred = vectors - vectors.mean(axis=0)
+    axis: Vectors = centred[[np.square(centred).sum(axis=1).argmax()]]
+    for _ in range(_ROUNDS):
+        axis = directions(axis @ centred.T @ centred)
+    return axis.reshape(-1)
+
+
+def _distances(
+    known: ImageVectors, rows: NDArray[np.int64], centres: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Return float32 [len(rows)], the distance of images from centres."""
+    detector = NoveltyDetector(centres, np.zeros(0, np.float32))
+    found = np.empty(len(rows), np.float32)
+    for start in range(0, len(rows), _IMAGES_OF_A_CLASS):
+        block = slice(start, start + _IMAGES_OF_A_CLASS)
+        found[block] = detector.distances(known.take(rows[block]))
+    return found
+
+
+def _quantiles(distances: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return float32 [_QUANTILES], ascending, of distances of images of the classes.
+
+    The k-th of n is the quantile k / (n + 1): a new image is beyond it with the chance that it states,
+    however few there are. Hyndman and Fan, "Sample Quantiles in Statistical Packages", The American
+    Statistician 50, 1996, definition 6. Beyond the last one, the share goes on rising for as far again as
+    that is from the median.
+    """
+    ascending = np.sort(distances)
+    beyond = 2 * ascending[-1] - np.median(ascending)
+    at = np.interp(
+        np.linspace(0, 1, _QUANTILES),
+        np.linspace(0, 1, len(ascending) + 2),
+        np.concatenate([[0], ascending, [beyond]]),
+    )
+    quantiles: NDArray[np.float32] = (at + _LEAST_DIFFERENCE * np.arange(_QUANTILES)).astype(np.float32)
+    return quantiles

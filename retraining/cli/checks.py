@@ -25,6 +25,8 @@ if TYPE_CHECKING:  # no program needs the settings of all the others
     from retraining.settings.module import ModuleSettings
     from retraining.settings.network import NetworkSettings
     from retraining.settings.output import OutputSettings
+    from retraining.settings.relabel import RelabelSettings
+    from retraining.settings.report import ReportOnGraphSettings
     from retraining.settings.retrain import RetrainSettings
     from retraining.settings.serve import ServeSettings
 
@@ -98,6 +100,24 @@ def check_export(settings: ExportGraphSettings) -> None:
                 format=format.name,
             )
         _check_export(format, path)
+
+
+def check_relabel(settings: RelabelSettings) -> None:
+    """Raise BadRequest if the list is not there."""
+    _check_is_file("csv", settings.csv, remedy="retrain.py writes suspected_labels.csv beside its report")
+
+
+def check_report(settings: ReportOnGraphSettings) -> None:
+    """Raise BadRequest if the graph is not there, or the report cannot be written to its place."""
+    from retraining.runtimes import requirements
+
+    report = settings.report
+    _check_is_file("graph", report.graph, remedy=_WRITTEN_BY_RETRAIN)
+    if report.labels is not None:
+        _check_is_file("labels", report.labels, remedy=_WRITTEN_BY_RETRAIN)
+    requirements.check(report.engine)
+    output_paths.check_file(OutputPath.of_setting("report", report.report))
+    _check_folder("bottleneck_dir", report.bottleneck_dir)
 
 
 def check_feature_maps(settings: FeatureMapsSettings) -> None:
@@ -206,6 +226,10 @@ def _check_outputs(output: OutputSettings, export: ExportSettings) -> None:
     for folder in (*folders, *exported):
         output_paths.check_folder(folder)
     output_paths.check_apart(files, [*folders, *exported])
+    if output.report_path is not None:
+        report = OutputPath.of_setting("report", output.report_path)
+        output_paths.check_file(report)
+        output_paths.check_apart([report], [*files, *folders, *exported])
     _check_exports(export, output, [*files, *folders, *exported])
     if output.saved_model_dir is not None:
         _check_saved_model_dir(output.saved_model_dir, [*files, *folders])

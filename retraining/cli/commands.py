@@ -70,6 +70,12 @@ def show_training(start: Start, summaries_dir: Path) -> str:
     return shell_line([*words, "--logdir", _argument(summaries_dir)], start.os_name)
 
 
+def relabel(start: Start, csv: Path, *, apply: bool) -> str:
+    """Return the command that moves the images that are marked in a list, or only says what it would do."""
+    words = [*program("relabel", start), _argument(csv)]
+    return shell_line([*words, "--apply"] if apply else words, start.os_name)
+
+
 def program(name: str, start: Start) -> list[str]:
     """Return the words that start one of the programs, in the way in which this process was started."""
     if name not in SCRIPTS:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from retraining.assessment.findings import Findings
 from retraining.cli import class_table, commands, format_table
 from retraining.comparison import table
 from retraining.comparison.selection import Selection
@@ -21,6 +22,7 @@ from retraining.features.extractor import FeatureExtractor
 from retraining.features.problem_files import SKIPPED_FILE, number_of_files
 from retraining.fine_tuning.tuner import FineTuned, Tuner
 from retraining.modules import handles, shipped
+from retraining.report.making import Made
 from retraining.settings.formats import Format
 from retraining.settings.module import FLOAT32, ModuleSettings
 from retraining.settings.output import OutputSettings
@@ -160,8 +162,8 @@ def finished(settings: OutputSettings, bottlenecks: Bottlenecks, *, checked_imag
     log.info("  %s", commands.show_training(start, settings.summaries_dir))
 
 
-def exported(judgements: Sequence[Judgement], formats: Sequence[Format]) -> None:
-    """Print how exported files do. Raises WorkFailed if one of the `formats` is not among them."""
+def exported(judgements: Sequence[Judgement]) -> None:
+    """Print how exported files do."""
     if judgements:
         kind = "made-up" if judgements[0].accuracy is None else "held-out"
         log.info("")
@@ -169,12 +171,31 @@ def exported(judgements: Sequence[Judgement], formats: Sequence[Format]) -> None
         for line in format_table.judged(judgements):
             log.info("%s", line)
         log.info("They are in %s", judgements[0].path.parent)
+
+
+def check_exported(judgements: Sequence[Judgement], formats: Sequence[Format]) -> None:
+    """Raise WorkFailed if one of the `formats` could not be exported."""
     if len(judgements) < len(formats):
         raise WorkFailed(
             "{failed} of {count} formats could not be exported, see above.",
             failed=len(formats) - len(judgements),
             count=len(formats),
         )
+
+
+def reported(found: Findings, made: Made) -> None:
+    """Print where the report is, and what in it a person should look at."""
+    log.info("")
+    if found.suspects:
+        log.info(
+            "%d of %d images may have a wrong label: they are in the report and in %s",
+            len(found.suspects),
+            found.judged,
+            made.suspects,
+        )
+        log.info("Mark there which to move, and see what would be done:")
+        log.info("  %s", commands.relabel(commands.this_start(), made.suspects, apply=False))
+    log.info("Report: %s", made.page.path)
 
 
 def _held_out_image(dataset: Dataset) -> Path:

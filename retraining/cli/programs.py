@@ -10,6 +10,8 @@ from retraining.settings.compare import CompareSettings
 from retraining.settings.conversion import ExportGraphSettings
 from retraining.settings.deep_dream import DeepDreamSettings
 from retraining.settings.feature_maps import FeatureMapsSettings
+from retraining.settings.relabel import RelabelSettings
+from retraining.settings.report import ReportOnGraphSettings
 from retraining.settings.retrain import RetrainSettings
 from retraining.settings.samples import OxfordFlowersSettings, SamplePhotosSettings
 from retraining.settings.serve import ServeSettings
@@ -65,6 +67,21 @@ EXPORT = Program(
     positional={"formats": "FORMAT"},
     listings={"list_formats": LIST_FORMATS},
 )
+RELABEL = Program(
+    name="relabel",
+    description="Move photos with a wrong label into the folder of another class, as marked in a list.",
+    example="/tmp/retrain_logs/suspected_labels.csv",
+    settings=RelabelSettings,
+    check=checks.check_relabel,
+    positional={"csv": "CSV"},
+)
+REPORT = Program(
+    name="report",
+    description="Report on a graph that an earlier run wrote, without training again.",
+    example="--graph output_graph.pb --image_dir ~/flower_photos",
+    settings=ReportOnGraphSettings,
+    check=checks.check_report,
+)
 FEATURE_MAPS = Program(
     name="feature_maps",
     description="Show what the layers of a network make of an image.",
@@ -100,6 +117,8 @@ PROGRAMS: tuple[Program[Any], ...] = (
     SERVE,
     COMPARE,
     EXPORT,
+    REPORT,
+    RELABEL,
     FEATURE_MAPS,
     DEEP_DREAM,
     SAMPLE_PHOTOS,

@@ -10,24 +10,30 @@ from pathlib import Path
 from typing import Any
 
 from retraining.arrays import Batch
+from retraining.assessment import findings
+from retraining.assessment.assessment import assess
+from retraining.assessment.findings import Findings
 from retraining.features import bottlenecks, problem_files
 from retraining.features.bottleneck_sets import Bottlenecks
 from retraining.features.cache import BottleneckCache
 from retraining.features.extractor import FeatureExtractor
+from retraining.features.near_duplicates import Groups
 from retraining.features.views import Views
+from retraining.model import RetrainedModel
 from retraining.networks import parts, trainer
 from retraining.networks.image_batches import UsableImages
 from retraining.networks.trainer import Recipe
+from retraining.report.subject import Run
 from retraining.settings import architectures
 from retraining.settings.compare import CompareSettings
 from retraining.settings.kinds import ALL
 from retraining.settings.training import TrainingSettings
 from retraining.training.learning_curve import Epoch, LearningCurve
 from retraining.training.metrics import Metrics, measure
-from retraining.training.model import TrainedModel
 from retraining.training.softmax_layer import SoftmaxLayer
 from retraining.training.tensorboard import SummaryWriter
 from retraining.training.trainer import TrainingStep
+from retraining.training.training_curve import CurvePoint
 
 RETRAINED, FROM_SCRATCH = "new layer", "from scratch"
 
@@ -39,16 +45,34 @@ OnEpoch = Callable[[str, int, Epoch], None]
 class Candidate:
     """A trained model.
 
-    `kind` is RETRAINED or FROM_SCRATCH, `seconds` is how long the training took, and `weights` the file of a
-    network trained from scratch.
+    `kind` is RETRAINED or FROM_SCRATCH, `seconds` is how long the training took, `layer_settings` are those
+    of its last layer, and `weights` is the file of a network trained from scratch.
     """
 
     title: str
     kind: str
-    model: TrainedModel
+    model: RetrainedModel
     curve: LearningCurve
     seconds: float
+    layer_settings: TrainingSettings
     weights: Path | None = None
+
+    def assessed(self, near: Groups) -> tuple[Candidate, Findings]:
+        """Return the candidate with calibrated scores, and what is found out about it.
+
+        `near` are groups of files that show nearly the same.
+        """
+        # Only the vectors of a pretrained network say how its layer does on images that it has not seen.
+        frozen = self.model.bottlenecks if self.kind == RETRAINED else None
+        assessment = assess(self.model, self.layer_settings, near, frozen=frozen)
+        model = self.model.with_assessment(assessment)
+        return dataclasses.replace(self, model=model), findings.find(model, assessment)
+
+    def run(self) -> Run:
+        """Return how it was trained, for the report."""
+        points = enumerate(self.curve.epochs, start=1)
+        curve = (CurvePoint(number, epoch.training, epoch.validation) for number, epoch in points)
+        return Run(curve=tuple(curve), curve_unit="epoch")
 
 
 def retrain(
@@ -63,16 +87,17 @@ def retrain(
     views = Views(settings.augmentation, comparison.seed)
     computed = bottlenecks.compute(images.dataset, extractor, cache, views)
     problem_files.warn_of_skipped(computed.skipped)
-    title = _title(handle, extractor, comparison.models)
+    title, layer_settings = _title(handle, extractor, comparison.models), _layer_settings(settings)
     with SummaryWriter(_log_folder(settings, title)) as tensorboard:
         record = _EpochRecord(computed, tensorboard)
-        model = TrainedModel.train(computed, extractor, _layer_settings(settings), on_report=record)
+        model = RetrainedModel.train(computed, extractor, layer_settings, on_report=record)
     return Candidate(
         title=title,
         kind=RETRAINED,
         model=model,
         curve=LearningCurve(tuple(record.epochs)),
         seconds=time.monotonic() - started,
+        layer_settings=layer_settings,
     )
 
 
@@ -115,13 +140,14 @@ def train(
     extractor = parts.extractor_of(training.network, name=recipe.title, image_size=recipe.image_size)
     cache = BottleneckCache(comparison.bottleneck_dir, extractor)
     computed = bottlenecks.compute(images.dataset, extractor, cache)
-    layer = parts.last_layer_of(training.network)
+    layer, layer_settings = parts.last_layer_of(training.network), TrainingSettings()
     return Candidate(
         title=recipe.title,
         kind=FROM_SCRATCH,
-        model=TrainedModel.of_layer(layer, computed, extractor, TrainingSettings()),
+        model=RetrainedModel.of_layer(layer, computed, extractor, layer_settings),
         curve=curve,
         seconds=curve.seconds,
+        layer_settings=layer_settings,
         weights=training.path,
     )
 

@@ -18,9 +18,11 @@ from retraining.data.dataset import Dataset
 from retraining.export import classifier_graph, writer
 from retraining.features import extractor
 from retraining.features.extractor import FeatureExtractor
+from retraining.features.near_duplicates import Groups
 from retraining.graphs.frozen_graph import FrozenGraph, count_parameters, forward
 from retraining.graphs.simplification import with_float32_weights
 from retraining.networks.image_batches import UsableImages
+from retraining.report.subject import Run, Subject
 from retraining.runtimes.batches import BATCH_SIZE
 from retraining.settings.compare import CompareSettings
 from retraining.settings.output import OutputSettings
@@ -36,7 +38,7 @@ class Comparison:
     """The results of all models, and the whole of the best one.
 
     `curves` and `weights` are by the models' titles; only networks trained from scratch have weights.
-    `graph` is the winner's, ready to be written.
+    `graph` is the winner's, ready to be written. `subjects` are all models, for the report.
     """
 
     rows: tuple[Row, ...]
@@ -45,6 +47,14 @@ class Comparison:
     selection: Selection
     winner: Candidate
     graph: FrozenGraph
+    subjects: tuple[Subject, ...]
+
+    def report_on(self, run: Run) -> list[Subject]:
+        """Return the subjects of the report, the winner first; `run` says how the comparison was made."""
+        by_title = {subject.title: subject for subject in self.subjects}
+        first = by_title.pop(self.winner.title)
+        made = dataclasses.replace(run, curve=first.run.curve, curve_unit=first.run.curve_unit)
+        return [dataclasses.replace(first, run=made), *by_title.values()]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,19 +84,23 @@ def compare_models(
     images: UsableImages,
     settings: CompareSettings,
     modules: dict[str, FeatureExtractor],
+    near: Groups,
     *,
     on_epoch: OnEpoch,
     on_row: Callable[[Row, int], None],
 ) -> Comparison:
     """Train and measure every model that the settings name. Raises WorkFailed.
 
-    `modules` are the loaded modules, by handle. `on_row` is called after each model with its row of the table
-    and the number of test images.
+    `modules` are the loaded modules, by handle, and `near` groups of files that show nearly the same.
+    `on_row` is called after each model with its row of the table and the number of test images.
     """
     rows: list[Row] = []
     learning_curves: dict[str, LearningCurve] = {}
     weights: dict[str, Path] = {}
-    for trained in _trained(images, settings, modules, on_epoch):
+    subjects: list[Subject] = []
+    for untested in _trained(images, settings, modules, on_epoch):
+        trained, found = untested.assessed(near)
+        subjects.append(Subject(trained.title, found, trained.run()))
         model = trained.model
         graph = classifier_graph.of_model(model)
         rows.append(_row(trained, graph))
@@ -97,7 +111,7 @@ def compare_models(
         selected = selection.select(rows, validation_images=len(model.bottlenecks.validation))
         if selected.winner is rows[-1]:  # only the best model has to stay in memory
             winner, winning_graph = trained, graph
-    return Comparison(tuple(rows), learning_curves, weights, selected, winner, winning_graph)
+    return Comparison(tuple(rows), learning_curves, weights, selected, winner, winning_graph, tuple(subjects))
 
 
 def write(result: Comparison, folder: Path) -> Written:

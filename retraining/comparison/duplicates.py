@@ -10,17 +10,20 @@ from retraining.features import extractor as extractors
 from retraining.features import grouping, problem_files
 from retraining.features.cache import BottleneckCache
 from retraining.features.extractor import FeatureExtractor
+from retraining.features.near_duplicates import Groups
 from retraining.features.views import Views
 from retraining.settings.compare import CompareSettings
 from retraining.settings.module import BUILTIN_SMALL
 
 
-def reported(scanned: Dataset, settings: CompareSettings, modules: Mapping[str, FeatureExtractor]) -> Dataset:
-    """Warn about images that are there more than once, and return the dataset, regrouped if asked for.
+def reported(
+    scanned: Dataset, settings: CompareSettings, modules: Mapping[str, FeatureExtractor]
+) -> tuple[Dataset, Groups]:
+    """Warn about images that are there more than once; return the dataset and groups of such images.
 
-    They are found by the vectors of the first module, which the comparison needs anyway, or of the small one
-    that ships if only networks are compared. Files that cannot be used stay where they are. Raises
-    WorkFailed.
+    The dataset is regrouped if that is asked for; the groups are files that show nearly the same. They are
+    found by the vectors of the first module, which the comparison needs anyway, or of the small one that
+    ships if only networks are compared. Files that cannot be used stay where they are. Raises WorkFailed.
     """
     comparison = settings.comparison
     first = next(iter(modules.values()), None)
@@ -32,4 +35,5 @@ def reported(scanned: Dataset, settings: CompareSettings, modules: Mapping[str, 
     problem_files.report_duplicates(computed, near, comparison.output_dir)
     split_of = {image.file: image.split for image in computed.dataset.images}
     images = tuple(image._replace(split=split_of.get(image.file, image.split)) for image in scanned.images)
-    return dataclasses.replace(scanned, images=images, significant_bits=computed.dataset.significant_bits)
+    bits = computed.dataset.significant_bits
+    return dataclasses.replace(scanned, images=images, significant_bits=bits), near

@@ -37,7 +37,9 @@ def export(settings: ExportGraphSettings) -> None:
     if images is not None:
         _check_same_classes(images, classifier.labels)
     exporter = Exporter.of_graph(classifier, images, seed=conversion.seed)
-    log_lines.exported(exporter.write_all(conversion.chosen, place), conversion.chosen)
+    judgements = exporter.write_all(conversion.chosen, place)
+    log_lines.exported(judgements)
+    log_lines.check_exported(judgements, conversion.chosen)
 
 
 def _check_same_classes(images: Dataset, labels: tuple[str, ...]) -> None:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import filecmp
-import itertools
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from retraining.errors import BadRequest, WorkFailed
 from retraining.sorting import placing
+from retraining.sorting.free_names import FreeNames
 from retraining.sorting.outcome import Outcome, Sorted
 from retraining.storage.atomic_files import reason
 
@@ -33,7 +32,7 @@ class Sorter:
         self._labels = frozenset(labels)
         self._is_copied = is_copied
         self._is_dry_run = is_dry_run
-        self._planned: dict[Path, Path] = {}  # by target, in a dry run
+        self._names = FreeNames()
 
     def is_sorted(self, image: Path) -> bool:
         """Return whether an image is in one of the class folders already, so that it has to stay there."""
@@ -58,19 +57,17 @@ class Sorter:
             raise WorkFailed("cannot be sorted ({reason})", reason=reason(error)) from error
 
     def _put(self, image: Path, folder: Path) -> Sorted:
-        for target in _names(folder / image.name):
-            there = self._planned.get(target, target)
-            if os.path.lexists(there):
-                if _is_same_file(image, there):
-                    return Sorted(Outcome.ALREADY_THERE, target)
-            elif self._is_put(image, target):
-                return Sorted(Outcome.COPIED if self._is_copied else Outcome.MOVED, target)
+        for place in self._names.places(image, folder / image.name):
+            if place.has_same:
+                return Sorted(Outcome.ALREADY_THERE, place.path)
+            if self._is_put(image, place.path):
+                return Sorted(Outcome.COPIED if self._is_copied else Outcome.MOVED, place.path)
         raise AssertionError("names never end")
 
     def _is_put(self, image: Path, target: Path) -> bool:
         """Put an image to a place; return False if another program was faster."""
         if self._is_dry_run:
-            self._planned[target] = image
+            self._names.plan(image, target)
             return True
         try:
             (placing.copy if self._is_copied else placing.move)(image, target)
@@ -94,15 +91,3 @@ def _check_is_folder(folder: Path) -> None:
     """Raise WorkFailed if the folder of a class is something else, such as a link to a folder elsewhere."""
     if os.path.lexists(folder) and not stat.S_ISDIR(folder.lstat().st_mode):
         raise WorkFailed("cannot be sorted: '{folder}' is a link or a file", folder=folder)
-
-
-def _names(target: Path) -> Iterator[Path]:
-    """Yield photo.jpg, photo_2.jpg, photo_3.jpg and so on."""
-    yield target
-    for number in itertools.count(2):
-        yield target.with_name(f"{target.stem}_{number}{target.suffix}")
-
-
-def _is_same_file(image: Path, there: Path) -> bool:
-    """Return whether two files have the same content; a link has no content."""
-    return stat.S_ISREG(there.lstat().st_mode) and filecmp.cmp(image, there, shallow=False)

@@ -10,8 +10,10 @@ from pathlib import Path
 from retraining.storage.atomic_files import write_bytes
 
 
-def write_csv(path: Path, header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
-    """Write the header and the rows in UTF-8, completely or not at all. Raises WorkFailed."""
+def write_csv(
+    path: Path, header: tuple[str, ...], rows: Iterable[tuple[str, ...]], *, encoding: str = "utf-8"
+) -> None:
+    """Write the header and the rows, completely or not at all. Raises WorkFailed."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([header, *rows])
-    write_bytes(path, text.getvalue().encode("utf-8"))
+    write_bytes(path, text.getvalue().encode(encoding))

@@ -11,7 +11,7 @@ import pytest
 
 import label_image
 import retrain
-from retraining import serve
+from retraining import relabel, serve
 from retraining.cli import output_paths
 from retraining.cli.output_paths import OutputPath
 from retraining.cli.programs import RETRAIN
@@ -23,6 +23,7 @@ from retraining.settings.fine_tuning import FineTuningSettings
 from retraining.settings.label_image import AnswerSettings, LabelImageSettings
 from retraining.settings.module import ModuleSettings
 from retraining.settings.output import OutputSettings
+from retraining.settings.relabel import RelabelSettings
 from retraining.settings.serve import ServeSettings
 from retraining.settings.training import TrainingSettings
 from tests.conftest import refused
@@ -133,6 +134,7 @@ SERVE_REFUSED = {
     "max_requests": (*WHOLE, "0"),
     "timeout": (*FLOATS, "0"),
 }
+RELABEL_REFUSED = {"csv": ("", "/dev/null", "/nowhere/list.csv", "/tmp"), "apply": ("maybe", "2")}
 
 
 def cases(refused: dict[str, tuple[str, ...]]) -> list[Any]:
@@ -154,6 +156,7 @@ def test_every_flag_is_tried() -> None:
     any_text = {"input_tensor_name", "bottleneck_tensor_name"}  # refused with the graph in hand
     assert set(REFUSED) == fields(*groups) - any_text
     assert set(LABEL_IMAGE_REFUSED) == fields(LabelImageSettings) - {"input_layer", "output_layer"}
+    assert set(RELABEL_REFUSED) == fields(RelabelSettings)
     assert set(SERVE_REFUSED) == fields(ServeSettings) - {"input_layer", "output_layer"}
 
 
@@ -193,6 +196,15 @@ def test_serve_refuses_a_wrong_value_in_one_line(
     (folder / "graph.pb").touch()
     words = {"graph": "graph.pb", "port": "0"} | {flag: value}
     assert serve.main([f"--{name}={word}" for name, word in words.items()]) == 2
+    assert_one_line_names(flag, value, capsys.readouterr().err)
+
+
+@pytest.mark.parametrize(("flag", "value"), cases(RELABEL_REFUSED))
+def test_relabel_refuses_a_wrong_value_in_one_line(
+    flag: str, value: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "list.csv").touch()
+    assert relabel.main([value] if flag == "csv" else ["list.csv", f"--{flag}={value}"]) == 2
     assert_one_line_names(flag, value, capsys.readouterr().err)
 
 

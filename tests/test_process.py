@@ -1,4 +1,4 @@
-"""The process that imports TensorFlow while this one computes and trains."""
+"""Work in a process of its own, which prepares itself while this one computes and trains."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from retraining import process
 from retraining.errors import BadModule, WorkFailed
-from retraining.export import process
-from retraining.export.process import TensorFlowProcess
+from retraining.process import HereAndNow, WorkProcess
 
 SAID: list[str] = []
 
@@ -74,9 +74,9 @@ def test_it_ends_with_the_process_that_started_it() -> None:
 
 
 def test_process_that_dies_is_told_in_one_line() -> None:
-    dying = TensorFlowProcess(add, end)
+    dying = WorkProcess(add, end, task="writes the graph")
     with pytest.raises(WorkFailed) as raised:
-        dying(1, other=2)
+        finished(dying, 1, other=2)
     assert str(raised.value) == (
         "the process that writes the graph has ended before it was done, perhaps for lack of memory. Close "
         "other programs and run the same command again."
@@ -85,6 +85,19 @@ def test_process_that_dies_is_told_in_one_line() -> None:
 
 @pytest.mark.soak
 def test_real_process_returns_and_raises() -> None:
-    assert TensorFlowProcess(add, prepare)(1, other=2) == 3
+    assert finished(WorkProcess(add, prepare, task="adds"), 1, other=2) == 3
     with pytest.raises(BadModule, match=r"^module x is not there\.$"):
-        TensorFlowProcess(fail, prepare)()
+        finished(WorkProcess(fail, prepare, task="fails"))
+
+
+def test_work_here_and_now_is_done_when_it_is_started() -> None:
+    work = HereAndNow(add)
+    SAID.clear()
+    work.start(1, other=2)
+    assert SAID == ["called"]
+    assert work.result() == 3
+
+
+def finished(work: WorkProcess[Any], *arguments: Any, **keywords: Any) -> Any:
+    work.start(*arguments, **keywords)
+    return work.result()

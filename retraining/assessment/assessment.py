@@ -1,0 +1,84 @@
+"""What is found out about a model before it is exported, since the export holds some of it."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from retraining.assessment import calibration, cross_validation, novelty_fit
+from retraining.assessment.calibration import Calibration
+from retraining.assessment.cross_validation import CrossValidation
+from retraining.assessment.folds import FOLDS
+from retraining.assessment.scored import Scored
+from retraining.data.split import Split
+from retraining.features.bottleneck_sets import Bottlenecks
+from retraining.features.image_vectors import ImageVectors
+from retraining.features.near_duplicates import Groups
+from retraining.inference.novelty import NoveltyDetector
+from retraining.settings.training import TrainingSettings
+from retraining.training.model import TrainedModel
+from retraining.training.softmax_layer import SoftmaxLayer
+
+
+@dataclasses.dataclass(frozen=True)
+class Assessment:
+    """The temperature and the detector for a model, and the scores that they come from.
+
+    `frozen` are the vectors of a network that has learnt nothing from the images; `crossed` are the scores of
+    layers trained on those. Both are None for a network trained from scratch. `near` are groups of files that
+    show nearly the same, and `settings` those of the training.
+    """
+
+    calibration: Calibration
+    novelty: NoveltyDetector | None
+    crossed: CrossValidation | None
+    frozen: Bottlenecks | None = dataclasses.field(repr=False)
+    near: Groups = dataclasses.field(repr=False)
+    settings: TrainingSettings
+
+
+def assess(
+    model: TrainedModel, settings: TrainingSettings, near: Groups, *, frozen: Bottlenecks | None
+) -> Assessment:
+    """Return the assessment of a model that is not calibrated yet.
+
+    `frozen` are the vectors before fine-tuning, which are those of the model if it was not fine-tuned.
+    """
+    crossed = None if frozen is None else cross_validation.cross_validate(frozen, settings, near)
+    images = known(model, frozen)
+    if crossed is not None and frozen is model.bottlenecks:
+        # The folds keep the detector's quantiles from being those of images that it was made of.
+        fitted_on, folds = crossed.held_in, crossed.folds
+    else:
+        fitted_on = scored(model.layer, model.bottlenecks, Split.VALIDATION)
+        folds = np.arange(len(images)) % FOLDS
+    return Assessment(
+        calibration=calibration.assess(
+            fitted_on, scored(model.layer, model.bottlenecks, Split.TESTING), is_applied=settings.calibrate
+        ),
+        novelty=novelty_fit.fit(images, folds, len(model.labels)) if len(images) else None,
+        crossed=crossed,
+        frozen=frozen,
+        near=near,
+        settings=settings,
+    )
+
+
+def known(model: TrainedModel, frozen: Bottlenecks | None) -> ImageVectors:
+    """Return the images by which scores and vectors can be judged, without the test images.
+
+    They are the training and validation images, or only the latter if the network has learnt from the others.
+    """
+    if frozen is model.bottlenecks:
+        return ImageVectors.of_sets(model.bottlenecks, Split.TRAINING, Split.VALIDATION)
+    return ImageVectors.of_sets(model.bottlenecks, Split.VALIDATION)
+
+
+def scored(layer: SoftmaxLayer, bottlenecks: Bottlenecks, split: Split) -> Scored:
+    """Return the images of a set with the scores that a layer gives them."""
+    images = ImageVectors.of_sets(bottlenecks, split)
+    scores = np.empty((len(images), len(layer.biases)), np.float32)
+    for rows, vectors in images.blocks():
+        scores[rows] = layer.log_probabilities(vectors)
+    return Scored(images.numbers, images.labels, scores)

@@ -1,0 +1,65 @@
+"""The settings of a run as a person sees them: which were used, and the command that repeats the run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from retraining.cli import commands
+from retraining.cli.parser import Program
+from retraining.export.judgement import Judgement
+from retraining.report.subject import Run, UsedSetting
+from retraining.settings.setting import REQUIRED, fields
+from retraining.training.training_curve import CurvePoint
+
+
+def of(
+    program: Program[Any],
+    settings: Any,
+    judgements: Sequence[Judgement] = (),
+    curve: Sequence[CurvePoint] = (),
+) -> Run:
+    """Return the facts of a run for its report; `curve` is that of the training."""
+    return Run(
+        command=repeated(program, settings),
+        settings=used(program, settings),
+        curve=tuple(curve),
+        formats=tuple(judgements),
+    )
+
+
+def used(program: Program[Any], settings: Any) -> tuple[UsedSetting, ...]:
+    """Return all settings of a run, in the order of the help, as they can be given again."""
+    return tuple(
+        UsedSetting(program.flag_name(name), _text(value), is_default)
+        for name, value, is_default in _values(program, settings)
+    )
+
+
+def repeated(program: Program[Any], settings: Any) -> str:
+    """Return the command that repeats a run: its settings that are not the defaults."""
+    start = commands.this_start()
+    words = commands.program(program.name, start)
+    for name, value, is_default in _values(program, settings):
+        if not is_default:
+            words += _given(program.flag_name(name), _text(value))
+    return commands.shell_line(words, start.os_name)
+
+
+def _values(program: Program[Any], settings: Any) -> Iterator[tuple[str, Any, bool]]:
+    for name, group in program.groups().items():
+        values = getattr(settings, name) if name else settings
+        for field in fields(group):
+            value = getattr(values, field.name)
+            yield field.name, value, field.default is not REQUIRED and value == field.default
+
+
+def _given(flag: str, text: str) -> list[str]:
+    """Return the words for a setting: a value that begins with a dash would be taken for a flag itself."""
+    return [f"{flag}={text}"] if text.startswith("-") else [flag, text]
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    return ",".join(map(_text, value)) if isinstance(value, tuple) else str(value)

@@ -1,0 +1,107 @@
+"""Makes the report of a run: the page, and the list of suspected labels for a person to go through."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from retraining.assessment import findings
+from retraining.assessment.assessment import Assessment
+from retraining.assessment.findings import Findings
+from retraining.errors import UserError, WorkFailed
+from retraining.process import Work
+from retraining.report import page
+from retraining.report.page import Written
+from retraining.report.subject import Run, Subject
+from retraining.sorting import suspected_labels
+from retraining.sorting.suspected_labels import SuspectedLabel
+from retraining.training.model import TrainedModel
+
+log = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True)
+class Made:
+    """The page that was written, and the file that lists suspected labels."""
+
+    page: Written
+    suspects: Path
+
+
+@dataclasses.dataclass(frozen=True)
+class Places:
+    """Where a report is written: the page, and the folder of the lists beside it.
+
+    `image_dir` is the folder that has the folders of the classes.
+    """
+
+    page: Path
+    lists: Path
+    image_dir: Path
+
+
+def make(subjects: Sequence[Subject], places: Places) -> Made:
+    """Write the page, and the list of suspected labels of the first subject. Raises WorkFailed.
+
+    Whatever else goes wrong is such an error, too: a run has written all its other files by then.
+    """
+    try:
+        listed = places.lists / suspected_labels.FILE
+        suspected_labels.write(_suspected(subjects[0].findings), places.image_dir, listed)
+        return Made(page.write(subjects, places.page), listed)
+    except UserError:
+        raise
+    except Exception as error:
+        log.debug("the report: %r", error, exc_info=True)
+        raise _failed(error) from error
+
+
+def _suspected(found: Findings) -> list[SuspectedLabel]:
+    labels = found.dataset.labels
+    return [
+        SuspectedLabel(
+            suspect.image.file,
+            labels[suspect.image.label],
+            labels[suspect.suggested],
+            suspect.own_score,
+            suspect.suggested_score,
+            suspect.digest,
+        )
+        for suspect in found.suspects
+    ]
+
+
+class Reporter:
+    """Makes the report of one run. Whatever goes wrong with it is told when the run has written the rest."""
+
+    def __init__(self, work: Work[Made], places: Places) -> None:
+        """Prepare it; `work` calls `make`."""
+        self._work = work
+        self._places = places
+        self._found: Findings | None = None
+        self._error: Exception | None = None
+
+    def look_at(self, model: TrainedModel, assessment: Assessment) -> None:
+        """Find out what the report will show, which takes a second or so."""
+        try:
+            self._found = findings.find(model, assessment)
+        except Exception as error:
+            log.debug("the report: %r", error, exc_info=True)
+            self._error = error
+
+    def make(self, run: Run) -> tuple[Findings, Made]:
+        """Return what was found and written. Raises WorkFailed."""
+        if self._found is None:
+            raise _failed(self._error)
+        self._work.start([Subject(self._found.network, self._found, run)], self._places)
+        return self._found, self._work.result()
+
+
+def _failed(error: Exception | None) -> WorkFailed:
+    return WorkFailed(
+        "the report could not be made: {reason}. All other files of this run are complete. Please report "
+        "this; {report} none leaves the report out.",
+        reason=f"{type(error).__name__}: {error}".strip().splitlines()[0],
+    )

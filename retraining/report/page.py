@@ -1,0 +1,123 @@
+"""The page itself: one file of HTML that needs nothing else, asks no host for anything and runs nothing planted."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import functools
+import hashlib
+import importlib
+import itertools
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from retraining.features.problem_files import DUPLICATES_FILE, SKIPPED_FILE
+from retraining.inference.novelty import FALSE_ALARMS
+from retraining.printable import printable
+from retraining.report import cells, sections, thumbnails, words
+from retraining.report.album import Album
+from retraining.report.subject import Subject
+from retraining.storage.atomic_files import write_bytes
+from retraining.training.class_results import CLASS_RESULTS_FILE
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+SUSPECTS_FILE = "suspected_labels.csv"
+
+_LISTS = (CLASS_RESULTS_FILE, DUPLICATES_FILE, SKIPPED_FILE, SUSPECTS_FILE)
+_TEMPLATES = Path(__file__).parent / "templates"
+_IMPORTS = ("jinja2", "matplotlib.figure", "matplotlib.backends.backend_svg", "sklearn.metrics")
+
+
+@dataclasses.dataclass(frozen=True)
+class Written:
+    """A page that was written: its file, the size of it in bytes, and the pictures in it.
+
+    `left_out` is how many photographs there was no room for.
+    """
+
+    path: Path
+    size: int
+    pictures: int
+    left_out: int
+
+
+def preload() -> None:
+    """Import all that a page needs, which takes seconds: while there is other work to wait for."""
+    for name in _IMPORTS:
+        importlib.import_module(name)
+
+
+def write(subjects: Sequence[Subject], path: Path) -> Written:
+    """Write the page about one or more models of the same photographs. Raises WorkFailed.
+
+    Lists of the run that are in the same folder are linked.
+    """
+    album = _album(subjects)
+    lists = [name for name in _LISTS if (path.parent / name).is_file()]
+    content = _html(subjects, album, lists).encode("utf-8")
+    write_bytes(path, content)
+    return Written(path, len(content), len(album.pictures), album.left_out)
+
+
+def render(subjects: Sequence[Subject]) -> str:
+    """Return the page about one or more models of the same photographs, as HTML."""
+    return _html(subjects, _album(subjects), ())
+
+
+def _album(subjects: Sequence[Subject]) -> Album:
+    """Return the photographs of a page: what matters most comes first, of one model as of the other."""
+    of_each = [sections.photographs(subject.findings) for subject in subjects]
+    in_turn = itertools.chain.from_iterable(itertools.zip_longest(*of_each))
+    return Album(subjects[0].findings.dataset, (image for image in in_turn if image is not None))
+
+
+def _html(subjects: Sequence[Subject], album: Album, lists: Collection[str]) -> str:
+    script = _text("report.js")
+    models = [
+        sections.model(subject, album, id=f"m{number}") for number, subject in enumerate(subjects, start=1)
+    ]
+    return (
+        _environment()
+        .get_template("page.html.jinja")
+        .render(
+            models=models,
+            album=album,
+            lists=lists,
+            script=script,
+            script_hash=base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii"),
+            style=_text("report.css"),
+            folder=album.folder,
+        )
+    )
+
+
+@functools.cache
+def _environment() -> Environment:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        finalize=_on_one_line,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals.update(words=words, cells=cells, sections=sections, thumbnails=thumbnails)
+    environment.globals.update(FALSE_ALARMS=FALSE_ALARMS)
+    return environment
+
+
+def _on_one_line(value: Any) -> Any:
+    """Return what a template shows: every text in it, wherever it comes from, is made safe to show."""
+    return value if hasattr(value, "__html__") else printable(value)
+
+
+def _text(name: str) -> Any:
+    """Return a file of the page as it is, to be put into it without a change."""
+    from markupsafe import Markup
+
+    return Markup((_TEMPLATES / name).read_text(encoding="utf-8"))
