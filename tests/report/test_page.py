@@ -19,10 +19,10 @@ from retraining.report.subject import Subject
 from tests.report import made_up
 
 HOSTILE = (
-    "<script>alert(1)<∕script>",
+    "<script>alert(1)<\u2215script>",
     '"><img src=x onerror=alert(1)>',
     "' onclick='alert(1)",
-    "<∕style><svg onload=alert(1)>",
+    "<\u2215style><svg onload=alert(1)>",
     "\u202egnp.exe",
     "a\nb\x01\x1b[31m",
     b"caf\xe9".decode("utf-8", "surrogateescape"),
@@ -53,7 +53,7 @@ class Page(html.parser.HTMLParser):
     def handle_data(self, data: str) -> None:
         (self.scripts if self._open == "script" and data.strip() else self.texts).append(data)
 
-    def handle_endtag(self, tag: str) -> None:
+    def handle_endtag(self, _tag: str) -> None:
         self._open = ""
 
     def values(self, name: str) -> list[str]:
@@ -100,7 +100,9 @@ def test_hostile_names_are_only_text(hostile: Page) -> None:
 
 
 def test_no_character_of_a_name_controls_anything(hostile_text: str) -> None:
-    assert re.findall("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]", hostile_text) == []
+    assert (
+        re.findall("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]", hostile_text) == []
+    )
 
 
 def test_page_may_load_nothing_and_run_only_its_own_script(hostile: Page) -> None:
@@ -116,7 +118,11 @@ def test_page_may_load_nothing_and_run_only_its_own_script(hostile: Page) -> Non
         )
     )
     assert {"http-equiv": "Content-Security-Policy", "content": policy} in [tag for _, tag in hostile.tags]
-    assert [href for href in hostile.values("href") if not href.startswith(("#", "data:image/jpeg;base64,", "data:,"))] == []
+    assert [
+        href
+        for href in hostile.values("href")
+        if not href.startswith(("#", "data:image/jpeg;base64,", "data:,"))
+    ] == []
     assert hostile.values("src") == []
     assert "http://" not in hostile.text
 
@@ -125,7 +131,9 @@ def test_links_lead_to_what_is_there_and_no_name_is_given_twice(hostile: Page) -
     ids = hostile.values("id")
     assert [name for name, times in collections.Counter(ids).items() if times > 1] == []
     wanted = [href[1:] for href in hostile.values("href") if href.startswith("#")]
-    wanted += hostile.values("popovertarget") + hostile.values("data-copy") + hostile.values("aria-labelledby")
+    wanted += (
+        hostile.values("popovertarget") + hostile.values("data-copy") + hostile.values("aria-labelledby")
+    )
     assert set(wanted) - set(ids) == set()
 
 
@@ -146,7 +154,11 @@ def test_same_findings_give_the_same_page(hostile_subjects: list[Subject], hosti
 
 
 def test_cells_open_all_test_photographs(hostile: Page) -> None:
-    cells = [tag for _, tag in hostile.tags if tag.get("class", "").startswith("cell ") and tag["popovertarget"].startswith("m1")]
+    cells = [
+        tag
+        for _, tag in hostile.tags
+        if tag.get("class", "").startswith("cell ") and tag["popovertarget"].startswith("m1")
+    ]
     counts = [int(tag["aria-label"].split()[0]) for tag in cells]
     assert sum(counts) == 2 * len(HOSTILE)
 
@@ -179,13 +191,18 @@ def test_sections_say_why_they_are_empty(tmp_path: Path) -> None:
         assert sentence in text
 
 
-def test_model_without_mistakes_has_an_empty_gallery(tmp_path: Path, no_plots: None) -> None:
+@pytest.mark.usefixtures("no_plots")
+def test_model_without_mistakes_has_an_empty_gallery(tmp_path: Path) -> None:
     data = made_up.dataset(tmp_path, ("cyan", "yellow"), write=False)
     found = dataclasses.replace(made_up.findings(data), mistakes=())
-    assert "Every test photograph was given the label of its class." in Page(page.render([Subject("a", found)])).text
+    assert (
+        "Every test photograph was given the label of its class."
+        in Page(page.render([Subject("a", found)])).text
+    )
 
 
-def test_photographs_that_cannot_be_read_have_a_placeholder(tmp_path: Path, no_plots: None) -> None:
+@pytest.mark.usefixtures("no_plots")
+def test_photographs_that_cannot_be_read_have_a_placeholder(tmp_path: Path) -> None:
     data = made_up.dataset(tmp_path, ("cyan", "yellow"))
     data.images[3].path.unlink()
     data.images[4].path.write_bytes(b"no image any more")
@@ -194,15 +211,16 @@ def test_photographs_that_cannot_be_read_have_a_placeholder(tmp_path: Path, no_p
     assert "it is a text file, not an image" in read.text
 
 
-def test_pictures_take_no_more_room_than_there_is(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_plots: None
-) -> None:
+@pytest.mark.usefixtures("no_plots")
+def test_pictures_take_no_more_room_than_there_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data = made_up.dataset(tmp_path, ("cyan", "magenta", "yellow"))
     subject = made_up.subject(made_up.findings(data))
     monkeypatch.setattr(thumbnails, "MOST_CHARACTERS", 12_000)
     written = page.write([subject], tmp_path / "report.html")
     read = Page(written.path.read_text(encoding="utf-8"))
-    pictures = [tag["href"].removeprefix("data:image/jpeg;base64,") for name, tag in read.tags if name == "image"]
+    pictures = [
+        tag["href"].removeprefix("data:image/jpeg;base64,") for name, tag in read.tags if name == "image"
+    ]
     assert 0 < sum(map(len, pictures)) <= 12_000
     assert written.pictures == len(pictures)
     assert f"{written.left_out} more photographs are left out" in read.text
@@ -211,14 +229,17 @@ def test_pictures_take_no_more_room_than_there_is(
     assert pictures[0] == thumbnails.make([str(first)]).pictures[str(first)].base64
 
 
-def test_no_more_pictures_are_made_than_a_page_may_have(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_more_pictures_are_made_than_a_page_may_have(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     data = made_up.dataset(tmp_path, ("cyan",))
     monkeypatch.setattr(thumbnails, "MOST", 3)
     made = thumbnails.make([image.file for image in data.images])
     assert list(made.pictures) == [image.file for image in data.images[:3]]
 
 
-def test_file_has_the_size_that_is_told_and_links_the_lists_beside_it(tmp_path: Path, no_plots: None) -> None:
+@pytest.mark.usefixtures("no_plots")
+def test_file_has_the_size_that_is_told_and_links_the_lists_beside_it(tmp_path: Path) -> None:
     data = made_up.dataset(tmp_path / "photos", ("cyan", "yellow"), write=False)
     (tmp_path / "suspected_labels.csv").touch()
     written = page.write([made_up.subject(made_up.findings(data))], tmp_path / "report.html")
@@ -226,7 +247,8 @@ def test_file_has_the_size_that_is_told_and_links_the_lists_beside_it(tmp_path: 
     assert "suspected_labels.csv" in Page(written.path.read_text(encoding="utf-8")).values("href")
 
 
-def test_of_many_classes_the_most_confused_pairs_are_listed(tmp_path: Path, no_plots: None) -> None:
+@pytest.mark.usefixtures("no_plots")
+def test_of_many_classes_the_most_confused_pairs_are_listed(tmp_path: Path) -> None:
     data = made_up.dataset(tmp_path, [f"kind {number:02}" for number in range(45)], write=False)
     found = made_up.findings(data)
     read = Page(page.render([Subject("many", found)]))
@@ -237,9 +259,12 @@ def test_of_many_classes_the_most_confused_pairs_are_listed(tmp_path: Path, no_p
     assert f"{len(found.mistakes) - sections.FIRST_CARDS} more" in read.text
 
 
-def test_classes_with_the_most_trouble_come_first(tmp_path: Path, no_plots: None) -> None:
+@pytest.mark.usefixtures("no_plots")
+def test_classes_with_the_most_trouble_come_first(tmp_path: Path) -> None:
     data: Dataset = made_up.dataset(tmp_path, ("a", "b", "c", "d"), write=False)
-    model = sections.model(Subject("a", made_up.findings(data)), page._album([Subject("a", made_up.findings(data))]), id="m1")
+    model = sections.model(
+        Subject("a", made_up.findings(data)), page._album([Subject("a", made_up.findings(data))]), id="m1"
+    )
     trouble = [0.0 if figures.f1 != figures.f1 else figures.f1 for figures in model.classes]
     assert trouble == sorted(trouble)
     assert sum(figures.testing for figures in model.classes) == 8
