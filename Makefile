@@ -7,7 +7,7 @@ BENCH_DIR ?=
 
 BIN = $(VENV)/bin
 
-.PHONY: demo test soak check bench clean
+.PHONY: demo test soak browser-test check bench clean
 
 demo: $(VENV)/installed
 	$(BIN)/python -m retraining.sample_photos $(DEMO_DIR)/photos
@@ -25,10 +25,14 @@ demo: $(VENV)/installed
 	@echo "  $(BIN)/tensorboard --logdir $(DEMO_DIR)/logs"
 
 test: $(VENV)/installed-test
-	$(BIN)/python -m pytest -m "not soak" --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest -m "not soak and not browser" --numprocesses 2 --dist loadfile
 
 soak: $(VENV)/installed-test
 	$(BIN)/python -m pytest -m soak
+
+# SCREENSHOTS=DIR keeps pictures of what it sees.
+browser-test: $(VENV)/installed-browser-test
+	$(BIN)/python -m pytest -m browser
 
 check: $(VENV)/installed-check
 	$(BIN)/ruff check .
@@ -48,6 +52,10 @@ $(VENV)/installed: requirements.txt
 
 $(VENV)/installed-test: $(VENV)/installed setup.cfg
 	$(BIN)/pip install --quiet --editable ".[test]"
+	touch $@
+
+$(VENV)/installed-browser-test: $(VENV)/installed-test
+	$(BIN)/pip install --quiet --editable ".[test,browser-test]"
 	touch $@
 
 $(VENV)/installed-check: $(VENV)/installed-test

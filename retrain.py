@@ -157,7 +157,7 @@ def fine_tune(model: RetrainedModel, settings: RetrainSettings) -> RetrainedMode
 
         tuned = tuner.run(report)
     log_lines.fine_tuned(tuned)
-    return dataclasses.replace(tuned.model, curve=model.curve)
+    return dataclasses.replace(tuned.model, curve=model.curve, is_fine_tuned=tuned.is_used)
 
 
 def prepare_export(settings: RetrainSettings) -> Work[Outputs]:

@@ -1,4 +1,4 @@
-"""The page that `html` exports, in the Chromium of this computer, which reaches no network."""
+"""Pages in the Chromium of this computer, which reaches no network."""
 
 from __future__ import annotations
 
@@ -26,8 +26,11 @@ def check() -> None:
         raise BadRequest("no Chromium was found (looked for {names}). Install one.", names=", ".join(_NAMES))
 
 
-class LabellingPage:
-    """A page that is open: `page` is Playwright's, `requests` are the addresses of all that was asked for."""
+class WatchedPage:
+    """A page that is open: `page` is Playwright's, `requests` are the addresses of all that was asked for.
+
+    `complaints` are what was written to its console, and the errors that no script has caught.
+    """
 
     def __init__(self, page: Any) -> None:
         self.page = page
@@ -36,6 +39,10 @@ class LabellingPage:
         page.context.on("request", lambda request: self.requests.append(request.url))
         page.on("console", lambda message: self.complaints.append(message.text))
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
+
+
+class LabellingPage(WatchedPage):
+    """The page that `html` exports."""
 
     def open(self, address: str) -> float:
         """Open an address; return the seconds until the classifier is ready."""

@@ -240,7 +240,8 @@ def _fine_tuned(
     tuner = Tuner(
         model, settings, augmentation=augmentation, training=training, bottleneck_dir=bottleneck_dir
     )
-    return dataclasses.replace(tuner.run().model, curve=model.curve)
+    tuned = tuner.run()
+    return dataclasses.replace(tuned.model, curve=model.curve, is_fine_tuned=tuned.is_used)
 
 
 def _group(group: type[Group], given: Mapping[str, Any]) -> Group:

@@ -98,8 +98,8 @@ def of_model(
     *,
     float32_weights: bool = OutputSettings.float32_weights,
 ) -> FrozenGraph:
-    """Return the graph of a trained model, as `build` does."""
-    return build(
+    """Return the graph of a trained model, as `build` does, which also records how it was trained."""
+    frozen = build(
         model.extractor,
         model.layer,
         final_tensor_name,
@@ -108,6 +108,9 @@ def of_model(
         significant_bits=model.significant_bits,
         novelty=model.novelty,
     )
+    training = recorded.Training(model.temperature, model.is_fine_tuned)
+    recorded.record_training(frozen.graph_def, training)
+    return frozen
 
 
 def build(

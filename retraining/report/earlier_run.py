@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from retraining.assessment import findings
-from retraining.assessment.assessment import assess
+import dataclasses
+
+from retraining.assessment import calibration, findings
+from retraining.assessment.assessment import Assessment, assess
 from retraining.assessment.findings import Findings
 from retraining.data.dataset import Dataset
 from retraining.errors import BadRequest
 from retraining.features import grouping, problem_files
 from retraining.features.cache import BottleneckCache
 from retraining.features.extractor import FeatureExtractor, load_extractor
+from retraining.features.near_duplicates import Groups
 from retraining.features.views import Views
 from retraining.graphs import graph_file, recorded
 from retraining.graphs.frozen_graph import GraphDef
+from retraining.graphs.recorded import Training
 from retraining.inference import labels as label_names
 from retraining.modules import finished_classifier
 from retraining.modules.finished_classifier import FinishedLayer
@@ -42,10 +46,20 @@ def find(images: Dataset, settings: ReportOnGraphSettings) -> Findings:
         learning_rate=settings.report.learning_rate,
         seed=settings.report.seed,
     )
-    layer = SoftmaxLayer(finished.weights, finished.biases)
-    model = TrainedModel.of_layer(layer, vectors, extractor, training)
-    assessment = assess(model, training, near, frozen=vectors)
-    return findings.find(model, assessment)
+    model = TrainedModel.of_layer(
+        SoftmaxLayer(finished.weights, finished.biases), vectors, extractor, training
+    )
+    return findings.find(model, _assessment(model, near, training, recorded.training(graph_def)))
+
+
+def _assessment(
+    model: TrainedModel, near: Groups, settings: TrainingSettings, recorded: Training
+) -> Assessment:
+    """Return the assessment of a model whose layer has been divided by the recorded temperature already."""
+    settings = dataclasses.replace(settings, calibrate=recorded.temperature != 1)
+    layer = calibration.divided(model.layer, 1 / recorded.temperature)
+    frozen = None if recorded.is_fine_tuned else model.bottlenecks
+    return assess(dataclasses.replace(model, layer=layer), settings, near, frozen=frozen)
 
 
 def _layer(graph_def: GraphDef, images: Dataset, settings: ReportSettings) -> FinishedLayer:

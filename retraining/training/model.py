@@ -27,7 +27,8 @@ class TrainedModel:
 
     `bottlenecks` are the feature vectors of the images that it was trained and tested on; `evaluation` is
     None if there are no test images. `temperature` is what the logits of the trained layer were divided by to
-    calibrate its scores; `novelty` tells images that are unlike any class.
+    calibrate its scores; `novelty` tells images that are unlike any class. `is_fine_tuned` is true if the
+    extractor has learnt from the training images, too.
     """
 
     extractor: FeatureExtractor
@@ -37,6 +38,7 @@ class TrainedModel:
     evaluation: Evaluation | None
     temperature: float = 1.0
     novelty: NoveltyDetector | None = dataclasses.field(default=None, repr=False)
+    is_fine_tuned: bool = False
 
     @property
     def class_results(self) -> tuple[ClassResult, ...]:
@@ -62,6 +64,7 @@ class TrainedModel:
             self.evaluation,
             self.temperature,
             self.novelty,
+            self.is_fine_tuned,
         )
 
     @classmethod

@@ -27,6 +27,7 @@ from retraining.settings.label_image import LabelImageSettings
 from retraining.settings.module import ModuleSettings
 from retraining.settings.network import NetworkSettings
 from retraining.settings.output import OutputSettings
+from retraining.settings.relabel import RelabelSettings
 from retraining.settings.samples import OxfordFlowersSettings, SamplePhotosSettings
 from retraining.settings.setting import REQUIRED, Settings, fields, kind_of
 from retraining.settings.training import TrainingSettings
@@ -44,6 +45,7 @@ NEEDED: dict[type[Settings], dict[str, Any]] = {
     MapsSettings: {"image": "photo.jpg"},
     NetworkSettings: {"network": "vgg16"},
     OxfordFlowersSettings: {"source": "a", "destination": "b"},
+    RelabelSettings: {"csv": "a.csv"},
     SamplePhotosSettings: {"folder": "a"},
 }
 
