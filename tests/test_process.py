@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from retraining.errors import BadModule, WorkFailed
 from retraining import process
+from retraining.errors import BadModule, WorkFailed
 from retraining.process import HereAndNow, WorkProcess
 
 SAID: list[str] = []

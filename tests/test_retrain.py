@@ -34,6 +34,7 @@ def words(photos: Path, out: Path, *more: str | Path, module: str | Path = "buil
         "--summaries_dir": out / "logs",
         "--checkpoint_path": out / "checkpoint",
         "--intermediate_output_graphs_dir": out / "intermediate",
+        "--report": "none",
         "--how_many_training_steps": 400,
     }
     return [str(word) for pair in flags.items() for word in pair] + [str(word) for word in more]

@@ -7,7 +7,9 @@ import dataclasses
 import numpy as np
 from numpy.typing import NDArray
 
+from retraining.arrays import Labels
 from retraining.assessment import folds, layers
+from retraining.assessment.layers import Layers
 from retraining.assessment.scored import Scored
 from retraining.data.split import Split
 from retraining.features.bottleneck_sets import Bottlenecks
@@ -15,19 +17,25 @@ from retraining.features.image_vectors import ImageVectors
 from retraining.features.near_duplicates import Groups
 from retraining.settings.training import TrainingSettings
 
+# Steps times learning rate after which wrong labels show best, for each class. Later, layers learn them too:
+# measured by `python -m benchmarks label_errors`.
+_EARLY = 1.0
+
 
 @dataclasses.dataclass(frozen=True)
 class CrossValidation:
     """What layers make of images that they were not trained on.
 
     `held_in` are the training and validation images, each scored by the one of FOLDS layers that has not seen
-    it, and `folds` int64 [n] which one that is. `testing` are the test images, which no layer has seen, with
-    the mean probabilities of all layers.
+    it, and `folds` int64 [n] which one that is. `judged` are the images of all sets, scored by layers that
+    were stopped early and so have not learnt wrong labels by heart.
+
+    A layer that has seen no image of a class cannot tell it: if none has, all scores of an image are equal.
     """
 
     held_in: Scored
     folds: NDArray[np.int64]
-    testing: Scored
+    judged: Scored
 
 
 def cross_validate(
@@ -35,33 +43,61 @@ def cross_validate(
 ) -> CrossValidation:
     """Return the scores of all images; `near` are groups of files that show nearly the same.
 
-    A layer is trained for as long as `settings` say. The test images are not used to train any, so that
+    Layers are trained for as long as `settings` say. The test images are not used to train any, so that
     whatever is chosen by these scores can still be tested on them.
     """
-    dataset = bottlenecks.dataset
+    classes, steps = len(bottlenecks.dataset.labels), settings.how_many_training_steps
     known = ImageVectors.of_sets(bottlenecks, Split.TRAINING, Split.VALIDATION)
-    testing = ImageVectors.of_sets(bottlenecks, Split.TESTING)
-    fold_of = folds.deal(
-        [dataset.images[number] for number in known.numbers],
-        [bottlenecks.digests[number] for number in known.numbers],
-        near,
-    )
-    trained = layers.train(
+    everything = ImageVectors.of_sets(bottlenecks, Split.TRAINING, Split.VALIDATION, Split.TESTING)
+    images = [bottlenecks.dataset.images[number] for number in everything.numbers]
+    groups = folds.groups(images, [bottlenecks.digests[number] for number in everything.numbers], near)
+    fold_of = folds.deal(known.labels.tolist(), groups[: len(known)])
+    is_unseen = _is_unseen(groups, fold_of)
+    is_used = ~is_unseen[: len(known)]
+    can_judge = is_unseen & _knows(is_used, known.labels, classes)[:, everything.labels].T
+    early = max(1, min(steps, round(_EARLY * classes / settings.learning_rate)))
+    young, old = layers.stages(
         known,
-        fold_of[:, np.newaxis] != np.arange(folds.FOLDS),
-        len(dataset.labels),
-        steps=settings.how_many_training_steps,
+        is_used,
+        classes,
+        steps=(early, steps),
         learning_rate=settings.learning_rate,
         seed=settings.seed,
     )
-    scores = np.empty((len(known), len(dataset.labels)), np.float32)
-    for rows, vectors in known.blocks():
-        for fold, layer in enumerate(trained):
-            here = fold_of[rows] == fold
-            scores[rows[here]] = layer.log_probabilities(vectors[here])
-    tested = np.empty((len(testing), len(dataset.labels)), np.float32)
-    for rows, vectors in testing.blocks():
-        tested[rows] = np.log(np.mean([layer.probabilities(vectors) for layer in trained], axis=0))
-    return CrossValidation(
-        Scored(known.numbers, known.labels, scores), fold_of, Scored(testing.numbers, testing.labels, tested)
-    )
+    judged = _scored(young, everything, can_judge)
+    same = Scored(known.numbers, known.labels, judged.log_probabilities[: len(known)])
+    held_in = same if early == steps else _scored(old, known, can_judge[: len(known)])
+    return CrossValidation(held_in, fold_of, judged)
+
+
+def _is_unseen(groups: list[folds.Group], fold_of: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return bool [n, FOLDS], whether the layer of a fold has seen neither an image nor a copy of it.
+
+    `groups` of the images, of which those at the end, the test images, are in no fold.
+    """
+    known = dict(zip(groups, fold_of.tolist(), strict=False))
+    own = np.array([known.get(group, -1) for group in groups], np.int64)[:, np.newaxis]
+    is_unseen: NDArray[np.bool_] = (own == np.arange(folds.FOLDS)) | (own < 0)
+    return is_unseen
+
+
+def _knows(is_used: NDArray[np.bool_], labels: Labels, classes: int) -> NDArray[np.bool_]:
+    """Return bool [layers, classes], whether a layer has images of a class."""
+    found = np.zeros((is_used.shape[1], classes), bool)
+    for layer, used in enumerate(is_used.T):
+        found[layer, labels[used]] = True
+    return found
+
+
+def _scored(trained: Layers, images: ImageVectors, can_judge: NDArray[np.bool_]) -> Scored:
+    """Return images with the mean probabilities of the layers that can judge each of them."""
+    classes = len(trained[0].biases)
+    found = np.full((len(images), classes), -np.inf, np.float32)
+    for rows, vectors in images.blocks():
+        for layer, judges in zip(trained, can_judge[rows].T, strict=True):
+            # By logarithms, since a probability may be too small for a number.
+            found[rows[judges]] = np.logaddexp(found[rows[judges]], layer.log_probabilities(vectors[judges]))
+    judges = can_judge.sum(axis=1)
+    found[judges == 0] = 0
+    found -= np.log(np.where(judges, judges, classes)).astype(np.float32)[:, np.newaxis]
+    return Scored(images.numbers, images.labels, found)

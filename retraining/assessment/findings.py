@@ -76,14 +76,12 @@ def find(model: TrainedModel, assessment: Assessment) -> Findings:
 
 def _judged(model: TrainedModel, assessment: Assessment) -> Scored:
     """Return all images that a layer can judge which has not seen them."""
-    crossed = assessment.crossed
-    if crossed is None:
-        parts = [
-            assessments.scored(model.layer, model.bottlenecks, split)
-            for split in (Split.VALIDATION, Split.TESTING)
-        ]
-    else:
-        parts = [crossed.held_in, crossed.testing]
+    if assessment.crossed is not None:
+        return assessment.crossed.judged
+    parts = [
+        assessments.scored(model.layer, model.bottlenecks, split)
+        for split in (Split.VALIDATION, Split.TESTING)
+    ]
     return Scored(
         np.concatenate([part.numbers for part in parts]),
         np.concatenate([part.labels for part in parts]),

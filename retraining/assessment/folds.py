@@ -14,30 +14,46 @@ from retraining.features.near_duplicates import Groups
 
 FOLDS = 5
 
+Group = bytes
+"""What images have in common that show nearly the same: the least SHA-256 of their files."""
 
-def deal(
-    images: Sequence[LabelledImage], digests: Sequence[bytes], near: Groups, *, folds: int = FOLDS
-) -> NDArray[np.int64]:
+
+def groups(images: Sequence[LabelledImage], digests: Sequence[bytes], near: Groups) -> list[Group]:
+    """Return the group of each image: its own digest unless it is among those of `near`.
+
+    `digests` are the SHA-256 of the files, and `near` groups of files that show nearly the same. Nothing
+    depends on names or on the order.
+    """
+    number_of = {file: number for number, group in enumerate(near) for file in group}
+    least: dict[int, bytes] = {}
+    for image, digest in zip(images, digests, strict=True):
+        if (number := number_of.get(image.file)) is not None:
+            least[number] = min(digest, least.get(number, digest))
+    return [
+        digest if (number := number_of.get(image.file)) is None else least[number]
+        for image, digest in zip(images, digests, strict=True)
+    ]
+
+
+def deal(labels: Sequence[int], grouped: Sequence[Group], *, folds: int = FOLDS) -> NDArray[np.int64]:
     """Return int64 [n], the fold of each image, from 0 to folds - 1.
 
-    `digests` are the SHA-256 of the files, and `near` groups of files that show nearly the same. A group is
-    in one fold, since an image would otherwise be judged by a layer that has all but seen it. The same
-    images are dealt in the same way, however they are named and ordered.
+    Images of one group are in one fold, since an image would otherwise be judged by a layer that has all but
+    seen it. The same images are dealt in the same way, however they are named and ordered.
     """
-    group_of = {file: number for number, group in enumerate(near) for file in group}
-    members: dict[bytes | int, list[int]] = collections.defaultdict(list)
-    for number, (image, digest) in enumerate(zip(images, digests, strict=True)):
-        members[group_of.get(image.file, digest)].append(number)
-    ranked = sorted(members.values(), key=lambda group: min(_rank(digests[number]) for number in group))
-    found = np.empty(len(images), np.int64)
-    dealt: collections.Counter[int] = collections.Counter()
-    for group in ranked:
-        label = images[group[0]].label
-        found[group] = dealt[label] % folds
-        dealt[label] += 1
+    members: dict[Group, list[int]] = collections.defaultdict(list)
+    for number, group in enumerate(grouped):
+        members[group].append(number)
+    found = np.empty(len(labels), np.int64)
+    dealt: dict[int, list[int]] = collections.defaultdict(lambda: [0] * folds)
+    for group in sorted(members, key=_rank):
+        numbers = members[group]
+        counts = dealt[min(labels[number] for number in numbers)]
+        found[numbers] = fold = counts.index(min(counts))
+        counts[fold] += len(numbers)
     return found
 
 
-def _rank(digest: bytes) -> bytes:
+def _rank(group: Group) -> bytes:
     """Return an order that has nothing to do with that of the split or of the files."""
-    return hashlib.sha256(digest).digest()
+    return hashlib.sha256(group).digest()

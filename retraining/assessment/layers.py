@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,8 +16,16 @@ from retraining.training.softmax_layer import INITIAL_STDDEV, SoftmaxLayer
 
 # A fifth of the steps of a training at five times the rate comes to the same layer in a fifth of the time.
 _FEWER_STEPS = 5
-_LARGEST_RATE = 0.05
+_FASTEST_RATE = 0.05
+# Weights grow by the rate times the vector in a step, at most. Far beyond any rate at which a layer learns;
+# only there so that a training that diverges still ends with numbers.
+_LARGEST_RATE = 1e6
 _BATCH_SIZE = 100
+
+# From so many weights on, threads gain more than they spend on waiting for one another.
+_MANY_WEIGHTS = 1 << 20
+
+Layers = tuple[SoftmaxLayer, ...]
 
 
 def train(
@@ -25,40 +36,70 @@ def train(
     steps: int,
     learning_rate: float,
     seed: int,
-) -> tuple[SoftmaxLayer, ...]:
+) -> Layers:
     """Return as many layers as `is_used`, bool [n, layers], has columns, each trained on its images.
 
     A batch has images for all of them, drawn class by class as in training; each layer learns from those
     that it may see. `steps` and `learning_rate` are those of a training; fewer, larger steps are taken.
     """
+    (trained,) = stages(images, is_used, classes, steps=(steps,), learning_rate=learning_rate, seed=seed)
+    return trained
+
+
+def stages(
+    images: ImageVectors,
+    is_used: NDArray[np.bool_],
+    classes: int,
+    *,
+    steps: Sequence[int],
+    learning_rate: float,
+    seed: int,
+) -> Iterator[Layers]:
+    """Yield the layers of `train` as they are after each of several numbers of steps, in ascending order."""
+    rate = max(min(learning_rate, _LARGEST_RATE), min(_FASTEST_RATE, _FEWER_STEPS * learning_rate))
     count = is_used.shape[1]
     rng = np.random.default_rng([seed, 3])
-    fewer, rate = _schedule(steps, learning_rate)
-    weights = rng.normal(scale=INITIAL_STDDEV, size=(images.feature_size, count * classes)).astype(np.float32)
-    biases = np.zeros(count * classes, np.float32)
     draw = _ClassDraw(images.labels, np.any(is_used, axis=1), rng)
-    with threadpool_limits(1):
-        for _ in range(fewer):
-            rows = draw(_BATCH_SIZE)
-            vectors, mask = images.take(rows), is_used[rows].astype(np.float32)
-            logits = (vectors @ weights + biases).reshape(len(rows), count, classes)
-            logits -= logits.max(axis=2, keepdims=True)
-            gradient = np.exp(logits)
-            gradient /= gradient.sum(axis=2, keepdims=True)
-            gradient[np.arange(len(rows)), :, images.labels[rows]] -= 1
-            gradient *= (mask * (rate / np.maximum(mask.sum(axis=0), 1)))[:, :, np.newaxis]
-            flat = gradient.reshape(len(rows), -1)
-            weights -= vectors.T @ flat
-            biases -= flat.sum(axis=0)
+    weights = rng.normal(scale=INITIAL_STDDEV, size=(images.feature_size, count * classes))
+    layer = SoftmaxLayer(weights.astype(np.float32), np.zeros(count * classes, np.float32))
+    ends = [max(1, round(number * min(1.0, learning_rate / rate))) for number in steps]
+    for start, end in itertools.pairwise((0, *ends)):
+        with _threads(layer.weights.size):
+            for _ in range(start, end):
+                rows = draw(_BATCH_SIZE)
+                _step(layer, images.take(rows), images.labels[rows], is_used[rows], rate)
+        yield _apart(layer, classes)
+
+
+def _step(
+    layer: SoftmaxLayer, vectors: Any, labels: NDArray[np.int64], is_used: NDArray[np.bool_], rate: float
+) -> None:
+    """Move `layer`, which is several side by side, down the gradient of each one's own images."""
+    logits = (vectors @ layer.weights + layer.biases).reshape(*is_used.shape, -1)
+    logits -= logits.max(axis=2, keepdims=True)
+    gradient = np.exp(logits, out=logits)
+    gradient /= gradient.sum(axis=2, keepdims=True)
+    gradient[np.arange(len(labels)), :, labels] -= 1
+    shares = is_used * (rate / np.maximum(is_used.sum(axis=0), 1))
+    gradient *= shares.astype(np.float32)[:, :, np.newaxis]
+    flat = gradient.reshape(len(labels), -1)
+    np.subtract(layer.weights, vectors.T @ flat, out=layer.weights)
+    np.subtract(layer.biases, flat.sum(axis=0), out=layer.biases)
+
+
+def _apart(layer: SoftmaxLayer, classes: int) -> Layers:
+    """Return copies of the layers that stand side by side in one."""
+    starts = range(0, len(layer.biases), classes)
     return tuple(
-        SoftmaxLayer(weights[:, first : first + classes], biases[first : first + classes])
-        for first in range(0, count * classes, classes)
+        SoftmaxLayer(
+            layer.weights[:, start : start + classes].copy(), layer.biases[start : start + classes].copy()
+        )
+        for start in starts
     )
 
 
-def _schedule(steps: int, learning_rate: float) -> tuple[int, float]:
-    rate = max(learning_rate, min(_LARGEST_RATE, _FEWER_STEPS * learning_rate))
-    return max(1, round(steps * learning_rate / rate)), rate
+def _threads(weights: int) -> contextlib.AbstractContextManager[Any]:
+    return threadpool_limits(1) if weights < _MANY_WEIGHTS else contextlib.nullcontext()
 
 
 class _ClassDraw:

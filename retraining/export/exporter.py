@@ -12,17 +12,22 @@ from retraining.export import trial as trials
 from retraining.export.classifier_graph import ClassifierGraph
 from retraining.export.judgement import Judgement, judge
 from retraining.export.trial import Trial
+from retraining.export.vector_check import VectorCheck
 from retraining.export.writers import WRITERS, Samples
 from retraining.graphs.frozen_graph import FrozenGraph
 from retraining.inference.image_classifier import ImageClassifier
 from retraining.native_output import native_output_captured
 from retraining.progress import progress
 from retraining.settings.formats import Format
-from retraining.settings.label_image import GraphSettings
+from retraining.settings.label_image import AnswerSettings, GraphSettings
 from retraining.storage.atomic_files import replacing, replacing_files
 from retraining.training.model import TrainedModel
 
 log = logging.getLogger(__name__)
+
+
+class _OtherVectors(Exception):
+    """A file does not give the feature vectors of the classifier."""
 
 
 class Exporter:
@@ -33,6 +38,7 @@ class Exporter:
         self._classifier = classifier
         self._trial = trial
         self._samples = samples
+        self._vectors = VectorCheck(classifier, trial.images)
 
     @classmethod
     def of_model(cls, model: TrainedModel, graph: FrozenGraph, *, seed: int) -> Exporter:
@@ -63,10 +69,32 @@ class Exporter:
         return judgements
 
     def write(self, format: Format, path: Path) -> Judgement:
-        """Write one format to `path`. Raises WorkFailed if it cannot be written, or gives other answers."""
+        """Write one format to `path`. Raises WorkFailed if it cannot be written, or gives other answers.
+
+        If it gives other feature vectors, it is written without what tells images unlike any class.
+        """
+        try:
+            judgement = self._written(self._classifier, format, path)
+        except _OtherVectors:
+            log.warning(
+                Message(
+                    "{format} gives other feature vectors than the classifier, so '{path}' cannot be used to "
+                    "tell images that are unlike any class.",
+                    format=format.name,
+                    path=path,
+                )
+            )
+            judgement = self._written(self._classifier.without_novelty(), format, path)
+        warning = judgement.warning()
+        if warning is not None:
+            log.warning(warning)
+        return judgement
+
+    def _written(self, classifier: ClassifierGraph, format: Format, path: Path) -> Judgement:
+        """Write one format to `path`, read it back and judge it. Raises WorkFailed and _OtherVectors."""
         put_in_place = replacing_files if format.is_folder else replacing
         with put_in_place(path) as beside:
-            self._convert(format, path, beside)
+            self._convert(classifier, format, path, beside)
             judgement = judge(beside, path, format, self._read(format, path, beside), self._trial)
             if judgement.disagrees():
                 raise WorkFailed(
@@ -76,15 +104,22 @@ class Exporter:
                     difference=judgement.largest_difference,
                     path=path,
                 )
-        warning = judgement.warning()
-        if warning is not None:
-            log.warning(warning)
+            if classifier.novelty:
+                self._check_vectors(format, beside)
         return judgement
 
-    def _convert(self, format: Format, path: Path, beside: Path) -> None:
+    def _check_vectors(self, format: Format, beside: Path) -> None:
+        try:
+            read = WRITERS[format.name].read(AnswerSettings(graph=beside, unknown=True))
+        except BadRequest as error:
+            raise _OtherVectors from error
+        if not self._vectors.agrees(read, format):
+            raise _OtherVectors
+
+    def _convert(self, classifier: ClassifierGraph, format: Format, path: Path, beside: Path) -> None:
         try:
             with native_output_captured(is_shown_on_error=False):
-                WRITERS[format.name].write(self._classifier, beside, self._samples)
+                WRITERS[format.name].write(classifier, beside, self._samples)
         except (OSError, UserError):
             raise  # the disk is full, or the like
         except Exception as error:  # converters raise whatever the graph makes them stumble over

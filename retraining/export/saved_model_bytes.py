@@ -14,6 +14,7 @@ from pathlib import Path
 from retraining.arrays import ImageSize
 from retraining.export import saved_model
 from retraining.export.classifier_graph import ClassifierGraph
+from retraining.graphs import recorded
 from retraining.graphs.quiet_tensorflow import tf
 from retraining.graphs.saved_model_folder import BYTES_INPUT, LABELS_OUTPUT, SCORES_OUTPUT
 
@@ -30,6 +31,7 @@ def write(classifier: ClassifierGraph, folder: Path) -> None:
         files = tf.compat.v1.placeholder(tf.string, [None], BYTES_INPUT)
         pixels = _pixels(files, classifier)
         scores = _scores(pixels, classifier)
+        recorded.record_novelty(files.op, classifier.novelty)
         names = tf.constant([[os.fsencode(label) for label in classifier.labels]])
         labels = tf.tile(names, [tf.shape(scores)[0], 1], name=LABELS_OUTPUT)
     saved_model.save(

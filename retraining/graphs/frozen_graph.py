@@ -117,9 +117,9 @@ def forward_in(graph: tf.Graph, input_name: str, output_name: str, *, precision:
     return run
 
 
-def joined_forward_in(graph: tf.Graph, input_name: str, output_names: Sequence[str]) -> Forward:
-    """Return the function that runs `graph` from a batch of one tensor to several, side by side."""
-    run = tf.compat.v1.Session(graph=graph).make_callable(list(output_names), [input_name])
+def joined_forward(session: tf.compat.v1.Session, input_name: str, output_names: Sequence[str]) -> Forward:
+    """Return the function that runs a graph from a batch of one tensor to several, side by side."""
+    run = session.make_callable(list(output_names), [input_name])
 
     def joined(images: Pixels) -> NDArray[np.float32]:
         return np.concatenate([rows.reshape(len(rows), -1) for rows in run(images)], axis=1)

@@ -9,8 +9,10 @@ import dataclasses
 import math
 import os
 from collections.abc import Iterator
+from typing import Any
 
 from retraining.graphs.frozen_graph import INPUT_OPS, GraphDef
+from retraining.graphs.quiet_tensorflow import tf
 
 _LABELS = "_labels"
 _SIGNIFICANT_BITS = "_significant_bits"
@@ -68,6 +70,21 @@ def training(graph_def: GraphDef) -> Training:
         if math.isfinite(temperature) and temperature > 0:
             return Training(temperature, node.attr[_IS_FINE_TUNED].b)
     return Training()
+
+
+def record_novelty(op: Any, novelty: bytes) -> None:
+    """Record an encoded detector in an op of a tf.Graph, its input; nothing for b""."""
+    if novelty:
+        op._set_attr(_NOVELTY, tf.compat.v1.AttrValue(s=novelty))
+
+
+def novelty_in(op: Any) -> bytes:
+    """Return the detector that `record_novelty` wrote, or b""."""
+    try:
+        found: bytes = op.get_attr(_NOVELTY)
+    except ValueError:
+        return b""
+    return found
 
 
 def labels(graph_def: GraphDef) -> tuple[str, ...]:

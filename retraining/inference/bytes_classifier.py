@@ -15,11 +15,15 @@ from PIL import Image
 from retraining.arrays import Probabilities
 from retraining.data import decoders, file_kinds, images, sample_depth
 from retraining.errors import BadRequest, WorkFailed, setting_named
+from retraining.graphs import recorded
+from retraining.graphs.frozen_graph import joined_forward
 from retraining.graphs.quiet_tensorflow import tf
 from retraining.graphs.saved_model_folder import BYTES_INPUT, SCORES_OUTPUT
+from retraining.inference import graph_novelty, saved_model_assets, sources
 from retraining.inference import labels as label_names
-from retraining.inference import saved_model_assets, sources
 from retraining.inference.image_classifier import ImageClassifier, check_width
+from retraining.inference.novelty import NoveltyDetector
+from retraining.inference.novelty_run import NoveltyRun
 from retraining.runtimes.batches import BATCH_SIZE
 from retraining.settings.label_image import GraphSettings
 from retraining.storage.atomic_files import reason
@@ -60,19 +64,25 @@ def load(settings: GraphSettings) -> ImageClassifier:
             )
     assets = saved_model_assets.read(settings.graph)
     labels = label_names.find(settings, inside=assets.labels)
+    scores = _Scores(settings.graph, labels, is_novelty_wanted=settings.is_novelty_wanted)
+    novelty = None if scores.detector is None else NoveltyRun(scores, scores.detector)
     return BytesClassifier(
-        run=_Scores(settings.graph, labels),
+        run=scores if novelty is None else novelty.scores(len(labels)),
         labels=labels,
         size=assets.size,
         batch_size=BATCH_SIZE,
         significant_bits=settings.significant_bits or assets.significant_bits,
+        novelty=novelty,
     )
 
 
 class _Scores:
-    """The scores that the default signature of a SavedModel's folder gives for files."""
+    """The scores that the default signature of a SavedModel's folder gives for files.
 
-    def __init__(self, folder: Path, labels: Sequence[str]) -> None:
+    If novelty is wanted, `detector` is not None, and feature vectors are behind the scores.
+    """
+
+    def __init__(self, folder: Path, labels: Sequence[str], *, is_novelty_wanted: bool = False) -> None:
         saved_model = tf.compat.v1.saved_model
         graph = tf.Graph()
         self._session = tf.compat.v1.Session(graph=graph)
@@ -89,10 +99,16 @@ class _Scores:
                 reason=reason(error),
             ) from error
         check_width(result.tensor_shape.dim[1].size, labels)
+        self.detector: NoveltyDetector | None = None
         self._run = self._session.make_callable(result.name, [source.name])
+        if is_novelty_wanted:
+            content = recorded.novelty_in(graph.get_tensor_by_name(source.name).op)
+            found = graph_novelty.find(graph, content, folder)
+            self.detector = found.detector
+            self._run = joined_forward(self._session, source.name, [result.name, found.vectors])
 
     def __call__(self, files: Sequence[bytes]) -> Probabilities:
-        """Return float32 [n, classes] for n files. Raises WorkFailed."""
+        """Return float32 [n, classes], or [n, classes + feature_size], for n files. Raises WorkFailed."""
         try:
             return self._scores(files)
         except tf.errors.InvalidArgumentError:

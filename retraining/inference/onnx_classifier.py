@@ -12,7 +12,7 @@ import numpy as np
 from retraining import optional_packages
 from retraining.arrays import Forward, Pixels, Probabilities
 from retraining.errors import BadRequest, Message, WorkFailed, setting_named
-from retraining.inference import input_size
+from retraining.inference import input_size, novelty_run, onnx_novelty
 from retraining.inference import labels as label_names
 from retraining.inference.image_classifier import ImageClassifier, check_width
 from retraining.native_output import native_output_captured
@@ -41,7 +41,7 @@ def of_content(content: bytes, settings: GraphSettings) -> ImageClassifier:
     Its input is float32 [n, height, width, 3] or [n, 3, height, width], n fixed or free. Settings that were
     not given are read from its metadata. Raises BadRequest.
     """
-    session = _opened(content, settings.graph)
+    session = _opened_for(content, settings)
     inside = _metadata(session, settings)
     given = _input(session, settings)
     wanted = _output(session, settings)
@@ -50,18 +50,37 @@ def of_content(content: bytes, settings: GraphSettings) -> ImageClassifier:
     _check_gives_scores(wanted, labels)
     height, width = given.shape[2:4] if channels_first else given.shape[1:3]
     count = _number(given.shape[0])
-    forward = _reporting_failures(onnx_runtime.forward(session, given.name, wanted.name))
+    vectors = (onnx_novelty.VECTORS,) if settings.is_novelty_wanted else ()
+    run = _reporting_failures(onnx_runtime.forward(session, given.name, wanted.name, *vectors))
     if channels_first:
-        forward = _channels_first(forward)
+        run = _channels_first(run)
+    if count:
+        run = padded(run, count)
+    novelty = onnx_novelty.load(session, run, settings.graph) if vectors else None
     return ImageClassifier(
-        run=padded(forward, count) if count else forward,
+        run=run if novelty is None else novelty.scores(len(labels)),
         labels=labels,
         size=input_size.find(_number(height), _number(width), settings),
         batch_size=count or onnx_runtime.BATCH_SIZE,
         mean=inside.get("input_mean", 0.0) if settings.input_mean is None else settings.input_mean,
         std=inside.get("input_std", 255.0) if settings.input_std is None else settings.input_std,
         significant_bits=settings.significant_bits or inside.get("significant_bits"),
+        novelty=novelty,
     )
+
+
+def _opened_for(content: bytes, settings: GraphSettings) -> Any:
+    """Return the session of a model, which also gives feature vectors if novelty is wanted.
+
+    Raises BadRequest.
+    """
+    if not settings.is_novelty_wanted:
+        return _opened(content, settings.graph)
+    try:
+        return _opened(onnx_runtime.with_output(content, onnx_novelty.VECTORS), settings.graph)
+    except BadRequest:
+        _opened(content, settings.graph)  # which says if it is damaged
+        raise novelty_run.missing(settings.graph) from None
 
 
 def _opened(content: bytes, path: Path) -> Any:
@@ -138,7 +157,10 @@ def _input(session: Any, settings: GraphSettings) -> Any:
 
 
 def _output(session: Any, settings: GraphSettings) -> Any:
-    wanted = _chosen(session.get_outputs(), "outputs", settings.output_layer, "output_layer")
+    outputs = session.get_outputs()
+    if settings.is_novelty_wanted:
+        outputs = outputs[:-1]  # but for the vectors
+    wanted = _chosen(outputs, "outputs", settings.output_layer, "output_layer")
     if wanted.type != _FLOATS:
         raise BadRequest(
             "output layer '{op}' gives {dtype}; scores are float32.", op=wanted.name, dtype=_type(wanted)

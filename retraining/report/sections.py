@@ -174,7 +174,9 @@ def model(subject: Subject, album: Album, *, id: str) -> Model:
         classes=figures.of_classes(findings.dataset, findings.testing),
         cells=Cells(findings, album),
         errors=tuple(_error(mistake, findings.dataset, album) for mistake in findings.mistakes),
-        doubts=tuple(_doubt(suspect, findings.dataset, album) for suspect in findings.suspects[:MOST_SUSPECTS]),
+        doubts=tuple(
+            _doubt(suspect, findings.dataset, album) for suspect in findings.suspects[:MOST_SUSPECTS]
+        ),
         copies=tuple(_copies(findings, album)),
         left_out=_left_out(findings),
         plots=_plots(subject, id),

@@ -55,13 +55,19 @@ def findings(data: Dataset, *, seed: int = 0) -> Findings:
         evaluation=_evaluation(data, testing) if is_tested else None,
         testing=testing,
         mistakes=wrong,
-        suspects=tuple(Suspect(image, (image.label + 1) % len(data.labels), 0.01, 0.97) for image in training[:3]),
+        suspects=tuple(
+            Suspect(image, bytes(32), (image.label + 1) % len(data.labels), 0.01, 0.97)
+            for image in training[:3]
+        ),
         judged=len(data.images),
         same=Duplicates((), ((data.images[0], data.images[3]),), ()),
         near=Duplicates(((data.images[1], data.images[6]),), (), ()),
         skipped=(SkippedImage(Path(data.images[0].file).parent / "broken.jpg", "is cut short"),),
         trend=Trend(
-            tuple(TrendPoint(count, (0.7, 0.75, 0.72, 0.71, 0.7 + count / 1000)) for count in (10, 20, 40, 80, 100)),
+            tuple(
+                TrendPoint(count, (0.7, 0.75, 0.72, 0.71, 0.7 + count / 1000))
+                for count in (10, 20, 40, 80, 100)
+            ),
             40,
             0.91,
             Interval(0.88, 0.94),

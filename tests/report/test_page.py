@@ -100,7 +100,9 @@ def test_hostile_names_are_only_text(hostile: Page) -> None:
 
 
 def test_no_character_of_a_name_controls_anything(hostile_text: str) -> None:
-    assert re.findall("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]", hostile_text) == []
+    assert (
+        re.findall("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]", hostile_text) == []
+    )
 
 
 def test_page_may_load_nothing_and_run_only_its_own_script(hostile: Page) -> None:
@@ -116,7 +118,11 @@ def test_page_may_load_nothing_and_run_only_its_own_script(hostile: Page) -> Non
         )
     )
     assert {"http-equiv": "Content-Security-Policy", "content": policy} in [tag for _, tag in hostile.tags]
-    assert [href for href in hostile.values("href") if not href.startswith(("#", "data:image/jpeg;base64,", "data:,"))] == []
+    assert [
+        href
+        for href in hostile.values("href")
+        if not href.startswith(("#", "data:image/jpeg;base64,", "data:,"))
+    ] == []
     assert hostile.values("src") == []
     assert "http://" not in hostile.text
 
@@ -125,7 +131,9 @@ def test_links_lead_to_what_is_there_and_no_name_is_given_twice(hostile: Page) -
     ids = hostile.values("id")
     assert [name for name, times in collections.Counter(ids).items() if times > 1] == []
     wanted = [href[1:] for href in hostile.values("href") if href.startswith("#")]
-    wanted += hostile.values("popovertarget") + hostile.values("data-copy") + hostile.values("aria-labelledby")
+    wanted += (
+        hostile.values("popovertarget") + hostile.values("data-copy") + hostile.values("aria-labelledby")
+    )
     assert set(wanted) - set(ids) == set()
 
 
@@ -146,7 +154,11 @@ def test_same_findings_give_the_same_page(hostile_subjects: list[Subject], hosti
 
 
 def test_cells_open_all_test_photographs(hostile: Page) -> None:
-    cells = [tag for _, tag in hostile.tags if tag.get("class", "").startswith("cell ") and tag["popovertarget"].startswith("m1")]
+    cells = [
+        tag
+        for _, tag in hostile.tags
+        if tag.get("class", "").startswith("cell ") and tag["popovertarget"].startswith("m1")
+    ]
     counts = [int(tag["aria-label"].split()[0]) for tag in cells]
     assert sum(counts) == 2 * len(HOSTILE)
 
@@ -182,7 +194,10 @@ def test_sections_say_why_they_are_empty(tmp_path: Path) -> None:
 def test_model_without_mistakes_has_an_empty_gallery(tmp_path: Path, no_plots: None) -> None:
     data = made_up.dataset(tmp_path, ("cyan", "yellow"), write=False)
     found = dataclasses.replace(made_up.findings(data), mistakes=())
-    assert "Every test photograph was given the label of its class." in Page(page.render([Subject("a", found)])).text
+    assert (
+        "Every test photograph was given the label of its class."
+        in Page(page.render([Subject("a", found)])).text
+    )
 
 
 def test_photographs_that_cannot_be_read_have_a_placeholder(tmp_path: Path, no_plots: None) -> None:
@@ -202,7 +217,9 @@ def test_pictures_take_no_more_room_than_there_is(
     monkeypatch.setattr(thumbnails, "MOST_CHARACTERS", 12_000)
     written = page.write([subject], tmp_path / "report.html")
     read = Page(written.path.read_text(encoding="utf-8"))
-    pictures = [tag["href"].removeprefix("data:image/jpeg;base64,") for name, tag in read.tags if name == "image"]
+    pictures = [
+        tag["href"].removeprefix("data:image/jpeg;base64,") for name, tag in read.tags if name == "image"
+    ]
     assert 0 < sum(map(len, pictures)) <= 12_000
     assert written.pictures == len(pictures)
     assert f"{written.left_out} more photographs are left out" in read.text
@@ -211,7 +228,9 @@ def test_pictures_take_no_more_room_than_there_is(
     assert pictures[0] == thumbnails.make([str(first)]).pictures[str(first)].base64
 
 
-def test_no_more_pictures_are_made_than_a_page_may_have(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_more_pictures_are_made_than_a_page_may_have(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     data = made_up.dataset(tmp_path, ("cyan",))
     monkeypatch.setattr(thumbnails, "MOST", 3)
     made = thumbnails.make([image.file for image in data.images])
@@ -239,7 +258,9 @@ def test_of_many_classes_the_most_confused_pairs_are_listed(tmp_path: Path, no_p
 
 def test_classes_with_the_most_trouble_come_first(tmp_path: Path, no_plots: None) -> None:
     data: Dataset = made_up.dataset(tmp_path, ("a", "b", "c", "d"), write=False)
-    model = sections.model(Subject("a", made_up.findings(data)), page._album([Subject("a", made_up.findings(data))]), id="m1")
+    model = sections.model(
+        Subject("a", made_up.findings(data)), page._album([Subject("a", made_up.findings(data))]), id="m1"
+    )
     trouble = [0.0 if figures.f1 != figures.f1 else figures.f1 for figures in model.classes]
     assert trouble == sorted(trouble)
     assert sum(figures.testing for figures in model.classes) == 8

@@ -1,0 +1,95 @@
+"""python -m retraining.report, and the report that a run ends with."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import retrain
+from retraining.report import __main__ as report
+from retraining.report import page as report_page
+from tests.test_retrain import words
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory, tf2_module: Path) -> Path:
+    """A folder with photos and what retrain.py wrote, its report included."""
+    from tests.conftest import write_colour_photos
+
+    folder = tmp_path_factory.mktemp("run")
+    write_colour_photos(folder / "photos")
+    made = words(folder / "photos", folder, "--report", folder / "logs" / "report.html", module=tf2_module)
+    assert retrain.main(made) == 0
+    return folder
+
+
+def shown(page: Path, id: str) -> str:
+    """Return the text of an element of a page that holds no others."""
+    found = re.search(rf'id="{id}"[^>]*>([^<]*)<', page.read_text(encoding="utf-8"))
+    assert found is not None, id
+    return found[1].strip()
+
+
+def again(run: Path, *more: str) -> list[str]:
+    place = [
+        "--graph",
+        run / "graph.pb",
+        "--image_dir",
+        run / "photos",
+        "--report",
+        run / "again" / "page.html",
+    ]
+    return [*map(str, place), "--bottleneck_dir", str(run / "bottlenecks"), *more]
+
+
+def test_report_of_an_earlier_run_says_the_same(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert report.main(again(run, "--how_many_training_steps", "400")) == 0
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[-1] == f"Report: {run / 'again' / 'page.html'}"
+    first, second = run / "logs" / "report.html", run / "again" / "page.html"
+    assert shown(second, "m1-accuracy") == shown(first, "m1-accuracy")
+    assert (run / "again" / "suspected_labels.csv").read_text() == (
+        run / "logs" / "suspected_labels.csv"
+    ).read_text()
+
+
+def test_folder_with_other_classes_is_refused(
+    run: Path, colour_photos: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (colour_photos / "cyan").rename(colour_photos / "blue")
+    assert report.main([*again(run), "--image_dir", str(colour_photos)]) == 2
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        "report: error: --image_dir has the classes blue, magenta, yellow, and the graph cyan, magenta, yellow; "
+        "give the folder that the graph was trained on."
+    )
+
+
+def test_graph_without_a_layer_of_a_retraining_is_refused(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "other.pb").write_bytes(b"")
+    assert report.main([*again(run), "--graph", str(tmp_path / "other.pb")]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_failure_of_the_report_leaves_the_graph_and_is_told_last(
+    tmp_path: Path,
+    colour_photos: Path,
+    tf2_module: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def broken(*_arguments: object) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(report_page, "write", broken)
+    page = tmp_path / "report.html"
+    assert retrain.main(words(colour_photos, tmp_path, "--report", page, module=tf2_module)) == 1
+    assert (tmp_path / "graph.pb").is_file()
+    assert not page.exists()
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        "retrain: error: the report could not be made: RuntimeError: a bug. All other files of this run are "
+        "complete. Please report this; --report none leaves the report out."
+    )
