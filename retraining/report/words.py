@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-NOTHING = "–"  # in place of a figure that there is none of
+NOTHING = "\N{EN DASH}"  # in place of a figure that there is none of
 
 
 def percent(share: float, digits: int = 0) -> str:
