@@ -39,9 +39,8 @@ def _show(plan: Plan, csv: Path) -> None:
     shown = _Shown(plan)
     for move in plan.moves:
         logs.say(f"{shown.image(move)} would be moved to {shown.target(move)}")
-    logs.say(
-        f"{len(plan.moves):,} of {plan.count:,} in the list would be moved, nothing has changed yet. Move them:"
-    )
+    count = f"{len(plan.moves):,} of {plan.count:,}"
+    logs.say(f"{count} in the list would be moved, nothing has changed yet. Move them:")
     logs.say(f"  {commands.relabel(commands.this_start(), csv, apply=True)}")
 
 
