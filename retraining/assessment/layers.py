@@ -16,7 +16,10 @@ from retraining.training.softmax_layer import INITIAL_STDDEV, SoftmaxLayer
 
 # A fifth of the steps of a training at five times the rate comes to the same layer in a fifth of the time.
 _FEWER_STEPS = 5
+# Where vectors are long, steps that large overshoot: the layers would be surer than the one they stand for.
 _FASTEST_RATE = 0.05
+_LONGEST_STEP = 25.0  # rate times the mean square length of vectors
+_MEASURED_VECTORS = 1000
 # Weights grow by the rate times the vector in a step, at most. Far beyond any rate at which a layer learns;
 # only there so that a training that diverges still ends with numbers.
 _LARGEST_RATE = 1e6
@@ -56,7 +59,7 @@ def stages(
     seed: int,
 ) -> Iterator[Layers]:
     """Yield the layers of `train` as they are after each of several numbers of steps, in ascending order."""
-    rate = max(min(learning_rate, _LARGEST_RATE), min(_FASTEST_RATE, _FEWER_STEPS * learning_rate))
+    rate = max(min(learning_rate, _LARGEST_RATE), min(_fastest(images), _FEWER_STEPS * learning_rate))
     count = is_used.shape[1]
     rng = np.random.default_rng([seed, 3])
     draw = _ClassDraw(images.labels, np.any(is_used, axis=1), rng)
@@ -69,6 +72,13 @@ def stages(
                 rows = draw(_BATCH_SIZE)
                 _step(layer, images.take(rows), images.labels[rows], is_used[rows], rate)
         yield _apart(layer, classes)
+
+
+def _fastest(images: ImageVectors) -> float:
+    """Return the rate at which steps of these vectors do not overshoot."""
+    rows = np.arange(0, len(images), 1 + len(images) // _MEASURED_VECTORS)
+    square = np.square(images.take(rows), dtype=np.float64).sum() / max(len(rows), 1)
+    return min(_FASTEST_RATE, float(_LONGEST_STEP / square)) if square > 0 else _FASTEST_RATE
 
 
 def _step(

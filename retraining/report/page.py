@@ -92,9 +92,15 @@ def _html(subjects: Sequence[Subject], album: Album, lists: Collection[str]) -> 
             script=script,
             script_hash=base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii"),
             style=_text("report.css"),
-            folder=album.folder,
+            title=_title(subjects, album),
         )
     )
+
+
+def _title(subjects: Sequence[Subject], album: Album) -> str:
+    """Return what the page is about: the folder of the photographs, or the models that are compared."""
+    folder = Path(album.folder).name
+    return folder if folder and len(subjects) == 1 else ", ".join(subject.title for subject in subjects)
 
 
 @functools.cache

@@ -178,7 +178,7 @@ def _draw_smoothed(axes: Any, drawn: NDArray[np.float64], colour: str, label: st
 
 
 def _show_percent(axis: Any) -> None:
-    axis.set_major_formatter(lambda value, _position: f"{100 * value:.0f} %")
+    axis.set_major_formatter(lambda value, _position: f"{100 * value:.0f}%")
 
 
 class _Plot:

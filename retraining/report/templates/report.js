@@ -145,12 +145,14 @@ all("[data-copy]").forEach(button => {
   button.hidden = false;
   button.addEventListener("click", async () => {
     const command = document.getElementById(button.dataset.copy);
-    getSelection().selectAllChildren(command);  // so that it can be copied by hand if the browser refuses
+    getSelection().selectAllChildren(command);
+    button.textContent = "Press Ctrl+C";
+    if (isInFrame) return;
     try {
       await navigator.clipboard.writeText(command.textContent);
       button.textContent = "Copied";
     } catch {
-      button.textContent = "Press Ctrl+C";
+      // The browser refuses; it is selected, to be copied by hand.
     }
   });
 });
