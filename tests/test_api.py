@@ -222,6 +222,16 @@ def test_export_names_labels_and_format(model: RetrainedModel, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("path", "format", "received"), [("x.h5", None, ".h5"), ("x.pb", "protobuf", "protobuf")]
 )
+def test_report_is_shown_in_a_frame_and_saved(model: RetrainedModel, tmp_path: Path) -> None:
+    report = model.report()
+    shown = report._repr_html_()
+    assert shown.startswith('<iframe title="Report" sandbox="allow-scripts" srcdoc="&lt;!doctype html&gt;')
+    assert "<" not in shown.removesuffix("</iframe>")[1:]  # the page is text in there, whatever it holds
+    saved = report.save(tmp_path / "report.html")
+    assert saved.read_text(encoding="utf-8") == report.page
+    assert 'id="m1-accuracy"' in report.page
+
+
 def test_unknown_format_is_refused(
     model: RetrainedModel, path: str, format: str | None, received: str, tmp_path: Path
 ) -> None:
