@@ -76,9 +76,11 @@ def retrain(settings: RetrainSettings) -> None:
     log_lines.finished(settings.output, bottlenecks, checked_images=written.checked_images)
     log_lines.exported(written.judgements)
     if reporter is not None:
-        log_lines.reported(
-            *reporter.make(run_facts.of(programs.RETRAIN, settings, written.judgements, model.curve))
+        lists = settings.output.summaries_dir
+        run = run_facts.of(
+            programs.RETRAIN, settings, lists, judgements=written.judgements, curve=model.curve
         )
+        log_lines.reported(*reporter.make(run))
     log_lines.check_exported(written.judgements, formats)
 
 

@@ -70,6 +70,7 @@ BENCHMARKS = (
     Benchmark(
         "labelling", "label_image.py as a process: TensorFlow against LiteRT.", arguments.LabellingSettings
     ),
+    Benchmark("report", "What the report costs, with few and with many images.", arguments.ReportSettings),
     Benchmark("warm", "A second run against importing TensorFlow.", arguments.WarmSettings),
     Benchmark("scan", "Scanning and splitting a large folder.", arguments.ScanSettings),
     Benchmark(
@@ -87,6 +88,11 @@ BENCHMARKS = (
         "label_errors",
         "Wrong labels that are found, and right ones that are listed.",
         arguments.LabelErrorsSettings,
+    ),
+    Benchmark(
+        "trend",
+        "Accuracy against training images: the report's figures and whole trainings.",
+        arguments.TrendSettings,
     ),
     Benchmark(
         "browser", "Pages for browsers: the answers in Chromium, and their speed.", arguments.BrowserSettings

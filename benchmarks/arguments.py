@@ -185,6 +185,20 @@ class WarmSettings(Settings):
 
 
 @dataclasses.dataclass(frozen=True)
+class ReportSettings(Settings):
+    """What the report costs."""
+
+    folder: Path | None = setting(
+        None,
+        "Folder with one sub-folder of images per class. Without it, images are drawn.",
+        EXISTING_FOLDER,
+    )
+    handle: str = _handle(BUILTIN)
+    many: int = setting(50_000, "Number of images of the large report.", kinds.COUNT)
+    repeat: int = _repeat(5)
+
+
+@dataclasses.dataclass(frozen=True)
 class ScanSettings(Settings):
     """Scan and split of a folder of `count` images."""
 
@@ -226,6 +240,14 @@ class LabelErrorsSettings(Settings):
     handles: tuple[str, ...] = _handle(kind=several(kinds.HANDLE))
     seeds: int = setting(3, "Number of draws of the labels that are changed.", kinds.COUNT)
     flipped_percentage: float = setting(5, "Percentage of labels that are changed.", kinds.PERCENTAGE)
+
+
+@dataclasses.dataclass(frozen=True)
+class TrendSettings(Settings):
+    """Accuracy against training images, by the vectors of each module."""
+
+    folder: Path = _images()
+    handles: tuple[str, ...] = _handle(kind=several(kinds.HANDLE))
 
 
 @dataclasses.dataclass(frozen=True)

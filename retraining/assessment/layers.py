@@ -12,11 +12,15 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from retraining.features.image_vectors import ImageVectors
+from retraining.settings.training import TrainingSettings
 from retraining.training.softmax_layer import INITIAL_STDDEV, SoftmaxLayer
 
 # A fifth of the steps of a training at five times the rate comes to the same layer in a fifth of the time.
 _FEWER_STEPS = 5
+# Where vectors are long, steps that large overshoot: the layers would be surer than the one they stand for.
 _FASTEST_RATE = 0.05
+_LONGEST_STEP = 25.0  # rate times the mean square length of vectors
+_MEASURED_VECTORS = 1000
 # Weights grow by the rate times the vector in a step, at most. Far beyond any rate at which a layer learns;
 # only there so that a training that diverges still ends with numbers.
 _LARGEST_RATE = 1e6
@@ -56,13 +60,13 @@ def stages(
     seed: int,
 ) -> Iterator[Layers]:
     """Yield the layers of `train` as they are after each of several numbers of steps, in ascending order."""
-    rate = _rate(learning_rate)
+    rate = _rate(images, learning_rate)
     count = is_used.shape[1]
     rng = np.random.default_rng([seed, 3])
     draw = _ClassDraw(images.labels, np.any(is_used, axis=1), rng)
     weights = rng.normal(scale=INITIAL_STDDEV, size=(images.feature_size, count * classes))
     layer = SoftmaxLayer(weights.astype(np.float32), np.zeros(count * classes, np.float32))
-    ends = [_fewer(number, learning_rate) for number in steps]
+    ends = [_fewer(number, learning_rate, rate) for number in steps]
     for start, end in itertools.pairwise((0, *ends)):
         with _threads(layer.weights.size):
             for _ in range(start, end):
@@ -71,18 +75,29 @@ def stages(
         yield _apart(layer, classes)
 
 
-def work(weights: int, steps: int, learning_rate: float) -> float:
-    """Return about how many multiplications it takes to train layers of so many weights together."""
-    return 4.0 * _BATCH_SIZE * weights * _fewer(steps, learning_rate)
+def work(images: ImageVectors, layer_count: int, classes: int, settings: TrainingSettings) -> float:
+    """Return about how many multiplications it takes to train layers together, as `settings` say."""
+    steps = _fewer(
+        settings.how_many_training_steps, settings.learning_rate, _rate(images, settings.learning_rate)
+    )
+    return 4.0 * _BATCH_SIZE * images.feature_size * classes * layer_count * steps
 
 
-def _rate(learning_rate: float) -> float:
-    return max(min(learning_rate, _LARGEST_RATE), min(_FASTEST_RATE, _FEWER_STEPS * learning_rate))
+def _rate(images: ImageVectors, learning_rate: float) -> float:
+    """Return the rate at which to take steps for a training at `learning_rate`."""
+    return max(min(learning_rate, _LARGEST_RATE), min(_fastest(images), _FEWER_STEPS * learning_rate))
 
 
-def _fewer(steps: int, learning_rate: float) -> int:
-    """Return how many steps at the larger rate come to so many of a training."""
-    return max(1, round(steps * min(1.0, learning_rate / _rate(learning_rate))))
+def _fewer(steps: int, learning_rate: float, rate: float) -> int:
+    """Return how many steps at `rate` come to so many of a training."""
+    return max(1, round(steps * min(1.0, learning_rate / rate)))
+
+
+def _fastest(images: ImageVectors) -> float:
+    """Return the rate at which steps of these vectors do not overshoot."""
+    rows = np.arange(0, len(images), 1 + len(images) // _MEASURED_VECTORS)
+    square = np.square(images.take(rows), dtype=np.float64).sum() / max(len(rows), 1)
+    return min(_FASTEST_RATE, float(_LONGEST_STEP / square)) if square > 0 else _FASTEST_RATE
 
 
 def _step(
