@@ -32,7 +32,7 @@ soak: $(VENV)/installed-test
 
 # SCREENSHOTS=DIR keeps pictures of what it sees.
 browser-test: $(VENV)/installed-browser-test
-	$(BIN)/python -m pytest -m browser
+	$(BIN)/python -m pytest -m browser tests/report
 
 check: $(VENV)/installed-check
 	$(BIN)/ruff check .

@@ -70,6 +70,7 @@ BENCHMARKS = (
     Benchmark(
         "labelling", "label_image.py as a process: TensorFlow against LiteRT.", arguments.LabellingSettings
     ),
+    Benchmark("report", "What the report costs, with few and with many images.", arguments.ReportSettings),
     Benchmark("warm", "A second run against importing TensorFlow.", arguments.WarmSettings),
     Benchmark("scan", "Scanning and splitting a large folder.", arguments.ScanSettings),
     Benchmark(

@@ -194,6 +194,20 @@ class WarmSettings(Settings):
 
 
 @dataclasses.dataclass(frozen=True)
+class ReportSettings(Settings):
+    """What the report costs."""
+
+    folder: Path | None = setting(
+        None,
+        "Folder with one sub-folder of images per class. Without it, images are drawn.",
+        EXISTING_FOLDER,
+    )
+    handle: str = _handle(BUILTIN)
+    many: int = setting(50_000, "Number of images of the large report.", kinds.COUNT)
+    repeat: int = _repeat(5)
+
+
+@dataclasses.dataclass(frozen=True)
 class ScanSettings(Settings):
     """Scan and split of a folder of `count` images."""
 

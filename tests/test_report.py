@@ -9,7 +9,7 @@ import pytest
 
 import retrain
 from retraining.report import __main__ as report
-from retraining.report import making
+from retraining.report import page as report_page
 from tests.test_retrain import words
 
 
@@ -84,7 +84,7 @@ def test_failure_of_the_report_leaves_the_graph_and_is_told_last(
     def broken(*_arguments: object) -> None:
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr(making.page, "write", broken)
+    monkeypatch.setattr(report_page, "write", broken)
     page = tmp_path / "report.html"
     assert retrain.main(words(colour_photos, tmp_path, "--report", page, module=tf2_module)) == 1
     assert (tmp_path / "graph.pb").is_file()

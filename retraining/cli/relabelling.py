@@ -29,7 +29,7 @@ def relabel(settings: RelabelSettings) -> None:
         logs.say(_nothing(plan))
     if stay:
         raise WorkFailed(
-            "{stay} of {count} photos stay where they are against your wish, see above.",
+            "{stay} of {count} to be moved stay where they are, see above.",
             stay=stay,
             count=len(plan.moves) + len(plan.refused),
         )
@@ -39,9 +39,8 @@ def _show(plan: Plan, csv: Path) -> None:
     shown = _Shown(plan)
     for move in plan.moves:
         logs.say(f"{shown.image(move)} would be moved to {shown.target(move)}")
-    logs.say(
-        f"{len(plan.moves):,} of {plan.count:,} photos would be moved, nothing has changed yet. Move them:"
-    )
+    count = f"{len(plan.moves):,} of {plan.count:,}"
+    logs.say(f"{count} in the list would be moved, nothing has changed yet. Move them:")
     logs.say(f"  {commands.relabel(commands.this_start(), csv, apply=True)}")
 
 
@@ -61,7 +60,7 @@ def _carry_out(plan: Plan, csv: Path) -> int:
             stay += 1
         else:
             logs.say(f"{shown.image(move)} moved to {shown.target(move)}")
-    logs.say(f"{len(plan.moves) - stay:,} of {plan.count:,} photos moved.")
+    logs.say(f"{len(plan.moves) - stay:,} of {plan.count:,} in the list moved.")
     logs.say("Now run retrain.py again. It is quick: photos that were moved keep their vectors.")
     return stay
 
@@ -81,7 +80,7 @@ class _Shown:
 
 def _nothing(plan: Plan) -> str:
     if plan.is_undo:
-        return f"All {plan.count:,} photos are where they were."
+        return "There is nothing to take back: each photo is where it was."
     return (
         f"None of {plan.count:,} photos is marked. Write into the column 'action' of those with a wrong "
         "label: 'move' for the suggested class, or the name of another."

@@ -5,7 +5,7 @@ from __future__ import annotations
 import collections
 import itertools
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
@@ -13,7 +13,9 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def ahead(items: Iterable[Item], work: Callable[[Item], Result], *, lookahead: int) -> Iterator[Result]:
+def ahead(
+    items: Iterable[Item], work: Callable[[Item], Result], *, lookahead: int
+) -> Generator[Result, None, None]:
     """Yield `work(item)` for each item, in order, computed by threads up to `lookahead` items ahead.
 
     Threads are enough, since decoding releases the interpreter's lock. At most `lookahead` results are in

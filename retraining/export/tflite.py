@@ -15,7 +15,8 @@ from retraining.engines import conversion, tflite_conversion
 from retraining.export.classifier_graph import ClassifierGraph
 from retraining.graphs.frozen_graph import FrozenGraph
 from retraining.runtimes import tflite_metadata, tflite_model
-from retraining.runtimes.tflite_metadata import Metadata, Novelty
+from retraining.runtimes.tflite_metadata import Metadata
+from retraining.runtimes.tflite_model import Novelty
 
 
 def write_float32(classifier: ClassifierGraph, path: Path) -> None:

@@ -23,7 +23,7 @@ _TOLERANCE, _TOLERANCE_IN_BYTES = 0.1, 0.5
 
 
 class VectorCheck:
-    """The vectors of some images as the classifier's own graph gives them, and whether a file gives them too."""
+    """The vectors of some images as the classifier's graph gives them, and whether a file gives the same."""
 
     def __init__(self, classifier: ClassifierGraph, images: Sequence[Path | Pixels]) -> None:
         """Prepare it; of the `images`, the first few are used."""

@@ -21,7 +21,8 @@ from retraining.inference.image_classifier import ImageClassifier
 from retraining.inference.kept_classifier import Place, Record
 from retraining.inference.sources import ImageSource
 from retraining.runtimes import tflite_metadata, tflite_model
-from retraining.runtimes.tflite_metadata import Metadata, Novelty
+from retraining.runtimes.tflite_metadata import Metadata
+from retraining.runtimes.tflite_model import Novelty
 from retraining.settings.module import LITERT
 
 # Largest difference of a score, and of a number in a feature vector as a share of the largest number in it.

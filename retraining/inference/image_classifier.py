@@ -166,7 +166,7 @@ class ImageClassifier:
                 yield Classified(item.source, reason=item.reason)
                 continue
             scores, novelty = next(found)
-            if np.isfinite(scores).all() and (novelty is None or np.isfinite(novelty)):
+            if np.isfinite(scores).all():
                 yield Classified(item.source, self._best(scores, best), novelty=novelty)
             else:
                 yield Classified(item.source, reason="makes the graph give scores that are not numbers")

@@ -17,7 +17,8 @@ from retraining.inference.novelty_run import NoveltyRun
 from retraining.runtimes import litert, requirements, tflite_metadata
 from retraining.runtimes.batches import BATCH_SIZE
 from retraining.runtimes.litert import Network, Tensor
-from retraining.runtimes.tflite_metadata import Metadata, Novelty
+from retraining.runtimes.tflite_metadata import Metadata
+from retraining.runtimes.tflite_model import Novelty
 from retraining.settings.label_image import GraphSettings
 from retraining.settings.module import LITERT
 from retraining.storage.atomic_files import reason

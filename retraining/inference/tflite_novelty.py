@@ -8,9 +8,9 @@ from pathlib import Path
 from retraining.inference import novelty_run
 from retraining.inference.novelty import NoveltyDetector
 from retraining.inference.novelty_run import NoveltyRun
-from retraining.runtimes import flat_tables, tflite_metadata, tflite_model
+from retraining.runtimes import flat_tables, tflite_model
 from retraining.runtimes.litert import Network
-from retraining.runtimes.tflite_metadata import Novelty
+from retraining.runtimes.tflite_model import Novelty
 
 _NUMBERS = ("float32", "uint8", "int8")
 
@@ -18,8 +18,8 @@ _NUMBERS = ("float32", "uint8", "int8")
 def recorded(content: bytes, path: Path) -> Novelty:
     """Return what a file records. Raises BadRequest if it has nothing, or if that is damaged."""
     try:
-        found = tflite_metadata.novelty(content)
-    except tflite_metadata.DAMAGE as error:
+        found = tflite_model.novelty(content)
+    except flat_tables.DAMAGE as error:
         raise novelty_run.damaged(path, "it is cut short") from error
     if found is None:
         raise novelty_run.missing(path)
@@ -37,9 +37,10 @@ def with_vectors(content: bytes, novelty: Novelty, path: Path) -> bytes:
 def detector(novelty: Novelty, network: Network, path: Path) -> NoveltyDetector:
     """Return the detector, for the last output of a network. Raises BadRequest if it is for other vectors."""
     vectors = network.outputs[-1]
-    if vectors.dtype.name not in _NUMBERS or min(vectors.shape[1:], default=0) < 1:
-        raise novelty_run.damaged(path, f"tensor {novelty.tensor} holds no vectors")
-    return novelty_run.checked(novelty.detector, path, math.prod(vectors.shape[1:]))
+    count, *sides = vectors.shape or (0,)
+    if vectors.dtype.name not in _NUMBERS or count not in (1, -1) or min(sides, default=0) < 1:
+        raise novelty_run.damaged(path, f"tensor {novelty.tensor} is no vector of an image")
+    return novelty_run.checked(novelty.detector, path, math.prod(sides))
 
 
 def load(content: bytes, path: Path) -> NoveltyRun:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from retraining.data.dataset import Dataset, LabelledImage
 from retraining.data.split import Split
@@ -67,5 +68,7 @@ class Album:
 def _common_folder(images: Sequence[LabelledImage]) -> str:
     """Return the folder that all images are in, with the separator at its end."""
     files = [image.file for image in images]
-    common = os.path.commonprefix([min(files, default=""), max(files, default="")])
-    return common[: common.rfind(os.sep) + 1]
+    if not files:
+        return ""
+    common = os.path.commonpath([Path(min(files)).parent, Path(max(files)).parent])
+    return common if common.endswith(os.sep) else common + os.sep

@@ -53,7 +53,7 @@ def of_classes(dataset: Dataset, testing: Scored) -> tuple[ClassFigures, ...]:
 
 
 def confusion(testing: Scored, classes: int) -> NDArray[np.int64]:
-    """Return int64 [classes, classes]: row i, column j counts the photographs of class i taken for class j."""
+    """Return int64 [classes, classes]: row i, column j counts photographs of class i taken for class j."""
     if not len(testing):
         return np.zeros((classes, classes), np.int64)
     from sklearn.metrics import confusion_matrix

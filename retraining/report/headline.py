@@ -15,7 +15,7 @@ from retraining.training.confidence import Interval
 class Headline:
     """The test accuracy in [0, 1] on `tested` images, `right` of which were given the label of their class.
 
-    `largest` is the class with the most training images, and `guessed` the accuracy of answering nothing else.
+    `largest` is the class with the most training images; `guessed` is the accuracy of answering nothing else.
     `among_best` is the share of images whose label is among the BEST, or NaN. `balanced` is the mean recall.
     """
 

@@ -1,4 +1,4 @@
-"""The page itself: one file of HTML that needs nothing else, asks no host for anything and runs nothing planted."""
+"""The page itself: one file of HTML that asks no host for anything and runs nothing that was planted."""
 
 from __future__ import annotations
 
@@ -45,9 +45,12 @@ class Written:
 
 
 def preload() -> None:
-    """Import all that a page needs, which takes seconds: while there is other work to wait for."""
+    """Import and compile all that a page needs, which takes seconds, while other work is waited for."""
     for name in _IMPORTS:
         importlib.import_module(name)
+    environment = _environment()
+    for name in environment.list_templates(extensions=["jinja"]):
+        environment.get_template(name)
 
 
 def write(subjects: Sequence[Subject], path: Path) -> Written:
@@ -89,9 +92,15 @@ def _html(subjects: Sequence[Subject], album: Album, lists: Collection[str]) -> 
             script=script,
             script_hash=base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii"),
             style=_text("report.css"),
-            folder=album.folder,
+            title=_title(subjects, album),
         )
     )
+
+
+def _title(subjects: Sequence[Subject], album: Album) -> str:
+    """Return what the page is about: the folder of the photographs, or the models that are compared."""
+    folder = Path(album.folder).name
+    return folder if folder and len(subjects) == 1 else ", ".join(subject.title for subject in subjects)
 
 
 @functools.cache

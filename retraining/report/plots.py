@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from markupsafe import Markup
@@ -16,9 +16,6 @@ from retraining.assessment.novelty_fit import NoveltyCheck
 from retraining.assessment.trend import Trend
 from retraining.inference.novelty import FALSE_ALARMS
 from retraining.training.training_curve import CurvePoint
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 # What the colours are called in the style sheet. Matplotlib knows numbers only: these stand for the names.
 _COLOURS = {"#000001": "ink", "#000002": "dim", "#000003": "line", "#000004": "accent", "#000005": "warm"}
@@ -75,7 +72,7 @@ def trend(found: Trend, name: str) -> Markup:
     return plot.markup
 
 
-def _draw_promise(axes: Axes, found: Trend, now: float) -> None:
+def _draw_promise(axes: Any, found: Trend, now: float) -> None:
     count, promised = found.points[-1].images, found.promised
     assert promised is not None
     low, high = found.interval or (promised, promised)
@@ -92,12 +89,10 @@ def _draw_promise(axes: Axes, found: Trend, now: float) -> None:
     )
 
 
-def _scale_by_doubling(axes: Axes, counts: Sequence[int] | Any) -> None:
+def _scale_by_doubling(axes: Any, counts: NDArray[np.int64]) -> None:
     axes.set_xscale("log", base=2)
-    further = [
-        count for count, following in zip(counts, counts[1:], strict=False) if following >= _FURTHEST * count
-    ]
-    axes.set_xticks([*further, counts[-1]], [f"{count:,}" for count in (*further, counts[-1])])
+    is_apart = np.append(counts[1:] >= _FURTHEST * counts[:-1], True)
+    axes.set_xticks(counts[is_apart], [f"{count:,}" for count in counts[is_apart]])
     axes.minorticks_off()
 
 
@@ -117,7 +112,7 @@ def reliability(found: Calibration, name: str) -> Markup:
     return plot.markup
 
 
-def _draw_reliability(axes: Axes, found: Reliability, *, color: str, label: str, dashes: str) -> None:
+def _draw_reliability(axes: Any, found: Reliability, *, color: str, label: str, dashes: str) -> None:
     used = found.counts > 0
     shares = found.counts[used] / max(1, found.counts.max())
     axes.plot(found.scores[used], found.accuracies[used], dashes, color=color, linewidth=1.4, label=label)
@@ -127,7 +122,7 @@ def _draw_reliability(axes: Axes, found: Reliability, *, color: str, label: str,
 def novelty(found: NoveltyCheck, name: str) -> Markup:
     """Draw how many test photographs look how unlike the classes."""
     with _Plot(name) as plot:
-        axes = plot.axes
+        axes: Any = plot.axes
         heights, edges = np.histogram(found.test_novelty, _BINS, (0, 1))
         is_above = edges[:-1] >= 1 - FALSE_ALARMS - 1e-6
         for bars, colour in ((~is_above, _ACCENT), (is_above, _WARM)):
@@ -160,7 +155,7 @@ def loss_curve(points: Sequence[CurvePoint], unit: str, name: str) -> Markup:
     return plot.markup
 
 
-def _draw_curve(axes: Axes, points: Sequence[CurvePoint], figure: str, unit: str) -> None:
+def _draw_curve(axes: Any, points: Sequence[CurvePoint], figure: str, unit: str) -> None:
     training = [(point.step, getattr(point.training, figure)) for point in points]
     validation = [(point.step, getattr(point.validation, figure)) for point in points if point.validation]
     for drawn, colour, label in ((training, _DIM, "training"), (validation, _ACCENT, "validation")):
@@ -171,7 +166,7 @@ def _draw_curve(axes: Axes, points: Sequence[CurvePoint], figure: str, unit: str
     axes.xaxis.set_major_formatter(lambda value, _position: f"{value:,.0f}")
 
 
-def _draw_smoothed(axes: Axes, drawn: NDArray[np.float64], colour: str, label: str) -> None:
+def _draw_smoothed(axes: Any, drawn: NDArray[np.float64], colour: str, label: str) -> None:
     """Draw points, float64 [n, 2]: their running mean, and faintly themselves, if they are many."""
     steps, values = drawn.T
     width = max(1, len(values) // _SMOOTHED)
@@ -183,11 +178,11 @@ def _draw_smoothed(axes: Axes, drawn: NDArray[np.float64], colour: str, label: s
 
 
 def _show_percent(axis: Any) -> None:
-    axis.set_major_formatter(lambda value, _position: f"{100 * value:.0f} %")
+    axis.set_major_formatter(lambda value, _position: f"{100 * value:.0f}%")
 
 
 class _Plot:
-    """A plot being drawn on `axes`; afterwards `markup` is its SVG. `name` tells it from others in the page."""
+    """A plot drawn on `axes`; afterwards `markup` is its SVG. `name` tells it from others in the page."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -199,7 +194,8 @@ class _Plot:
         from matplotlib.figure import Figure
 
         # With a fixed salt the same figures give the same SVG.
-        self._settings = mpl.rc_context({**_STYLE, "svg.hashsalt": self._name})
+        style: Any = {**_STYLE, "svg.hashsalt": self._name}
+        self._settings = mpl.rc_context(style)
         self._settings.__enter__()
         self.figure = Figure(figsize=_INCHES)
         FigureCanvasSVG(self.figure)

@@ -60,7 +60,7 @@ class Score:
 
 @dataclasses.dataclass(frozen=True)
 class Error:
-    """A test photograph gone wrong, with the labels that score best and the training photographs nearest to it."""
+    """A test photograph gone wrong, with the labels that score best and the nearest training photographs."""
 
     photo: Photo
     taken_for: str

@@ -23,7 +23,8 @@ class Run:
     """How a model was made: the command that does it again, the settings, the training, exported formats.
 
     Each is empty if it is not known, such as for a graph that an earlier run wrote. `curve_unit` is what the
-    steps of the curve are. `relabel` is the command that carries out what is marked in the list of suspected labels.
+    steps of the curve are. `relabel` is the command that carries out what is marked in the list of suspected
+    labels.
     """
 
     command: str = ""

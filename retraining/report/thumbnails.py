@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import dataclasses
 import functools
 import io
@@ -50,16 +51,16 @@ def make(files: Sequence[str], significant_bits: int | None = None) -> Thumbnail
     room = MOST_CHARACTERS
     work = functools.partial(_picture, significant_bits=significant_bits)
     pictures = prefetching.ahead(files[:MOST], work, lookahead=_LOOKAHEAD)
-    shown = progress(pictures, total=len(files[:MOST]), task="thumbnails", unit="image")
-    for file, picture in zip(files, shown, strict=False):
-        if isinstance(picture, BadImage):
-            made.unreadable[file] = str(picture)
-            continue
-        room -= len(picture.base64)
-        if room < 0:
-            break
-        made.pictures[file] = picture
-    shown.close()  # and with it the threads
+    with contextlib.closing(pictures):  # when there is no more room, the threads may stop
+        shown = progress(pictures, total=len(files[:MOST]), task="thumbnails", unit="image")
+        for file, picture in zip(files, shown, strict=False):
+            if isinstance(picture, BadImage):
+                made.unreadable[file] = str(picture)
+                continue
+            room -= len(picture.base64)
+            if room < 0:
+                break
+            made.pictures[file] = picture
     return made
 
 

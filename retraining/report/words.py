@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 
-NOTHING = "–"  # in place of a figure that there is none of
+NOTHING = "\N{EN DASH}"  # in place of a figure that there is none of
 
 
 def percent(share: float, digits: int = 0) -> str:
-    """Return a share in [0, 1] as percent, such as "87 %", or a dash if it is NaN."""
-    return NOTHING if math.isnan(share) else f"{100 * share:.{digits}f}\N{NO-BREAK SPACE}%"
+    """Return a share in [0, 1] as percent, such as "87%", or a dash if it is NaN."""
+    return NOTHING if math.isnan(share) else f"{100 * share:.{digits}f}%"
 
 
 def count(number: int, one: str, many: str = "") -> str:

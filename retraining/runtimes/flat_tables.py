@@ -108,9 +108,9 @@ class Number:
 
 @dataclasses.dataclass(frozen=True)
 class Kept:
-    """Something that is already in the file, so many bytes before its end."""
+    """Something in a file that is to follow what is written, at this position in it."""
 
-    from_end: int
+    position: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -127,10 +127,13 @@ Value: TypeAlias = (
 
 
 def write(builder: flatbuffers.Builder, value: Value) -> int:
-    """Write a text, a list or a table with all that is in it; return how far before the end it lies."""
+    """Write a text, a list or a table with all that is in it; return how far before the end it lies.
+
+    What is kept lies behind the end.
+    """
     match value:
         case Kept():
-            return value.from_end
+            return -value.position
         case Integers():
             return _write_list(builder, value.values, builder.PrependInt32)
         case str():

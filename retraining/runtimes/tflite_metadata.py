@@ -12,7 +12,6 @@ import dataclasses
 import enum
 import io
 import math
-import struct
 import zipfile
 import zlib
 
@@ -21,13 +20,11 @@ from flatbuffers import number_types
 
 from retraining.runtimes import flat_tables, tflite_model
 from retraining.runtimes.flat_tables import Number, ReadTable, Value
-from retraining.runtimes.tflite_model import Model, Subgraph
+from retraining.runtimes.tflite_model import Model, Novelty, Subgraph
 from retraining.storage import labels_file
 
 _ENTRY = "TFLITE_METADATA"
 _METADATA_KIND = b"M001"
-_NOVELTY = "NOVELTY_DETECTOR"
-_TENSOR = struct.Struct("<I")  # before the detector: which tensor it is given
 _LABELS = "labels.txt"
 _BITS = "significant_bits"
 
@@ -63,20 +60,12 @@ class _File(enum.IntEnum):
 
 
 @dataclasses.dataclass(frozen=True)
-class Novelty:
-    """An encoded NoveltyDetector, and the number of the tensor with the vectors that it is given."""
-
-    tensor: int
-    detector: bytes
-
-
-@dataclasses.dataclass(frozen=True)
 class Metadata:
     """What is known of a classifier.
 
     Pixel values of 0 to 255 are scaled by (value - mean) / std, with a number for all channels or one for
     each; both are empty if that is not known. `significant_bits` is as for ImageClassifier. `novelty` is
-    what tells images unlike any class, if it is to be written: `read` leaves it to `novelty`.
+    what tells images unlike any class, if it is to be written: `read` leaves it to tflite_model.
     """
 
     name: str = ""
@@ -91,7 +80,7 @@ def added(content: bytes, about: Metadata) -> bytes:
     """Return a .tflite file that has no metadata yet with this metadata, and names of input and output."""
     buffers = {_ENTRY: _encoded(about)}
     if about.novelty is not None:
-        buffers[_NOVELTY] = _TENSOR.pack(about.novelty.tensor) + about.novelty.detector
+        buffers |= about.novelty.buffer()
 
     def changes(model: ReadTable) -> dict[int, Value]:
         signature = _signature(model.tables(Model.SUBGRAPHS)[0])
@@ -104,15 +93,6 @@ def read(content: bytes) -> Metadata:
     """Return the metadata of a .tflite file, empty if it has none. Raises one of DAMAGE."""
     metadata = tflite_model.buffer(content, _ENTRY)
     return Metadata() if metadata is None else _decoded(metadata, content)
-
-
-def novelty(content: bytes) -> Novelty | None:
-    """Return what tells images unlike any class, or None if the file has nothing. Raises one of DAMAGE."""
-    packed = tflite_model.buffer(content, _NOVELTY)
-    if packed is None:
-        return None
-    (tensor,) = _TENSOR.unpack_from(packed)
-    return Novelty(tensor, packed[_TENSOR.size :])
 
 
 def _signature(graph: ReadTable) -> Value:

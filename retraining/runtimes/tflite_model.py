@@ -5,7 +5,9 @@ The schema: https://github.com/tensorflow/tensorflow/blob/master/tensorflow/comp
 
 from __future__ import annotations
 
+import dataclasses
 import enum
+import struct
 from collections.abc import Callable, Iterable, Mapping
 
 import flatbuffers
@@ -16,6 +18,8 @@ from retraining.runtimes.flat_tables import Integers, Kept, Number, ReadTable, V
 
 _KIND = b"TFL3"
 _FULLY_CONNECTED = 9
+_NOVELTY = "NOVELTY_DETECTOR"
+_TENSOR = struct.Struct("<I")
 
 
 class Model(enum.IntEnum):
@@ -48,17 +52,14 @@ def changed(content: bytes, changes_of: Callable[[ReadTable], Mapping[int, Value
     What it holds stays as it is, byte for byte, behind the new root: references in such a file are relative,
     and all point towards its end. Raises one of flat_tables.DAMAGE.
     """
-    kept = content + bytes(-len(content) % 16)  # so that what was aligned stays aligned
-    builder = flatbuffers.Builder(len(kept) + 2**14)
-    builder.Prep(16, len(kept))
-    builder.head -= len(kept)
-    builder.Bytes[builder.head : builder.head + len(kept)] = kept
-    model = ReadTable.root(kept)
+    builder = flatbuffers.Builder(2**14)
+    builder.Prep(16, 0)  # so that what is aligned in the file stays so
+    model = ReadTable.root(content)
     version = model.number(Model.VERSION, number_types.Uint32Flags)
     fields: dict[int, Value] = {Model.VERSION: Number(version, number_types.Uint32Flags)}
     fields |= _kept_fields(model, range(Model.VERSION + 1, model.field_count()))
     builder.Finish(flat_tables.write(builder, fields | dict(changes_of(model))), file_identifier=_KIND)
-    return bytes(builder.Output())
+    return bytes(builder.Output()) + content
 
 
 def with_buffers(model: ReadTable, named: Mapping[str, bytes]) -> dict[int, Value]:
@@ -98,6 +99,27 @@ def with_output(content: bytes, tensor: int) -> bytes:
     return changed(content, more_outputs)
 
 
+@dataclasses.dataclass(frozen=True)
+class Novelty:
+    """An encoded NoveltyDetector, and the number of the tensor with the vectors that it is given."""
+
+    tensor: int
+    detector: bytes
+
+    def buffer(self) -> dict[str, bytes]:
+        """Return the buffer, by its name, in which it is kept in a file."""
+        return {_NOVELTY: _TENSOR.pack(self.tensor) + self.detector}
+
+
+def novelty(content: bytes) -> Novelty | None:
+    """Return what a file keeps, or None if it keeps nothing. Raises one of flat_tables.DAMAGE."""
+    packed = buffer(content, _NOVELTY)
+    if packed is None:
+        return None
+    (tensor,) = _TENSOR.unpack_from(packed)
+    return Novelty(tensor, packed[_TENSOR.size :])
+
+
 def last_layer_input(content: bytes) -> int | None:
     """Return the number of the tensor that the last fully connected layer is given, or None without one."""
     model = ReadTable.root(content)
@@ -111,10 +133,10 @@ def last_layer_input(content: bytes) -> int | None:
 
 def kept(table: ReadTable) -> Kept:
     """Return a table that is in the file already, as a value to be written."""
-    return Kept(len(table.content) - table.position)
+    return Kept(table.position)
 
 
 def _kept_fields(table: ReadTable, fields: Iterable[int]) -> dict[int, Value]:
     """Return those of these fields that a table has; none of them may be a number."""
     places = {field: table.target(field) for field in fields}
-    return {field: Kept(len(table.content) - place) for field, place in places.items() if place is not None}
+    return {field: Kept(place) for field, place in places.items() if place is not None}

@@ -17,6 +17,7 @@ import label_image
 from retraining.arrays import ImageSize, Pixels
 from retraining.inference import loading, sources
 from retraining.inference.image_classifier import ImageClassifier
+from retraining.inference.novelty_run import NoveltyRun
 
 
 def red_and_blue(pixels: Pixels) -> np.ndarray:
@@ -38,6 +39,28 @@ def classifier(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     )
     monkeypatch.setattr(loading, "load", lambda _: found)
     return prepared
+
+
+class LikeOneColour:
+    """A detector to which purple is unlike any class: its vectors are the mean colours."""
+
+    def novelty(self, vectors: np.ndarray) -> np.ndarray:
+        novelty: np.ndarray = 1 - 2 * np.abs(vectors[:, 0] - vectors[:, 2])
+        return novelty
+
+
+def with_colours(pixels: Pixels) -> np.ndarray:
+    return np.concatenate([red_and_blue(pixels), pixels.mean(axis=(1, 2))], axis=1)
+
+
+@pytest.fixture
+def asked_for_novelty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have label_image.py load a classifier that also tells images unlike any class."""
+    novelty = NoveltyRun(with_colours, LikeOneColour())  # type: ignore[arg-type]
+    found = ImageClassifier(
+        red_and_blue, ("red", "dark blue"), ImageSize(4, 4), batch_size=32, novelty=novelty
+    )
+    monkeypatch.setattr(loading, "load", lambda settings: found if settings.unknown else None)
 
 
 RED, BLUE, PURPLE = (204, 0, 51), (0, 0, 200), (120, 0, 80)
@@ -217,6 +240,67 @@ def test_watched_folder_is_labelled_until_ctrl_c(
     assert err == "2 images: 2 moved.\n\nlabel_image: interrupted; what was computed is kept\n"
     assert files(folder) == ["camera/old.png", "out/dark blue/two.png", "out/red/one.png"]
     assert classifier == [1]  # once, after the first
+
+
+UNLIKE_BOTH = (100, 0, 99)
+
+
+@pytest.mark.usefixtures("folder", "asked_for_novelty")
+def test_image_unlike_any_class_is_called_unknown_before_its_labels(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    photo("a.png", RED)
+    photo("b.png", UNLIKE_BOTH)
+    assert run("--unknown", "--image", "a.png", "b.png", "--num_top_predictions=1") == 0
+    assert capsys.readouterr().out == "a.png\nred 0.80000\nb.png\nunknown 0.99216\nred 0.50251\n"
+
+
+@pytest.mark.usefixtures("folder", "asked_for_novelty")
+def test_json_and_csv_have_the_novelty_of_every_image(capfd: pytest.CaptureFixture[str]) -> None:
+    photo("in/a.png", RED)
+    photo("in/b.png", UNLIKE_BOTH)
+    Path("in/broken.png").write_text("<html>")
+    words = ("--unknown", "--image=in", "--num_top_predictions=1")
+    assert run("--output=json", *words) == 1
+    found = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
+    assert [(line.get("novelty"), line.get("unknown")) for line in found] == [
+        (-0.2, False),
+        (0.992157, True),
+        (None, None),
+    ]
+    assert run("--output=csv", *words) == 1
+    rows = list(csv.DictReader(io.StringIO(capfd.readouterr().out, newline="")))
+    assert list(rows[0]) == [
+        "image",
+        "label",
+        "score",
+        "rank",
+        "outcome",
+        "sorted_to",
+        "error",
+        "novelty",
+        "unknown",
+    ]
+    assert [(line["label"], line["novelty"], line["unknown"]) for line in rows] == [
+        ("red", "-0.200000", "false"),
+        ("red", "0.992157", "true"),
+        ("", "", ""),
+    ]
+
+
+@pytest.mark.usefixtures("asked_for_novelty")
+def test_image_unlike_any_class_stays_where_it_is(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    photo("in/a.png", RED)
+    photo("in/b.png", UNLIKE_BOTH)
+    assert run("--unknown", "--image=in", "--move_to=out", "--num_top_predictions=1") == 0
+    assert capsys.readouterr().out.splitlines()[3:] == [
+        "in/b.png",
+        "unknown 0.99216",
+        "red 0.50251",
+        "stays, since it is unlike any class",
+        "2 images: 1 moved, 1 unknown.",
+    ]
+    assert files(folder) == ["in/b.png", "out/red/a.png"]
 
 
 @pytest.mark.parametrize(

@@ -35,5 +35,5 @@ def test_exception_in_the_work_reaches_the_caller() -> None:
 def test_threads_end_when_the_caller_stops_early() -> None:
     results = prefetching.ahead(range(1000), lambda item: item, lookahead=8)
     next(results)
-    results.close()  # type: ignore[attr-defined]
+    results.close()
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("decode")]

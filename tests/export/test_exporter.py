@@ -23,12 +23,14 @@ from retraining.export.exporter import Exporter
 from retraining.export.judgement import Judgement
 from retraining.export.trial import Trial
 from retraining.export.writers import Writer
-from retraining.graphs import recorded
+from retraining.graphs import graph_file, recorded
 from retraining.graphs.frozen_graph import FrozenGraph
 from retraining.graphs.quiet_tensorflow import tf
+from retraining.inference import graph_classifier
 from retraining.inference.image_classifier import ImageClassifier
 from retraining.settings.formats import FORMATS, FROZEN_GRAPH, SAVED_MODEL, Format, format_of
 from retraining.settings.label_image import GraphSettings
+from tests import novel_images
 from tests.conftest import Computed
 
 LABELS = ("dark", "bright")
@@ -143,6 +145,34 @@ def test_full_disk_is_named(exporter: Exporter, tmp_path: Path, monkeypatch: pyt
         exporter.write(FROZEN_GRAPH, tmp_path / "a.pb")
     assert str(raised.value) == f"'{tmp_path / 'a.pb'}' cannot be written: No space left on device."
     assert list(tmp_path.iterdir()) == []
+
+
+def test_format_that_gives_other_vectors_is_written_without_what_tells_unknown_images(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    network = novel_images.extractor()
+    classifier = novel_images.classifier(network, novel_images.detector(network))
+    exporter = Exporter(classifier, Trial.drawn(classifier.classifier()), lambda: iter(()))
+    path = tmp_path / "flowers.pb"
+    assert exporter.write(FROZEN_GRAPH, path).same_answers == 1
+    assert recorded.novelty(graph_file.read(path)) == classifier.novelty
+    assert caplog.messages == []
+
+    def other_vectors(settings: GraphSettings) -> ImageClassifier:
+        read = graph_classifier.load(settings).classifier
+        if read.novelty is None:
+            return read
+        run = read.novelty.run
+        turned = dataclasses.replace(read.novelty, run=lambda pixels: run(pixels)[:, ::-1])
+        return dataclasses.replace(read, novelty=turned)
+
+    replace_writer(monkeypatch, FROZEN_GRAPH, read=other_vectors)
+    assert exporter.write(FROZEN_GRAPH, path).same_answers == 1
+    assert recorded.novelty(graph_file.read(path)) == b""
+    assert caplog.messages == [
+        f"pb gives other feature vectors than the classifier, so '{path}' cannot be used to tell images that are "
+        "unlike any class."
+    ]
 
 
 def test_labels_inside_must_be_those_of_the_classifier(

@@ -17,6 +17,7 @@ from retraining.inference import loading
 from retraining.settings.label_image import GraphSettings
 from retraining.settings.module import ModuleSettings
 from retraining.training.softmax_layer import SoftmaxLayer
+from tests import novel_images
 
 pytestmark = [
     pytest.mark.soak,
@@ -33,8 +34,9 @@ def classifier() -> ClassifierGraph:
     rng = np.random.default_rng(0)
     weights = rng.normal(0, 0.3, (extractor.feature_size, 3)).astype(np.float32)
     layer = SoftmaxLayer(weights, np.zeros(3, np.float32))
-    graph = classifier_graph.build(extractor, layer, "final_result")
     labels = ("Käfer", "水母", "two words")
+    novelty = novel_images.around(weights.T, 0.5)  # which MediaPipe must not mind
+    graph = classifier_graph.build(extractor, layer, "final_result", novelty=novelty)
     return ClassifierGraph(graph, labels, extractor.image_size, significant_bits=12, name=extractor.name)
 
 

@@ -17,9 +17,11 @@ from retraining.graphs import graph_file
 from retraining.graphs.frozen_graph import FrozenGraph, forward
 from retraining.settings.module import ModuleSettings
 from retraining.training.softmax_layer import SoftmaxLayer
+from tests import novel_images
 from tests.test_retrain import words
 
-LABELS = ("daisy", "wild rose", "Löwenzahn", "tulip")  # recorded in the graph, which OpenCV must not mind
+# Recorded in the graph, like a detector of unknown images, which OpenCV must not mind.
+LABELS = ("daisy", "wild rose", "Löwenzahn", "tulip")
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +38,12 @@ def classifier(handle: str, *, float32_weights: bool) -> FrozenGraph:
     weights = rng.normal(0, 0.3, (extractor.feature_size, 4)).astype(np.float32)
     layer = SoftmaxLayer(weights, rng.normal(0, 0.3, 4).astype(np.float32))
     return classifier_graph.build(
-        extractor, layer, "final_result", labels=LABELS, float32_weights=float32_weights
+        extractor,
+        layer,
+        "final_result",
+        labels=LABELS,
+        float32_weights=float32_weights,
+        novelty=novel_images.around(weights.T, 0.5),
     )
 
 

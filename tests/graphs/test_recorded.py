@@ -1,4 +1,4 @@
-"""Labels and significant bits in a graph: read as they were written, and ignored by TensorFlow itself."""
+"""Labels, significant bits and a detector in a graph: read as they were written, and ignored by TensorFlow itself."""
 
 from __future__ import annotations
 
@@ -21,9 +21,14 @@ def one_input() -> GraphDef:
 
 def test_what_was_recorded_is_read_after_tensorflow_has_had_the_graph() -> None:
     graph_def = one_input()
-    recorded.record(graph_def, labels=LABELS, significant_bits=12)
+    detector = bytes(range(256))
+    recorded.record(graph_def, labels=LABELS, significant_bits=12, novelty=detector)
     again = imported(GraphDef.FromString(graph_def.SerializeToString())).as_graph_def()
     assert (recorded.labels(again), recorded.significant_bits(again)) == (LABELS, 12)
+    assert recorded.novelty(again) == detector
+    without = recorded.without_novelty(again)
+    assert (recorded.labels(without), recorded.novelty(without)) == (LABELS, b"")
+    assert recorded.novelty(again) == detector
 
 
 def test_graph_grows_by_little_more_than_its_labels() -> None:
@@ -38,4 +43,5 @@ def test_graph_of_others_records_nothing() -> None:
     before = graph_def.SerializeToString(deterministic=True)
     recorded.record(graph_def)
     assert (recorded.labels(graph_def), recorded.significant_bits(graph_def)) == ((), None)
+    assert recorded.novelty(graph_def) == b""
     assert graph_def.SerializeToString(deterministic=True) == before

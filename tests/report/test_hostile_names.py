@@ -69,7 +69,20 @@ class Run:
 def run(tf2_module: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     folder = tmp_path_factory.mktemp("hostile")
     photos = hostile_photos.write(folder / "photos")
-    assert retrain.main(words(photos, folder, "--testing_percentage", "40", module=tf2_module)) == 0
+    assert (
+        retrain.main(
+            words(
+                photos,
+                folder,
+                "--testing_percentage",
+                "40",
+                "--report",
+                folder / "logs" / "report.html",
+                module=tf2_module,
+            )
+        )
+        == 0
+    )
     return Run(folder)
 
 

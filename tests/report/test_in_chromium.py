@@ -111,7 +111,12 @@ def made(photos: Path, folder: Path, *more: str, module: str | Path = "builtin_s
     """Return the report of a run."""
     with (folder / "printed.txt").open("w") as printed, contextlib.redirect_stdout(printed):
         flags = ("--print_misclassified_test_images", "--how_many_training_steps", "300", *more)
-        assert retrain.main(words(photos, folder, *flags, module=module)) == 0
+        assert (
+            retrain.main(
+                words(photos, folder, "--report", folder / "logs" / "report.html", *flags, module=module)
+            )
+            == 0
+        )
     lines = (
         (folder / "printed.txt").read_text().partition("=== MISCLASSIFIED TEST IMAGES ===\n")[2].splitlines()
     )

@@ -19,10 +19,10 @@ from retraining.report.subject import Subject
 from tests.report import made_up
 
 HOSTILE = (
-    "<script>alert(1)<∕script>",
+    "<script>alert(1)<\u2215script>",
     '"><img src=x onerror=alert(1)>',
     "' onclick='alert(1)",
-    "<∕style><svg onload=alert(1)>",
+    "<\u2215style><svg onload=alert(1)>",
     "\u202egnp.exe",
     "a\nb\x01\x1b[31m",
     b"caf\xe9".decode("utf-8", "surrogateescape"),
@@ -53,7 +53,7 @@ class Page(html.parser.HTMLParser):
     def handle_data(self, data: str) -> None:
         (self.scripts if self._open == "script" and data.strip() else self.texts).append(data)
 
-    def handle_endtag(self, tag: str) -> None:
+    def handle_endtag(self, _tag: str) -> None:
         self._open = ""
 
     def values(self, name: str) -> list[str]:
@@ -191,7 +191,8 @@ def test_sections_say_why_they_are_empty(tmp_path: Path) -> None:
         assert sentence in text
 
 
-def test_model_without_mistakes_has_an_empty_gallery(tmp_path: Path, no_plots: None) -> None:
+@pytest.mark.usefixtures("no_plots")
+def test_model_without_mistakes_has_an_empty_gallery(tmp_path: Path) -> None:
     data = made_up.dataset(tmp_path, ("cyan", "yellow"), write=False)
     found = dataclasses.replace(made_up.findings(data), mistakes=())
     assert (
@@ -200,7 +201,8 @@ def test_model_without_mistakes_has_an_empty_gallery(tmp_path: Path, no_plots: N
     )
 
 
-def test_photographs_that_cannot_be_read_have_a_placeholder(tmp_path: Path, no_plots: None) -> None:
+@pytest.mark.usefixtures("no_plots")
+def test_photographs_that_cannot_be_read_have_a_placeholder(tmp_path: Path) -> None:
     data = made_up.dataset(tmp_path, ("cyan", "yellow"))
     data.images[3].path.unlink()
     data.images[4].path.write_bytes(b"no image any more")
@@ -209,9 +211,8 @@ def test_photographs_that_cannot_be_read_have_a_placeholder(tmp_path: Path, no_p
     assert "it is a text file, not an image" in read.text
 
 
-def test_pictures_take_no_more_room_than_there_is(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_plots: None
-) -> None:
+@pytest.mark.usefixtures("no_plots")
+def test_pictures_take_no_more_room_than_there_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data = made_up.dataset(tmp_path, ("cyan", "magenta", "yellow"))
     subject = made_up.subject(made_up.findings(data))
     monkeypatch.setattr(thumbnails, "MOST_CHARACTERS", 12_000)
@@ -237,7 +238,8 @@ def test_no_more_pictures_are_made_than_a_page_may_have(
     assert list(made.pictures) == [image.file for image in data.images[:3]]
 
 
-def test_file_has_the_size_that_is_told_and_links_the_lists_beside_it(tmp_path: Path, no_plots: None) -> None:
+@pytest.mark.usefixtures("no_plots")
+def test_file_has_the_size_that_is_told_and_links_the_lists_beside_it(tmp_path: Path) -> None:
     data = made_up.dataset(tmp_path / "photos", ("cyan", "yellow"), write=False)
     (tmp_path / "suspected_labels.csv").touch()
     written = page.write([made_up.subject(made_up.findings(data))], tmp_path / "report.html")
@@ -245,7 +247,8 @@ def test_file_has_the_size_that_is_told_and_links_the_lists_beside_it(tmp_path: 
     assert "suspected_labels.csv" in Page(written.path.read_text(encoding="utf-8")).values("href")
 
 
-def test_of_many_classes_the_most_confused_pairs_are_listed(tmp_path: Path, no_plots: None) -> None:
+@pytest.mark.usefixtures("no_plots")
+def test_of_many_classes_the_most_confused_pairs_are_listed(tmp_path: Path) -> None:
     data = made_up.dataset(tmp_path, [f"kind {number:02}" for number in range(45)], write=False)
     found = made_up.findings(data)
     read = Page(page.render([Subject("many", found)]))
@@ -256,7 +259,8 @@ def test_of_many_classes_the_most_confused_pairs_are_listed(tmp_path: Path, no_p
     assert f"{len(found.mistakes) - sections.FIRST_CARDS} more" in read.text
 
 
-def test_classes_with_the_most_trouble_come_first(tmp_path: Path, no_plots: None) -> None:
+@pytest.mark.usefixtures("no_plots")
+def test_classes_with_the_most_trouble_come_first(tmp_path: Path) -> None:
     data: Dataset = made_up.dataset(tmp_path, ("a", "b", "c", "d"), write=False)
     model = sections.model(
         Subject("a", made_up.findings(data)), page._album([Subject("a", made_up.findings(data))]), id="m1"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import http.client
 import logging
 import os
@@ -17,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -24,6 +26,7 @@ from retraining import serve
 from retraining.arrays import Pixels, Probabilities
 from retraining.cli.programs import SERVE
 from retraining.errors import BadRequest, WorkFailed
+from retraining.inference.novelty_run import NoveltyRun
 from retraining.server import listening
 from tests.conftest import PROJECT, refused
 from tests.image_files import encoded, unusable
@@ -71,6 +74,23 @@ def test_unusable_image_in_a_form_has_its_reason_and_the_others_their_labels(run
         {"image": "one.png", "predictions": ANSWER},
         {"image": "page.jpg", "error": "is a web page, not an image"},
     ]
+
+
+def test_novelty_is_answered_if_the_classifier_tells_it() -> None:
+    class Detector:
+        def novelty(self, vectors: Pixels) -> Pixels:
+            return vectors[:, 0]
+
+    def run(pixels: Pixels) -> Pixels:
+        return np.concatenate([colours(pixels), pixels[:, 0, 0, :1]], axis=1)
+
+    novelty = NoveltyRun(run, Detector())  # type: ignore[arg-type]
+    classifier = dataclasses.replace(colour_classifier(), novelty=novelty)
+    red = encoded(Image.new("RGB", (30, 20), (255, 0, 0)), "PNG")
+    with serving(classifier, num_top_predictions=3) as running:
+        assert running.post(PHOTO).json == {"predictions": ANSWER, "novelty": 0.784314, "unknown": False}
+        (answer,) = running.post_form({"red.png": red}).json["images"]
+        assert (answer["image"], answer["novelty"], answer["unknown"]) == ("red.png", 1, True)
 
 
 def test_only_as_many_labels_are_answered_as_were_asked_for() -> None:

@@ -113,7 +113,7 @@ def test_photos_are_shown_then_moved_then_taken_back_by_the_commands_that_are_pr
         "daisy/c.jpg would be moved to roses/c.jpg",
         "roses/a.jpg would be moved to tulips/a.jpg",
         "roses/may/deep/b.jpg would be moved to tulips/may/deep/b.jpg",
-        "3 of 5 photos would be moved, nothing has changed yet. Move them:",
+        "3 of 5 in the list would be moved, nothing has changed yet. Move them:",
     ]
     assert photos.contents() == before
     assert [path.name for path in photos.list.parent.iterdir()] == ["suspected_labels.csv"]
@@ -126,7 +126,7 @@ def test_photos_are_shown_then_moved_then_taken_back_by_the_commands_that_are_pr
         "daisy/c.jpg moved to roses/c.jpg",
         "roses/a.jpg moved to tulips/a.jpg",
         "roses/may/deep/b.jpg moved to tulips/may/deep/b.jpg",
-        "3 of 5 photos moved.",
+        "3 of 5 in the list moved.",
         AGAIN,
     ]
     assert undo == [str(photos.undo()), "--apply"]
@@ -140,16 +140,16 @@ def test_photos_are_shown_then_moved_then_taken_back_by_the_commands_that_are_pr
         **{name: before[old] for name, old in moved.items()},
     }
 
-    assert call(undo[0])[1][-2] == "3 of 3 photos would be moved, nothing has changed yet. Move them:"
+    assert call(undo[0])[1][-2] == "3 of 3 in the list would be moved, nothing has changed yet. Move them:"
     status, lines, errors = call(*undo)
     assert (status, errors) == (0, [])
     assert lines[-3:] == [
         "tulips/may/deep/b.jpg moved to roses/may/deep/b.jpg",
-        "3 of 3 photos moved.",
+        "3 of 3 in the list moved.",
         AGAIN,
     ]
     assert photos.contents() == before
-    assert call(*undo) == (0, ["All 3 photos are where they were."], [])
+    assert call(*undo) == (0, ["There is nothing to take back: each photo is where it was."], [])
     assert sorted(path.name for path in photos.list.parent.iterdir()) == [
         "suspected_labels.csv",
         "suspected_labels_undo.csv",
@@ -214,7 +214,7 @@ def test_names_may_hold_anything(label: str, photos: Photos, call: Call) -> None
     before = photos.contents()
     status, lines, errors = call(photos.list, "--apply")
     assert (status, errors) == (0, [])
-    assert f"{len(HOSTILE)} of {len(HOSTILE)} photos moved." in lines
+    assert f"{len(HOSTILE)} of {len(HOSTILE)} in the list moved." in lines
     assert not any("\x1b" in line or "\u202e" in line for line in lines)
     assert photos.contents() == {f"tulips/{name}": before[f"{label}/{name}"] for name in HOSTILE}
     photos.edit(lambda row: row)
@@ -317,7 +317,7 @@ def test_photo_that_cannot_be_moved_is_refused_with_the_reason_and_the_others_go
         1,
         [
             f"warning: roses/a.jpg stays: {reason}.",
-            f"relabel: error: 1 of {count} photos stay where they are against your wish, see above.",
+            f"relabel: error: 1 of {count} to be moved stay where they are, see above.",
         ],
     )
     moves = {"daisy/b.jpg": "roses/b.jpg"} if words and count == 2 else {}
@@ -450,7 +450,7 @@ def test_photo_is_not_taken_back_over_another_or_after_a_change(photos: Photos, 
     assert errors == [
         "warning: tulips/a.jpg stays: another file is at 'roses/a.jpg' now.",
         "warning: tulips/b.jpg stays: it has changed since the list was written.",
-        "relabel: error: 2 of 3 photos stay where they are against your wish, see above.",
+        "relabel: error: 2 of 3 to be moved stay where they are, see above.",
     ]
     assert set(photos.contents()) == set(before) - {"tulips/c.jpg"} | {"roses/c.jpg"}
 

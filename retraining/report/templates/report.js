@@ -3,6 +3,15 @@
 const all = (selector, within = document) => [...within.querySelectorAll(selector)];
 const isShown = element => element.getClientRects().length > 0;
 
+// In the frame of a notebook a link within the page would lead to the notebook.
+const isInFrame = location.protocol === "about:";
+if (isInFrame) document.addEventListener("click", event => {
+  const link = event.target.closest('a[href^="#"]');
+  if (!link || event.defaultPrevented) return;
+  event.preventDefault();
+  document.getElementById(link.hash.slice(1))?.scrollIntoView();
+});
+
 // One model at a time, where there are several.
 const models = all(".model"), tabs = all(".tabs a");
 
@@ -31,7 +40,7 @@ if (tabs.length) {
     tab.setAttribute("aria-controls", tab.hash.slice(1));
     tab.addEventListener("click", event => {
       event.preventDefault();
-      history.replaceState(null, "", tab.hash);
+      if (!isInFrame) history.replaceState(null, "", tab.hash);
       showModel(document.getElementById(tab.hash.slice(1)));
     });
     tab.addEventListener("keydown", event => {
@@ -136,12 +145,14 @@ all("[data-copy]").forEach(button => {
   button.hidden = false;
   button.addEventListener("click", async () => {
     const command = document.getElementById(button.dataset.copy);
-    getSelection().selectAllChildren(command);  // so that it can be copied by hand if the browser refuses
+    getSelection().selectAllChildren(command);
+    button.textContent = "Press Ctrl+C";
+    if (isInFrame) return;
     try {
       await navigator.clipboard.writeText(command.textContent);
       button.textContent = "Copied";
     } catch {
-      button.textContent = "Press Ctrl+C";
+      // The browser refuses; it is selected, to be copied by hand.
     }
   });
 });
