@@ -145,10 +145,9 @@ def _fitted(known: ImageVectors, seed: int) -> Iterator[tuple[str, Fitted]]:
     classes = int(known.labels.max()) + 1
     detector = novelty_fit.fit(known, folds, classes)
     if detector is not None:
-        threshold = np.interp(
-            1 - FALSE_ALARMS, np.linspace(0, 1, len(detector.quantiles)), detector.quantiles
-        )
-        yield OURS, Fitted(detector.distances, float(threshold))
+        shares = np.linspace(0, 1, len(detector.quantiles))
+        threshold = float(np.interp(1 - FALSE_ALARMS, shares, detector.quantiles))
+        yield OURS, Fitted(detector.distances, threshold)
     is_used = np.column_stack([folds[:, np.newaxis] != np.arange(FOLDS), np.ones(len(folds), bool)])
     settings = TrainingSettings()
     trained = layers.train(
@@ -165,7 +164,7 @@ def _fitted(known: ImageVectors, seed: int) -> Iterator[tuple[str, Fitted]]:
         for fold in range(FOLDS):
             used = is_used[:, fold]
             held_out[~used] = way(vectors[used], known.labels[used], trained[fold])(vectors[~used])
-        threshold = np.quantile(held_out, 1 - FALSE_ALARMS, method="weibull").item()
+        threshold = float(np.quantile(held_out, 1 - FALSE_ALARMS, method="weibull"))
         yield name, Fitted(way(vectors, known.labels, trained[-1]), threshold)
 
 
