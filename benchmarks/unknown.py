@@ -36,7 +36,7 @@ from retraining.settings.training import TrainingSettings
 from retraining.training.softmax_layer import SoftmaxLayer
 
 LEAST_PHOTOS = 50
-OURS = "**3 centres of each class**"
+OURS = "**centres of each class**"
 
 _TESTED = 5  # one in so many images
 _NEIGHBOURS = 5
