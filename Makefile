@@ -30,7 +30,7 @@ test: $(VENV)/installed-test
 soak: $(VENV)/installed-test
 	$(BIN)/python -m pytest -m soak
 
-# SCREENSHOTS=DIR keeps pictures of what it sees.
+# `make browser-test SCREENSHOTS=DIR` keeps pictures of what is seen.
 browser-test: $(VENV)/installed-browser-test
 	$(BIN)/python -m pytest -m browser tests/report
 

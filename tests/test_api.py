@@ -211,6 +211,16 @@ def test_export_and_load_predict_alike(model: RetrainedModel, photo: Path, tmp_p
     assert_alike(loaded.predict(photo)[0], model.predict(photo)[0])
 
 
+def test_report_is_shown_in_a_frame_and_saved(model: RetrainedModel, tmp_path: Path) -> None:
+    report = model.report()
+    shown = report._repr_html_()
+    assert shown.startswith('<iframe title="Report" sandbox="allow-scripts" srcdoc="&lt;!doctype html&gt;')
+    assert "<" not in shown.removesuffix("</iframe>")[1:]  # the page is text in there, whatever it holds
+    saved = report.save(tmp_path / "report.html")
+    assert saved.read_text(encoding="utf-8") == report.page
+    assert 'id="m1-accuracy"' in report.page
+
+
 def test_export_names_labels_and_format(model: RetrainedModel, tmp_path: Path) -> None:
     model.export(str(tmp_path / "saved"), format="saved_model", labels=tmp_path / "names.txt")
     assert (tmp_path / "saved" / "saved_model.pb").is_file()

@@ -57,7 +57,7 @@ def missing(path: Path) -> BadRequest:
     """Return the error for a classifier that does not record what its classes look like."""
     return BadRequest(
         "{unknown} needs a {graph} that records what its classes look like, which '{path}' does not. Retrain "
-        "with this version, on more images if it says that there are too few, or leave {unknown} out.",
+        "with this version, on more images if there were only a few dozen, or leave {unknown} out.",
         path=path,
     )
 

@@ -20,12 +20,13 @@ from retraining.graphs import graph_file, recorded
 from retraining.graphs.quiet_tensorflow import tf
 from retraining.inference import graph_classifier, loading
 from retraining.inference.image_classifier import Classified, ImageClassifier
-from retraining.inference.novelty import NoveltyDetector
+from retraining.inference.novelty import FALSE_ALARMS, NoveltyDetector
 from retraining.runtimes import litert, onnx_runtime, tflite_metadata, tflite_model
 from retraining.runtimes.flat_tables import ReadTable
 from retraining.runtimes.tflite_metadata import Metadata
 from retraining.runtimes.tflite_model import Model, Novelty, Subgraph
 from retraining.settings.label_image import AnswerSettings
+from retraining.settings.setting import fields
 from tests import novel_images
 from tests.novel_images import LABELS
 
@@ -122,8 +123,13 @@ def test_file_that_does_not_know_what_its_classes_look_like_is_refused(
     path = written(name, classifier.without_novelty(), tmp_path)
     assert refusal(path) == (
         f"--unknown needs a --graph that records what its classes look like, which '{path}' does not. Retrain "
-        "with this version, on more images if it says that there are too few, or leave --unknown out."
+        "with this version, on more images if there were only a few dozen, or leave --unknown out."
     )
+
+
+def test_help_says_which_share_is_called_unknown_by_mistake() -> None:
+    (unknown,) = (field for field in fields(AnswerSettings) if field.name == "unknown")
+    assert f"more so than {100 * (1 - FALSE_ALARMS):g} % of the images" in unknown.metadata["meaning"]
 
 
 def test_api_says_what_is_unknown(files: dict[str, Path], expected: np.ndarray) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import io
 import os
 import re
 from collections.abc import Callable, Iterator
@@ -16,7 +17,8 @@ import retrain
 from benchmarks import chromium
 from benchmarks.chromium import WatchedPage
 from retraining.data import sample_photos
-from tests.report import hostile_photos
+from retraining.report import page
+from tests.report import hostile_photos, made_up
 from tests.test_retrain import words
 
 pytestmark = pytest.mark.browser
@@ -109,23 +111,17 @@ def hostile(tf2_module: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def made(photos: Path, folder: Path, *more: str, module: str | Path = "builtin_small") -> Report:
     """Return the report of a run."""
-    with (folder / "printed.txt").open("w") as printed, contextlib.redirect_stdout(printed):
-        flags = ("--print_misclassified_test_images", "--how_many_training_steps", "300", *more)
-        assert (
-            retrain.main(
-                words(photos, folder, "--report", folder / "logs" / "report.html", *flags, module=module)
-            )
-            == 0
-        )
-    lines = (
-        (folder / "printed.txt").read_text().partition("=== MISCLASSIFIED TEST IMAGES ===\n")[2].splitlines()
-    )
+    path, printed = folder / "logs" / "report.html", io.StringIO()
+    flags = ("--print_misclassified_test_images", "--how_many_training_steps", "300", *more)
+    with contextlib.redirect_stdout(printed):
+        assert retrain.main(words(photos, folder, "--report", path, *flags, module=module)) == 0
+    lines = printed.getvalue().partition("=== MISCLASSIFIED TEST IMAGES ===\n")[2].splitlines()
     wrong: dict[str, set[str]] = {}
     for line in lines:
         match = re.fullmatch(r" *(\S+\.jpg)  (\w+)", line)
         if match:
             wrong.setdefault(match[2], set()).add(Path(match[1]).name)
-    return Report(folder / "logs" / "report.html", wrong)
+    return Report(path, wrong)
 
 
 @pytest.fixture(scope="module")
@@ -161,20 +157,26 @@ def opened(started: Any) -> Iterator[Open]:
             assert watched.complaints == []
 
 
+Keep = Callable[..., None]
+
+
 @pytest.fixture(scope="session")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder for pictures of what is seen: that of the variable SCREENSHOTS, or one that pytest removes."""
-    named = os.environ.get("SCREENSHOTS")
-    folder = Path(named) if named else tmp_path_factory.mktemp("pictures")
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+def keep() -> Keep:
+    """Keep a picture of what is seen, if the variable SCREENSHOTS names a folder for them: they take a while."""
+    folder = os.environ.get("SCREENSHOTS")
+
+    def keep_picture(tab: Any, name: str, **options: Any) -> None:
+        if folder:
+            tab.screenshot(path=Path(folder) / name, **options)
+
+    return keep_picture
 
 
 def shown(tab: Any, selector: str) -> list[Any]:
     return list(tab.locator(selector).locator("visible=true").all())
 
 
-def test_cell_opens_its_photographs(report: Report, opened: Open, pictures: Path) -> None:
+def test_cell_opens_its_photographs(report: Report, opened: Open, keep: Keep) -> None:
     tab = opened(report.page).page
     cells = tab.locator("#m1-confusion .cell.wrong")
     named: dict[str, set[str]] = {}
@@ -193,14 +195,14 @@ def test_cell_opens_its_photographs(report: Report, opened: Open, pictures: Path
             assert photo.locator("svg.photo").bounding_box()["width"] > 50
         names = (caption.rsplit(" ", 1)[0] for caption in photos.locator("figcaption").all_inner_texts())
         named.setdefault(match[2], set()).update(Path(name).name for name in names)
-        tab.screenshot(path=pictures / "cell.png")
+        keep(tab, "cell.png")
         window.locator(".close").click()
         assert shown(tab, "dialog") == []
     assert named == report.misclassified
     assert any(name.startswith("tulip_") for name in named["tulip"])
 
 
-def test_gallery_is_filtered(report: Report, opened: Open, pictures: Path) -> None:
+def test_gallery_is_filtered(report: Report, opened: Open, keep: Keep) -> None:
     tab = opened(report.page).page
     cards, search, count = tab.locator("article.error"), tab.locator("#m1-filter"), tab.locator("#m1-count")
     total = cards.count()
@@ -208,7 +210,7 @@ def test_gallery_is_filtered(report: Report, opened: Open, pictures: Path) -> No
     assert count.inner_text() == f"{total} photographs"
 
     search.fill("TULIP_0")
-    tab.screenshot(path=pictures / "filtered.png")
+    keep(tab, "filtered.png")
     visible = shown(tab, "article.error")
     assert 0 < len(visible) < total
     assert all("tulip_0" in card.inner_text() for card in visible)
@@ -279,7 +281,7 @@ def test_photographs_are_walked_with_arrows(report: Report, opened: Open) -> Non
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_text_stands_out_in_both_colour_schemes(
-    scheme: str, report: Report, opened: Open, pictures: Path
+    scheme: str, report: Report, opened: Open, keep: Keep
 ) -> None:
     tab = opened(report.page, color_scheme=scheme).page
     red, green, blue = tab.evaluate(
@@ -287,26 +289,24 @@ def test_text_stands_out_in_both_colour_schemes(
     )
     assert (red + green + blue > 600) == (scheme == "light")
     assert tab.evaluate(TOO_PALE) == []
-    tab.screenshot(path=pictures / f"{scheme}.png", full_page=True)
+    keep(tab, f"{scheme}.png", full_page=True)
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_phone_needs_no_sideways_scrolling(scheme: str, report: Report, opened: Open, pictures: Path) -> None:
+def test_phone_needs_no_sideways_scrolling(scheme: str, report: Report, opened: Open, keep: Keep) -> None:
     tab = opened(report.page, viewport=PHONE, is_mobile=True, has_touch=True, color_scheme=scheme).page
     assert tab.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
     assert tab.evaluate("visualViewport.width") == PHONE["width"]
-    tab.screenshot(path=pictures / f"phone_{scheme}.png", full_page=True)
+    keep(tab, f"phone_{scheme}.png", full_page=True)
     tab.locator("#m1-confusion .cell.wrong").first.tap()
     (window,) = shown(tab, "dialog")
     box = window.bounding_box()
     assert box["x"] >= 0
     assert box["x"] + box["width"] <= PHONE["width"]
-    tab.screenshot(path=pictures / f"phone_cell_{scheme}.png")
+    keep(tab, f"phone_cell_{scheme}.png")
 
 
-def test_paper_is_white_with_all_sections_and_nothing_to_click(
-    report: Report, opened: Open, pictures: Path
-) -> None:
+def test_paper_is_white_with_all_sections_and_nothing_to_click(report: Report, opened: Open) -> None:
     tab = opened(report.page, viewport=SHEET, color_scheme="dark").page
     tab.emulate_media(media="print")
     assert tab.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
@@ -318,7 +318,7 @@ def test_paper_is_white_with_all_sections_and_nothing_to_click(
     assert tab.evaluate("document.documentElement.scrollWidth") <= SHEET["width"]
     tab.evaluate("addEventListener('beforeprint', () => {"
                  "document.body.dataset.closed = document.querySelectorAll('details:not([open])').length; })")  # fmt: skip
-    assert tab.pdf(path=pictures / "printed.pdf", format="A4", print_background=True).startswith(b"%PDF-")
+    assert tab.pdf(format="A4", print_background=True).startswith(b"%PDF-")
     assert tab.locator("body").get_attribute("data-closed") == "0"
 
 
@@ -339,9 +339,35 @@ def test_page_cannot_ask_any_host(report: Report, started: Any) -> None:
         assert len(watched.complaints) >= 4
 
 
+def test_models_have_a_tab_each(opened: Open, tmp_path: Path) -> None:
+    data = made_up.dataset(tmp_path / "photos", ("rose", "tulip", "daisy"))
+    titles = ("builtin", "googlenet", "alexnet")
+    models = [made_up.subject(made_up.findings(data, seed=seed), title) for seed, title in enumerate(titles)]
+    tab = opened(page.write(models, tmp_path / "report.html").path).page
+    assert [model.get_attribute("id") for model in shown(tab, ".model")] == ["m1"]
+    tab.get_by_role("tab", name="googlenet").click()
+    assert [model.get_attribute("id") for model in shown(tab, ".model")] == ["m2"]
+    tab.keyboard.press("ArrowRight")
+    assert [model.get_attribute("id") for model in shown(tab, ".model")] == ["m3"]
+    assert tab.locator("*:focus").inner_text() == "alexnet"
+    tab.emulate_media(media="print")
+    assert len(shown(tab, ".model")) == 3
+
+
+def test_of_many_classes_the_confused_pairs_are_opened(opened: Open, tmp_path: Path) -> None:
+    data = made_up.dataset(tmp_path / "photos", [f"class {number:03}" for number in range(40)])
+    written = page.write([made_up.subject(made_up.findings(data))], tmp_path / "report.html")
+    tab = opened(written.path).page
+    assert shown(tab, ".matrix") == []
+    cell = tab.locator(".pairs .cell").first
+    cell.click()
+    assert len(shown(tab, "dialog figure.shot")) == int(cell.inner_text())
+    assert tab.locator("#m1-classes tbody tr").count() == 40
+
+
 @pytest.mark.parametrize("viewport", [DESK, PHONE], ids=["desk", "phone"])
 def test_hostile_names_run_nothing_and_break_nothing(
-    viewport: dict[str, int], hostile: Path, opened: Open, pictures: Path
+    viewport: dict[str, int], hostile: Path, opened: Open, keep: Keep
 ) -> None:
     tab = opened(hostile, viewport=viewport).page
     assert tab.locator("#m1-classes tbody tr").count() == hostile_photos.CLASSES
@@ -364,4 +390,4 @@ def test_hostile_names_run_nothing_and_break_nothing(
     )
     assert tab.evaluate("document.documentElement.scrollWidth") <= viewport["width"]
     tab.locator("#m1-errors").scroll_into_view_if_needed()
-    tab.screenshot(path=pictures / f"hostile_{viewport['width']}.png")
+    keep(tab, f"hostile_{viewport['width']}.png")

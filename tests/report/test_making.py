@@ -54,9 +54,9 @@ def reporter(places: Places) -> Reporter:
 def test_page_and_list_are_written(model: RetrainedModel, assessment: Assessment, places: Places) -> None:
     making_it = reporter(places)
     making_it.look_at(model, assessment)
-    found, made = making_it.make(Run(command="python retrain.py"))
+    found, made = making_it.make(Run(command="repeat_me"))
     assert made.page.path == places.page
-    assert "python retrain.py" in places.page.read_text(encoding="utf-8")
+    assert "repeat_me" in places.page.read_text(encoding="utf-8")
     assert made.suspects == places.lists / "suspected_labels.csv"
     assert len(made.suspects.read_text(encoding="utf-8").splitlines()) == 1 + len(found.suspects)
 
