@@ -54,8 +54,9 @@ def compare(settings: CompareSettings) -> None:
         result.winner.model, result.graph, formats, graph, seed=settings.comparison.seed
     )
     log_lines.exported(judgements)
-    subjects = result.report_on(run_facts.of(programs.COMPARE, settings, judgements))
     folder = settings.comparison.output_dir
+    run = run_facts.of(programs.COMPARE, settings, folder, judgements=judgements)
+    subjects = result.report_on(run)
     places = making.Places(folder / "report.html", folder, settings.data.image_dir)
     log_lines.reported(subjects[0].findings, making.make(subjects, places))
     log_lines.check_exported(judgements, formats)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from retraining.cli import commands
@@ -10,18 +11,25 @@ from retraining.cli.parser import Program
 from retraining.export.judgement import Judgement
 from retraining.report.subject import Run, UsedSetting
 from retraining.settings.setting import REQUIRED, fields
+from retraining.sorting import suspected_labels
 from retraining.training.training_curve import CurvePoint
 
 
 def of(
     program: Program[Any],
     settings: Any,
+    lists: Path,
+    *,
     judgements: Sequence[Judgement] = (),
     curve: Sequence[CurvePoint] = (),
 ) -> Run:
-    """Return the facts of a run for its report; `curve` is that of the training."""
+    """Return the facts of a run for its report.
+
+    `lists` is the folder of the list of suspected labels, and `curve` that of the training.
+    """
     return Run(
         command=repeated(program, settings),
+        relabel=commands.relabel(commands.this_start(), lists / suspected_labels.FILE, apply=False),
         settings=used(program, settings),
         curve=tuple(curve),
         formats=tuple(judgements),

@@ -27,9 +27,9 @@ def report(settings: ReportOnGraphSettings) -> None:
 
     log_lines.found(images)
     found = earlier_run.find(images, settings)
-    run = run_facts.of(programs.REPORT, settings)
-    place = settings.report.report
-    places = making.Places(place, place.parent, settings.data.image_dir)
+    page = settings.report.report
+    run = run_facts.of(programs.REPORT, settings, page.parent)
+    places = making.Places(page, page.parent, settings.data.image_dir)
     log_lines.reported(found, making.make([Subject(found.network, found, run)], places))
 
 
