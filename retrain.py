@@ -46,7 +46,7 @@ def retrain(settings: RetrainSettings) -> None:
     validation_images.check(images, settings.fine_tuning)
 
     # Imported here, since TensorFlow takes seconds to load: a mistake above is reported at once.
-    from retraining.assessment.assessment import assess
+    from retraining.assessment.assessment import try_to_assess
     from retraining.cli import log_lines, run_facts
     from retraining.features.extractor import load_extractor
     from retraining.fine_tuning import network_blocks
@@ -62,8 +62,8 @@ def retrain(settings: RetrainSettings) -> None:
     with SummaryWriter(settings.output.summaries_dir) as tensorboard:
         model = train(bottlenecks, extractor, settings, tensorboard)
         model = fine_tune(model, settings)
-        assessment = assess(model, settings.training, near, frozen=bottlenecks)
-        model = model.with_assessment(assessment)
+        assessment = try_to_assess(model, settings.training, near, frozen=bottlenecks)
+        model = model.with_assessment(assessment) if assessment else model
         class_results.write(model.class_results, settings.output.summaries_dir)
         log_lines.evaluated(model, settings.output)
         formats = settings.export.formats

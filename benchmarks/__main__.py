@@ -97,6 +97,14 @@ BENCHMARKS = (
     Benchmark(
         "browser", "Pages for browsers: the answers in Chromium, and their speed.", arguments.BrowserSettings
     ),
+    Benchmark(
+        "calibration",
+        "How far scores can be trusted, before and after calibration.",
+        arguments.CalibrationSettings,
+    ),
+    Benchmark(
+        "unknown", "Ways to tell images of no class: caught, and false alarms.", arguments.UnknownSettings
+    ),
     Benchmark("choices", "The program's choices against their alternatives.", arguments.ChoicesSettings),
 )
 

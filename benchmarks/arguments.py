@@ -16,10 +16,13 @@ from retraining.settings.kinds import Kind
 from retraining.settings.module import AUTO, BUILTIN, BUILTIN_SMALL, ENGINES, PRECISIONS
 from retraining.settings.output import OutputSettings
 from retraining.settings.setting import REQUIRED, Settings, setting
+from retraining.settings.training import TrainingSettings
 
 # Settings that are given without a flag, and what stands for them in the help.
 WORDS = {
     "folder": "FOLDER",
+    "folders": "FOLDER",
+    "others": "OTHER_FOLDER",
     "handle": "HANDLE",
     "handles": "HANDLE",
     "modules": "MODULE",
@@ -41,8 +44,14 @@ def _whole_numbers(value: Any) -> tuple[int, ...]:
     return tuple(map(kinds.COUNT.convert, parts))
 
 
+def _handles(value: Any) -> tuple[str, ...]:
+    parts = value.split(",") if isinstance(value, str) else value
+    return tuple(map(kinds.HANDLE.convert, parts))
+
+
 EXISTING_FOLDER = Kind("FOLDER", _existing_folder)
 WHOLE_NUMBERS = Kind("N,N,...", _whole_numbers)
+HANDLES = Kind("HANDLE,HANDLE,...", _handles)
 
 
 def several(kind: Kind) -> Kind:
@@ -248,6 +257,37 @@ class TrendSettings(Settings):
 
     folder: Path = _images()
     handles: tuple[str, ...] = _handle(kind=several(kinds.HANDLE))
+
+
+@dataclasses.dataclass(frozen=True)
+class CalibrationSettings(Settings):
+    """Calibration on the images of folders, on the same reduced, and on digits."""
+
+    folders: tuple[Path, ...] = setting(
+        REQUIRED, "Folder with one sub-folder of images per class.", several(EXISTING_FOLDER)
+    )
+    tfhub_modules: tuple[str, ...] = setting(
+        (BUILTIN, BUILTIN_SMALL), "Modules, each as for retrain.py {tfhub_module}.", HANDLES
+    )
+    steps: tuple[int, ...] = setting(
+        (TrainingSettings.how_many_training_steps,), "Numbers of training steps.", WHOLE_NUMBERS
+    )
+    learning_rate: float = setting(
+        TrainingSettings.learning_rate, "As for retrain.py.", kinds.POSITIVE_NUMBER
+    )
+    splits: int = setting(5, "Number of splits, each by a seed of its own.", kinds.COUNT)
+
+
+@dataclasses.dataclass(frozen=True)
+class UnknownSettings(Settings):
+    """Unknown images: each class left out in turn, those of other folders, digits and parts of photos."""
+
+    folder: Path = _images()
+    others: tuple[Path, ...] = setting((), "Folder of images of other things.", several(EXISTING_FOLDER))
+    tfhub_modules: tuple[str, ...] = setting(
+        (BUILTIN, BUILTIN_SMALL), "Modules, each as for retrain.py {tfhub_module}.", HANDLES
+    )
+    splits: int = setting(3, "Number of splits, each by a seed of its own.", kinds.COUNT)
 
 
 @dataclasses.dataclass(frozen=True)

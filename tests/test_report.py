@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import retrain
+from retraining.assessment import assessment
 from retraining.report import __main__ as report
 from retraining.report import page as report_page
 from tests.test_retrain import words
@@ -61,7 +62,8 @@ def test_folder_with_other_classes_is_refused(
     (colour_photos / "cyan").rename(colour_photos / "blue")
     assert report.main([*again(run), "--image_dir", str(colour_photos)]) == 2
     assert capsys.readouterr().err.splitlines()[-1] == (
-        "report: error: --image_dir has the classes blue, magenta, yellow, and the graph cyan, magenta, yellow; "
+        "report: error: --image_dir has the classes blue, magenta, yellow, and the graph cyan, magenta, "
+        "yellow; "
         "give the folder that the graph was trained on."
     )
 
@@ -72,6 +74,33 @@ def test_graph_without_a_layer_of_a_retraining_is_refused(
     (tmp_path / "other.pb").write_bytes(b"")
     assert report.main([*again(run), "--graph", str(tmp_path / "other.pb")]) == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_failure_of_the_assessment_leaves_the_graph_too(
+    tmp_path: Path,
+    colour_photos: Path,
+    tf2_module: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def broken(*_arguments: object, **_keywords: object) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(assessment, "assess", broken)
+    page = tmp_path / "report.html"
+    assert retrain.main(words(colour_photos, tmp_path, "--report", page, module=tf2_module)) == 1
+    assert (tmp_path / "graph.pb").is_file()
+    told = capsys.readouterr().err.splitlines()
+    assert (
+        "warning: the scores could not be calibrated, and nothing is unknown to the graph: RuntimeError: a "
+        "bug. "
+        "Please report this."
+    ) in told
+    assert told[-1] == (
+        "retrain: error: the report could not be made: ValueError: the model could not be assessed, see "
+        "above. "
+        "All other files of this run are complete. Please report this; --report none leaves the report out."
+    )
 
 
 def test_failure_of_the_report_leaves_the_graph_and_is_told_last(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 
 import numpy as np
 
@@ -19,6 +20,8 @@ from retraining.inference.novelty import NoveltyDetector
 from retraining.settings.training import TrainingSettings
 from retraining.training.model import TrainedModel
 from retraining.training.softmax_layer import SoftmaxLayer
+
+log = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,6 +66,22 @@ def assess(
         near=near,
         settings=settings,
     )
+
+
+def try_to_assess(
+    model: TrainedModel, settings: TrainingSettings, near: Groups, *, frozen: Bottlenecks | None
+) -> Assessment | None:
+    """Return what `assess` returns; None, with a warning, if it fails: that must not lose a model."""
+    try:
+        return assess(model, settings, near, frozen=frozen)
+    except Exception as error:
+        log.debug("the assessment: %r", error, exc_info=True)
+        log.warning(
+            "the scores could not be calibrated, and nothing is unknown to the graph: %s. Please report "
+            "this.",
+            f"{type(error).__name__}: {error}".splitlines()[0],
+        )
+        return None
 
 
 def known(model: TrainedModel, frozen: Bottlenecks | None) -> ImageVectors:

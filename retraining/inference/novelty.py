@@ -30,10 +30,16 @@ class NoveltyDetector:
     centres: NDArray[np.float32]
     quantiles: NDArray[np.float32]
 
-    def distances(self, vectors: Vectors) -> NDArray[np.float32]:
-        """Return float32 [n] in [0, 2]: 1 minus the cosine with the nearest centre; 1 for zeros."""
-        nearest: NDArray[np.float32] = (directions(vectors) @ self.centres.T).max(axis=1)
-        return np.clip(1 - nearest, 0, 2)
+    def distances(self, vectors: Vectors, hidden: NDArray[np.bool_] | None = None) -> NDArray[np.float32]:
+        """Return float32 [n] in [0, 2]: 1 minus the cosine with the nearest centre; 1 for zeros.
+
+        `hidden`, bool [n, k * classes], are centres that are not there for a vector.
+        """
+        cosines: NDArray[np.float32] = directions(vectors) @ self.centres.T
+        if hidden is not None:
+            cosines[hidden] = -1
+        distances: NDArray[np.float32] = np.clip(1 - cosines.max(axis=1), 0, 2)
+        return distances
 
     def shares(self, distances: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return float32 [n] in [0, 1]: the share of images of the classes that are nearer than these."""

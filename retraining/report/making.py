@@ -83,9 +83,11 @@ class Reporter:
         self._found: Findings | None = None
         self._error: Exception | None = None
 
-    def look_at(self, model: TrainedModel, assessment: Assessment) -> None:
-        """Find out what the report will show, which takes a second or so."""
+    def look_at(self, model: TrainedModel, assessment: Assessment | None) -> None:
+        """Find out what the report will show, which takes a second or so; nothing without an assessment."""
         try:
+            if assessment is None:
+                raise ValueError("the model could not be assessed, see above")
             self._found = findings.find(model, assessment)
         except Exception as error:
             log.debug("the report: %r", error, exc_info=True)
