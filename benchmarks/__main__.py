@@ -90,6 +90,11 @@ BENCHMARKS = (
         arguments.LabelErrorsSettings,
     ),
     Benchmark(
+        "trend",
+        "Accuracy against training images: the report's figures and whole trainings.",
+        arguments.TrendSettings,
+    ),
+    Benchmark(
         "browser", "Pages for browsers: the answers in Chromium, and their speed.", arguments.BrowserSettings
     ),
     Benchmark(

@@ -283,6 +283,14 @@ class UnknownSettings(Settings):
 
 
 @dataclasses.dataclass(frozen=True)
+class TrendSettings(Settings):
+    """Accuracy against training images, by the vectors of each module."""
+
+    folder: Path = _images()
+    handles: tuple[str, ...] = _handle(kind=several(kinds.HANDLE))
+
+
+@dataclasses.dataclass(frozen=True)
 class ChoicesSettings(Settings):
     """Choices and their alternatives, for images of a folder and for modules that are folders."""
 

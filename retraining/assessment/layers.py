@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from retraining.features.image_vectors import ImageVectors
+from retraining.settings.training import TrainingSettings
 from retraining.training.softmax_layer import INITIAL_STDDEV, SoftmaxLayer
 
 # A fifth of the steps of a training at five times the rate comes to the same layer in a fifth of the time.
@@ -74,13 +75,22 @@ def stages(
         yield _apart(layer, classes)
 
 
-def work(images: ImageVectors, weights: int, steps: int, learning_rate: float) -> float:
-    """Return about how many multiplications it takes to train layers of so many weights together."""
-    return 4.0 * _BATCH_SIZE * weights * _fewer(steps, learning_rate, _rate(images, learning_rate))
+def work(images: ImageVectors, layer_count: int, classes: int, settings: TrainingSettings) -> float:
+    """Return about how many multiplications it takes to train layers together, as `settings` say."""
+    steps = _fewer(
+        settings.how_many_training_steps, settings.learning_rate, _rate(images, settings.learning_rate)
+    )
+    return 4.0 * _BATCH_SIZE * images.feature_size * classes * layer_count * steps
 
 
 def _rate(images: ImageVectors, learning_rate: float) -> float:
+    """Return the rate at which to take steps for a training at `learning_rate`."""
     return max(min(learning_rate, _LARGEST_RATE), min(_fastest(images), _FEWER_STEPS * learning_rate))
+
+
+def _fewer(steps: int, learning_rate: float, rate: float) -> int:
+    """Return how many steps at `rate` come to so many of a training."""
+    return max(1, round(steps * min(1.0, learning_rate / rate)))
 
 
 def _fastest(images: ImageVectors) -> float:
@@ -88,11 +98,6 @@ def _fastest(images: ImageVectors) -> float:
     rows = np.arange(0, len(images), 1 + len(images) // _MEASURED_VECTORS)
     square = np.square(images.take(rows), dtype=np.float64).sum() / max(len(rows), 1)
     return min(_FASTEST_RATE, float(_LONGEST_STEP / square)) if square > 0 else _FASTEST_RATE
-
-
-def _fewer(steps: int, learning_rate: float, rate: float) -> int:
-    """Return how many steps at another rate come to so many at the rate of a training."""
-    return max(1, round(steps * min(1.0, learning_rate / rate)))
 
 
 def _step(

@@ -25,7 +25,7 @@ _LEAST_PER_CLASS = 10
 
 # Multiplications of a trend: about a second, and at most about ten. The steps are cut down to a quarter, at
 # which accuracies were within three hundredths of those of whole trainings, and then the draws.
-_WORK = 4.5e10
+_WORK = 3.5e10
 _MOST_WORK = 3e11
 _LEAST_STEPS = 0.25
 _LEAST_DRAWS = 2
@@ -81,8 +81,8 @@ def find(bottlenecks: Bottlenecks, settings: TrainingSettings) -> Trend | None:
     effort = _effort(training, classes, settings)
     if effort is None:
         return None
-    rng = np.random.default_rng([settings.seed, 4])
-    is_used = _draws(training.labels, effort.draws, rng)
+    rng = stream(settings)
+    is_used = draw(training.labels, effort.draws, rng)
     trained = layers.train(
         training,
         is_used,
@@ -134,20 +134,24 @@ def _resampled(is_wrong: list[NDArray[np.bool_]], rng: np.random.Generator) -> N
     return found
 
 
-def _effort(images: ImageVectors, classes: int, settings: TrainingSettings) -> _Effort | None:
-    """Return how many draws and steps there is time for, or None."""
-    steps, weights = settings.how_many_training_steps, images.feature_size * classes
+def _effort(training: ImageVectors, classes: int, settings: TrainingSettings) -> _Effort | None:
+    """Return how many draws and steps there is time for, or None if there is none."""
+    steps = settings.how_many_training_steps
     for draws in range(DRAWS, _LEAST_DRAWS - 1, -1):
-        # Each share but the last is drawn several times.
-        all_weights = weights * ((len(SHARES) - 1) * draws + 1)
-        work = layers.work(images, all_weights, steps, settings.learning_rate)
+        # All images are drawn once only.
+        work = layers.work(training, (len(SHARES) - 1) * draws + 1, classes, settings)
         share = max(_LEAST_STEPS, min(1.0, _WORK / work))
         if work * share <= _WORK:
-            return _Effort(draws, max(1, round(steps * share)))
+            break
     return _Effort(draws, max(1, round(steps * share))) if work * share <= _MOST_WORK else None
 
 
-def _draws(labels: Labels, draws: int, rng: np.random.Generator) -> NDArray[np.bool_]:
+def stream(settings: TrainingSettings) -> np.random.Generator:
+    """Return the random numbers of a trend: images are drawn first."""
+    return np.random.default_rng([settings.seed, 4])
+
+
+def draw(labels: Labels, draws: int, rng: np.random.Generator) -> NDArray[np.bool_]:
     """Return bool [n, columns], the images of each share in turn, and that for each draw.
 
     A class has at least one image in each, and a larger share has all images of a smaller one. The last
