@@ -85,6 +85,11 @@ BENCHMARKS = (
         arguments.NearDuplicatesSettings,
     ),
     Benchmark(
+        "label_errors",
+        "Wrong labels that are found, and right ones that are listed.",
+        arguments.LabelErrorsSettings,
+    ),
+    Benchmark(
         "browser", "Pages for browsers: the answers in Chromium, and their speed.", arguments.BrowserSettings
     ),
     Benchmark(

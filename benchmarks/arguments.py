@@ -242,6 +242,16 @@ class NearDuplicatesSettings(Settings):
 
 
 @dataclasses.dataclass(frozen=True)
+class LabelErrorsSettings(Settings):
+    """Labels of a folder's images that are changed and found again, by the vectors of each module."""
+
+    folder: Path = _images()
+    handles: tuple[str, ...] = _handle(kind=several(kinds.HANDLE))
+    seeds: int = setting(3, "Number of draws of the labels that are changed.", kinds.COUNT)
+    flipped_percentage: float = setting(5, "Percentage of labels that are changed.", kinds.PERCENTAGE)
+
+
+@dataclasses.dataclass(frozen=True)
 class CalibrationSettings(Settings):
     """Calibration on the images of folders, on the same reduced, and on digits."""
 

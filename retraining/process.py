@@ -76,6 +76,7 @@ class WorkProcess(Generic[Result]):
             result, error = self._connection.recv()
         except (EOFError, OSError) as ended:
             raise self._has_ended() from ended
+        self._process.join()  # or it would be ended half way when this one ends, and complain
         if error is not None:
             raise error
         done: Result = result

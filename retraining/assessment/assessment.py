@@ -71,13 +71,14 @@ def assess(
 def try_to_assess(
     model: TrainedModel, settings: TrainingSettings, near: Groups, *, frozen: Bottlenecks | None
 ) -> Assessment | None:
-    """Return what `assess` returns; None, with a warning, if it fails, which must not lose a trained model."""
+    """Return what `assess` returns; None, with a warning, if it fails: that must not lose a model."""
     try:
         return assess(model, settings, near, frozen=frozen)
     except Exception as error:
         log.debug("the assessment: %r", error, exc_info=True)
         log.warning(
-            "the scores could not be calibrated, and nothing is unknown to the graph: %s. Please report this.",
+            "the scores could not be calibrated, and nothing is unknown to the graph: %s. Please report "
+            "this.",
             f"{type(error).__name__}: {error}".splitlines()[0],
         )
         return None

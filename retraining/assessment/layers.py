@@ -59,13 +59,13 @@ def stages(
     seed: int,
 ) -> Iterator[Layers]:
     """Yield the layers of `train` as they are after each of several numbers of steps, in ascending order."""
-    rate = max(min(learning_rate, _LARGEST_RATE), min(_fastest(images), _FEWER_STEPS * learning_rate))
+    rate = _rate(images, learning_rate)
     count = is_used.shape[1]
     rng = np.random.default_rng([seed, 3])
     draw = _ClassDraw(images.labels, np.any(is_used, axis=1), rng)
     weights = rng.normal(scale=INITIAL_STDDEV, size=(images.feature_size, count * classes))
     layer = SoftmaxLayer(weights.astype(np.float32), np.zeros(count * classes, np.float32))
-    ends = [max(1, round(number * min(1.0, learning_rate / rate))) for number in steps]
+    ends = [_fewer(number, learning_rate, rate) for number in steps]
     for start, end in itertools.pairwise((0, *ends)):
         with _threads(layer.weights.size):
             for _ in range(start, end):
@@ -74,11 +74,25 @@ def stages(
         yield _apart(layer, classes)
 
 
+def work(images: ImageVectors, weights: int, steps: int, learning_rate: float) -> float:
+    """Return about how many multiplications it takes to train layers of so many weights together."""
+    return 4.0 * _BATCH_SIZE * weights * _fewer(steps, learning_rate, _rate(images, learning_rate))
+
+
+def _rate(images: ImageVectors, learning_rate: float) -> float:
+    return max(min(learning_rate, _LARGEST_RATE), min(_fastest(images), _FEWER_STEPS * learning_rate))
+
+
 def _fastest(images: ImageVectors) -> float:
     """Return the rate at which steps of these vectors do not overshoot."""
     rows = np.arange(0, len(images), 1 + len(images) // _MEASURED_VECTORS)
     square = np.square(images.take(rows), dtype=np.float64).sum() / max(len(rows), 1)
     return min(_FASTEST_RATE, float(_LONGEST_STEP / square)) if square > 0 else _FASTEST_RATE
+
+
+def _fewer(steps: int, learning_rate: float, rate: float) -> int:
+    """Return how many steps at another rate come to so many at the rate of a training."""
+    return max(1, round(steps * min(1.0, learning_rate / rate)))
 
 
 def _step(

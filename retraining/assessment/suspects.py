@@ -48,6 +48,11 @@ class Doubts:
         """The rows of all images, int64 [n], the most suspect label first."""
         return np.argsort(-self.log_odds, kind="stable")
 
+    @property
+    def count(self) -> int:
+        """How many of them, from the first on, are to be looked at."""
+        return int((self.log_odds > math.log(ODDS)).sum())
+
 
 def find(bottlenecks: Bottlenecks, judged: Scored) -> tuple[Suspect, ...]:
     """Return the images to look at among those that layers have judged unseen, the surest mistakes first.
@@ -55,9 +60,9 @@ def find(bottlenecks: Bottlenecks, judged: Scored) -> tuple[Suspect, ...]:
     They are those of which another class is ODDS times as likely as their own.
     """
     found = doubts(judged)
-    count = int((found.log_odds > math.log(ODDS)).sum())
     return tuple(
-        _suspect(bottlenecks, judged, row, int(found.others[row])) for row in found.ranked[:count].tolist()
+        _suspect(bottlenecks, judged, row, int(found.others[row]))
+        for row in found.ranked[: found.count].tolist()
     )
 
 

@@ -32,7 +32,8 @@ def bottlenecks(vectors: Vectors, labels: Labels, splits: Sequence[Split], class
         return BottleneckSet(vectors[rows], labels[rows], paths, tuple(digests[row] for row in rows))
 
     dataset = Dataset(tuple(f"class {number}" for number in range(classes)), images)
-    return Bottlenecks(*map(of_set, Split), dataset=dataset, digests=digests, skipped=())
+    sets = {split.value: of_set(split) for split in Split}
+    return Bottlenecks(**sets, dataset=dataset, digests=digests, skipped=())
 
 
 def blobs(

@@ -46,6 +46,7 @@ def trend(now: float, promised: float) -> Trend:
         held_out=50,
         promised=promised,
         interval=Interval(promised - 0.01, 0.99),
+        steps=4000,
     )
 
 

@@ -49,7 +49,7 @@ def test_each_argument_has_help(benchmark: Benchmark, capfd: pytest.CaptureFixtu
     ("words", "message"),
     [
         (["stge"], "unknown benchmark 'stge'. Did you mean stage?"),
-        (["demo"], f"unknown benchmark 'demo'. Known: {', '.join(NAMES)}."),
+        (["tutorial"], f"unknown benchmark 'tutorial'. Known: {', '.join(NAMES)}."),
         (["scan", "0"], "COUNT must be a whole number of at least 1, received '0'."),
         (["scan", "--repeat", "x"], "--repeat must be a whole number of at least 1, received 'x'."),
         (["scan", "--repaet=2"], "unknown flag --repaet. Did you mean --repeat?"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from pathlib import Path
 
@@ -15,7 +14,6 @@ import retraining
 from retraining.data import sample_photos
 from retraining.model import RetrainedModel
 from retraining.settings.formats import FORMATS, HTML, SAVED_MODEL_BYTES, TFLITE_FLOAT16, TFLITE_INT8, Format
-from tests import novel_images
 
 # Files of these formats compute with rounded numbers, or prepare photos in a way of their own.
 ROUNDED = {TFLITE_INT8.name: 0.15, TFLITE_FLOAT16.name: 0.02, SAVED_MODEL_BYTES.name: 0.02}
@@ -37,12 +35,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def model(folder: Path) -> RetrainedModel:
-    model = retraining.retrain(
+    return retraining.retrain(
         folder / "photos", bottleneck_dir=folder / "bottlenecks", how_many_training_steps=100
     )
-    known = model.bottlenecks.training
-    means = np.stack([known.vectors[known.labels == label].mean(0) for label in range(len(model.labels))])
-    return dataclasses.replace(model, novelty=novel_images.around(means, 0.5))
 
 
 @pytest.fixture(scope="module")
