@@ -252,14 +252,6 @@ class LabelErrorsSettings(Settings):
 
 
 @dataclasses.dataclass(frozen=True)
-class TrendSettings(Settings):
-    """Accuracy against training images, by the vectors of each module."""
-
-    folder: Path = _images()
-    handles: tuple[str, ...] = _handle(kind=several(kinds.HANDLE))
-
-
-@dataclasses.dataclass(frozen=True)
 class CalibrationSettings(Settings):
     """Calibration on the images of folders, on the same reduced, and on digits."""
 
@@ -288,6 +280,14 @@ class UnknownSettings(Settings):
         (BUILTIN, BUILTIN_SMALL), "Modules, each as for retrain.py {tfhub_module}.", HANDLES
     )
     splits: int = setting(3, "Number of splits, each by a seed of its own.", kinds.COUNT)
+
+
+@dataclasses.dataclass(frozen=True)
+class TrendSettings(Settings):
+    """Accuracy against training images, by the vectors of each module."""
+
+    folder: Path = _images()
+    handles: tuple[str, ...] = _handle(kind=several(kinds.HANDLE))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -71,7 +71,7 @@ def findings(data: Dataset, *, seed: int = 0) -> Findings:
             40,
             0.91,
             Interval(0.88, 0.94),
-            4000,
+            steps=4000,
         ),
         calibration=calibration.assess(testing, testing, is_applied=True),
         novelty=NoveltyCheck(np.linspace(0, 1, len(testing), dtype=np.float32), (LeftOutClass(0, 0.5),))
