@@ -7,10 +7,10 @@ import dataclasses
 import numpy as np
 from numpy.typing import NDArray
 
-from retraining.arrays import Vectors
 from retraining.assessment.scored import Scored
 from retraining.data.dataset import Dataset, LabelledImage
 from retraining.features.image_vectors import ImageVectors
+from retraining.inference.novelty import directions
 
 NEIGHBOURS = 3
 MOST = 500  # of the surest ones are described; a page with more is not read
@@ -56,15 +56,14 @@ def find(
 
 def _nearest(testing: ImageVectors, rows: NDArray[np.int64], training: ImageVectors) -> NDArray[np.int64]:
     """Return int64 [n, NEIGHBOURS], the places in the dataset of the nearest training images."""
-    wanted = _directions(testing.take(rows))
-    cosines = np.empty((len(rows), len(training)), np.float32)
+    wanted = directions(testing.take(rows))
+    nearest = np.empty((len(rows), 0), np.int64)
+    cosines = np.empty((len(rows), 0), np.float32)
     for block, vectors in training.blocks():
-        cosines[:, block] = wanted @ _directions(vectors).T
-    order = np.argsort(-cosines, axis=1, kind="stable")[:, :NEIGHBOURS]
-    return training.numbers[order]
-
-
-def _directions(vectors: Vectors) -> Vectors:
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    unit: Vectors = np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
-    return unit
+        nearest = np.concatenate([nearest, np.broadcast_to(block, (len(rows), len(block)))], axis=1)
+        cosines = np.concatenate([cosines, wanted @ directions(vectors).T], axis=1)
+        kept = min(NEIGHBOURS, cosines.shape[1])
+        best = np.argpartition(-cosines, kept - 1, axis=1)[:, :kept]
+        nearest, cosines = np.take_along_axis(nearest, best, 1), np.take_along_axis(cosines, best, 1)
+    order = np.argsort(-cosines, axis=1, kind="stable")
+    return training.numbers[np.take_along_axis(nearest, order, 1)]
