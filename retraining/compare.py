@@ -12,7 +12,6 @@ from __future__ import annotations
 import functools
 import sys
 
-from retraining import optional_packages
 from retraining.cli import console, logs, programs
 from retraining.data import dataset
 from retraining.data.dataset import Dataset
@@ -24,7 +23,6 @@ from retraining.settings.compare import CompareSettings
 def compare(settings: CompareSettings) -> None:
     """Run the command, model by model."""
     logs.configure_logging("INFO")
-    optional_packages.require("matplotlib", purpose="drawing the curves", extra="compare")
     scanned = dataset.scan(settings.data, settings.outputs())
     _check_held_out(scanned)
 

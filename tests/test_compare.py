@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import csv
 import dataclasses
-import importlib.util
 import io
 import re
 import signal
@@ -275,19 +274,6 @@ def test_missing_module_is_reported_before_any_model_is_trained(
     )
     assert not (tmp_path / "compared").exists()
     assert [path.name for path in (tmp_path / "bottlenecks").iterdir()] == ["networks"]
-
-
-def test_missing_matplotlib_is_reported_before_any_work(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
-    photos = write_colour_photos(tmp_path / "photos", per_class=3)
-    assert compare.main(words(photos, tmp_path, "alexnet")) == 2
-    assert capsys.readouterr().err == (
-        "compare: error: drawing the curves needs matplotlib, which is not installed. Install it with "
-        "pip install '.[compare]' or pip install matplotlib.\n"
-    )
-    assert not (tmp_path / "compared").exists()
 
 
 def test_help_does_not_import_tensorflow() -> None:

@@ -70,4 +70,6 @@ def _given(flag: str, text: str) -> list[str]:
 def _text(value: Any) -> str:
     if value is None:
         return ""
-    return ",".join(map(_text, value)) if isinstance(value, tuple) else str(value)
+    if isinstance(value, tuple):
+        return ",".join(map(_text, value))
+    return f"{value:.15g}" if isinstance(value, float) else str(value)  # 20, and not 20.0
