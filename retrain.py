@@ -183,14 +183,14 @@ def prepare_report(settings: RetrainSettings) -> Reporter | None:
     """Return what makes the report, in a process that imports what it needs for that; None for no report."""
     from retraining.graphs import quiet_tensorflow
     from retraining.process import HereAndNow, WorkProcess
-    from retraining.report import making, page
+    from retraining.report import making
 
     path = settings.output.report_path
     if path is None:
         return None
     work: Work[making.Made] = HereAndNow(making.make)
     if not quiet_tensorflow.is_loaded():  # as it is in a notebook, which may hold much else
-        prepare = functools.partial(begin_process, settings.output.logging_verbosity, page.preload)
+        prepare = functools.partial(begin_process, settings.output.logging_verbosity, making.prepare)
         work = WorkProcess(making.make, prepare, task="makes the report")
     places = making.Places(path, settings.output.summaries_dir, settings.data.image_dir)
     return making.Reporter(work, places)

@@ -6,10 +6,13 @@ stop the training.
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import signal
+import threading
 from collections.abc import Callable
 from multiprocessing.connection import Connection
+from multiprocessing.reduction import ForkingPickler
 from typing import Any, Generic, Protocol, TypeVar
 
 from retraining.errors import UserError, WorkFailed
@@ -64,11 +67,14 @@ class WorkProcess(Generic[Result]):
         other.close()  # so that an end of the process is noticed
 
     def start(self, *arguments: Any, **keywords: Any) -> None:
-        """Have the function called in the process."""
-        try:
-            self._connection.send((arguments, keywords))
-        except OSError as ended:
-            raise self._has_ended() from ended
+        """Have the function called in the process, as soon as that is prepared; nobody waits for it here."""
+        content = ForkingPickler.dumps((arguments, keywords))
+
+        def send() -> None:
+            with contextlib.suppress(OSError):  # it has ended, which `result` tells
+                self._connection.send_bytes(content)
+
+        threading.Thread(target=send, daemon=True).start()
 
     def result(self) -> Result:
         """Return what the function returns in the process, or raise what it raises."""
@@ -76,7 +82,6 @@ class WorkProcess(Generic[Result]):
             result, error = self._connection.recv()
         except (EOFError, OSError) as ended:
             raise self._has_ended() from ended
-        self._process.join()  # or it would be ended half way when this one ends, and complain
         if error is not None:
             raise error
         done: Result = result

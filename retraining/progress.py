@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO, TypeVar
 
@@ -10,6 +11,8 @@ if TYPE_CHECKING:
     from tqdm import tqdm
 
 Item = TypeVar("Item")
+
+_LOCK = threading.RLock()
 
 
 def progress(items: Iterable[Item], *, total: int, task: str, unit: str) -> Iterator[Item]:
@@ -47,4 +50,6 @@ def _tqdm() -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about a notebook without ipywidgets, which then gets a text bar
         from tqdm.auto import tqdm
+    # Bars of one process need no lock for several, which complains if its process is ended by another.
+    tqdm.set_lock(_LOCK)
     return tqdm

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from retraining.report.subject import Run, Subject
 from retraining.sorting import suspected_labels
 from retraining.sorting.suspected_labels import SuspectedLabel
 from retraining.training.model import TrainedModel
+
+_NICENESS = 10  # of 19 at most
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +59,13 @@ def make(subjects: Sequence[Subject], places: Places) -> Made:
     except Exception as error:
         log.debug("the report: %r", error, exc_info=True)
         raise _failed(error) from error
+
+
+def prepare() -> None:
+    """Import what a report needs, in a process of its own that leaves the processor to the others."""
+    if hasattr(os, "nice"):
+        os.nice(_NICENESS)
+    page.preload()
 
 
 def _suspected(found: Findings) -> list[SuspectedLabel]:

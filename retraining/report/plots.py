@@ -60,7 +60,7 @@ def trend(found: Trend, name: str) -> Markup:
         draws = [point.accuracies for point in found.points]
         means = np.array([np.mean(accuracies) for accuracies in draws])
         lows, highs = [min(accuracies) for accuracies in draws], [max(accuracies) for accuracies in draws]
-        axes.fill_between(counts, lows, highs, color=_ACCENT, alpha=0.18, linewidth=0, label="five draws")
+        axes.fill_between(counts, lows, highs, color=_ACCENT, alpha=0.18, linewidth=0, label="all draws")
         axes.plot(counts, means, color=_ACCENT, marker="o", markersize=4.5, label="mean")
         if found.promised is not None:
             _draw_promise(axes, found, float(means[-1]))

@@ -181,7 +181,8 @@ def test_sections_say_why_they_are_empty(tmp_path: Path) -> None:
         "There are no test images, so no errors are known.",
         "None: all 10 photographs were judged by a model that had not seen them, and no label stands out.",
         "None: no two files are the same, and no two photographs show nearly the same.",
-        "There are too few photographs to tell.",
+        "Nothing was measured: there are too few photographs to tell, too many classes for the time there is, or a "
+        "network that has itself learnt from the photographs.",
         "There are no test images to tell it from.",
         "The model does not tell photographs apart that are of none of its classes.",
         "This page was made after the run, and the curves of its training are not known any more.",
