@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import retrain
 from tests.conftest import PROJECT
 from tests.test_retrain import words
@@ -37,3 +39,20 @@ def test_second_run_has_trained_and_tested_its_layer_before_it_loads_tensorflow(
     command = [sys.executable, "-c", UNTIL_TRAINED, *flags]
     done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
     assert done.stdout.splitlines()[-1:] == ["True []"], done.stderr
+
+
+@pytest.mark.soak
+def test_second_run_writes_graph_and_report_by_processes_of_their_own(
+    colour_photos: Path, tf2_module: Path, tmp_path: Path
+) -> None:
+    page = tmp_path / "report.html"
+    flags = words(colour_photos, tmp_path, "--report", page, module=tf2_module)
+    assert retrain.main(flags) == 0
+    page.unlink()
+    code = (
+        "import sys, retrain; print(retrain.main(sys.argv[1:]), {'tensorflow', 'sklearn'} & set(sys.modules))"
+    )
+    command = [sys.executable, "-c", code, *flags]
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
+    assert done.stdout.splitlines()[-2:] == [f"Report: {page}", "0 set()"], done.stderr
+    assert page.is_file()

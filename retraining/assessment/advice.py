@@ -240,7 +240,8 @@ def _use_it(findings: Findings) -> Advice | None:
     return Advice(
         Message("Use it."),
         Message(
-            "Label images with label_image.py; {export} writes it for phones, browsers and servers.",
+            "Label images with label_image.py; python -m retraining.export writes the classifier for phones, "
+            "browsers and servers."
         ),
     )
 

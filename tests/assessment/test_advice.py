@@ -65,7 +65,8 @@ def titles(found: tuple[Advice, ...]) -> list[str]:
 def test_faultless_classifier_is_to_be_used(faultless: Findings) -> None:
     (piece,) = advice.advise(faultless)
     assert str(piece.text) == (
-        "Label images with label_image.py; export writes it for phones, browsers and servers."
+        "Label images with label_image.py; python -m retraining.export writes the classifier for phones, browsers "
+        "and servers."
     )
 
 
