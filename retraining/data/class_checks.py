@@ -128,3 +128,15 @@ def _warn_about_classes_without(split: Split, counts: Mapping[str, Counts], *, h
 
 def _shown(counts: Counts) -> str:
     return ", ".join(f"{counts[split]} {split.value}" for split in Split)
+
+
+def check_same(found: Sequence[str], known: Sequence[str], *, remedy: str = "") -> None:
+    """Raise BadRequest unless the classes of a folder are those of a graph; `remedy` is another way out."""
+    if tuple(found) != tuple(known):
+        raise BadRequest(
+            "{image_dir} has the classes {found}, and the graph {known}; give the folder that the graph was "
+            "trained on{remedy}.",
+            found=", ".join(found[:NAMED_CLASSES]),
+            known=", ".join(known[:NAMED_CLASSES]),
+            remedy=remedy,
+        )

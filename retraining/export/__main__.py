@@ -11,9 +11,7 @@ from __future__ import annotations
 import sys
 
 from retraining.cli import console, logs, programs
-from retraining.data import dataset
-from retraining.data.dataset import Dataset
-from retraining.errors import BadRequest
+from retraining.data import class_checks, dataset
 from retraining.settings.conversion import ExportGraphSettings
 from retraining.settings.data import DataSettings
 
@@ -35,21 +33,11 @@ def export(settings: ExportGraphSettings) -> None:
 
     classifier = ClassifierGraph.of_loaded(graph_classifier.load(settings.graph), place)
     if images is not None:
-        _check_same_classes(images, classifier.labels)
+        class_checks.check_same(images.labels, classifier.labels, remedy=", or none")
     exporter = Exporter.of_graph(classifier, images, seed=conversion.seed)
     judgements = exporter.write_all(conversion.chosen, place)
     log_lines.exported(judgements)
     log_lines.check_exported(judgements, conversion.chosen)
-
-
-def _check_same_classes(images: Dataset, labels: tuple[str, ...]) -> None:
-    if images.labels != labels:
-        raise BadRequest(
-            "{image_dir} has the classes {found}, and the graph {known}; give the folder that the graph was "
-            "trained on, or none.",
-            found=", ".join(images.labels[:10]),
-            known=", ".join(labels[:10]),
-        )
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -7,6 +7,7 @@ import dataclasses
 from retraining.assessment import calibration, findings
 from retraining.assessment.assessment import Assessment, assess
 from retraining.assessment.findings import Findings
+from retraining.data import class_checks
 from retraining.data.dataset import Dataset
 from retraining.errors import BadRequest
 from retraining.features import grouping, problem_files
@@ -72,13 +73,7 @@ def _layer(graph_def: GraphDef, images: Dataset, settings: ReportSettings) -> Fi
         )
     reading = GraphSettings(graph=settings.graph, labels=settings.labels)
     labels = label_names.find(reading, recorded.labels(graph_def))
-    if labels != images.labels:
-        raise BadRequest(
-            "{image_dir} has the classes {found}, and the graph {known}; give the folder that the graph was "
-            "trained on.",
-            found=", ".join(images.labels[:10]),
-            known=", ".join(labels[:10]),
-        )
+    class_checks.check_same(images.labels, labels)
     return finished
 
 
