@@ -9,6 +9,7 @@ import pytest
 
 import retrain
 from retraining.assessment import assessment
+from retraining.graphs.frozen_graph import GraphDef
 from retraining.report import __main__ as report
 from retraining.report import page as report_page
 from tests.test_retrain import words
@@ -71,9 +72,15 @@ def test_folder_with_other_classes_is_refused(
 def test_graph_without_a_layer_of_a_retraining_is_refused(
     run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "other.pb").write_bytes(b"")
+    graph_def = GraphDef()
+    graph_def.node.add(name="input", op="Placeholder")
+    (tmp_path / "other.pb").write_bytes(graph_def.SerializeToString())
     assert report.main([*again(run), "--graph", str(tmp_path / "other.pb")]) == 2
-    assert capsys.readouterr().err.count("\n") == 1
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        f"report: error: --graph '{tmp_path}/other.pb' has no layer that retrain.py has added, so there is "
+        f"nothing "
+        "to report on. Give a frozen graph that it wrote."
+    )
 
 
 def test_failure_of_the_assessment_leaves_the_graph_too(
