@@ -23,13 +23,11 @@ _SMALL_GAIN = 0.005
 
 _WIDE_INTERVAL = 0.1  # between the ends of the accuracy's confidence interval
 _WEAK_RECALL = 0.7
-_WORTH_FINE_TUNING = 50  # training images of each class, below which little is gained
 
 
 @dataclasses.dataclass(frozen=True)
 class Advice:
-    """Something to do: in a few words, and the figures that speak for it. Settings are named as in a "
-    "Message."""
+    """Something to do, in a few words, and the figures that speak for it."""
 
     title: Message
     text: Message
@@ -45,12 +43,12 @@ def _no_test(findings: Findings) -> Advice | None:
     if findings.evaluation is not None:
         return None
     return Advice(
-        Message("Hold images out for a test."),
+        Message("Hold photographs out for a test."),
         Message(
-            "No class has a test image, so nobody knows how good the classifier is. {remedy}",
+            "No class has a test photograph, so nobody knows how good the classifier is. {remedy}",
             remedy="Put some into the test folder."
             if findings.dataset.has_set_folders
-            else Message("Add images, or raise {testing_percentage}."),
+            else Message("Add photographs, or raise {testing_percentage}."),
         ),
     )
 
@@ -62,9 +60,8 @@ def _leaks(findings: Findings) -> Advice | None:
     return Advice(
         Message("Keep copies out of the test."),
         Message(
-            "{groups} of the same or nearly the same images {are} in the training set and among the images "
-            "that "
-            "it is tested on, so the test accuracy is too good to be true. {remedy}",
+            "{groups} of photographs that are the same, or nearly so, {are} in several sets. If one of them "
+            "is in the test, its accuracy is too good to be true. {remedy}",
             groups=_counted(groups, "group"),
             are="is" if groups == 1 else "are",
             remedy="Put each group into the folder of one set."
@@ -79,11 +76,10 @@ def _conflicts(findings: Findings) -> Advice | None:
     if not groups:
         return None
     return Advice(
-        Message("Decide where images belong that are in two classes."),
+        Message("Decide where photographs belong that are in two classes."),
         Message(
-            "{groups} of the same or nearly the same images {are} in several classes: at least one label in "
-            "each "
-            "is wrong.",
+            "{groups} of photographs that are the same, or nearly so, {are} in several classes: at least one "
+            "label in each is wrong.",
             groups=_counted(groups, "group"),
             are="is" if groups == 1 else "are",
         ),
@@ -99,12 +95,12 @@ def _suspects(findings: Findings) -> Advice | None:
     return Advice(
         Message("Look through the labels that may be wrong."),
         Message(
-            "{count} of {judged:,} images ({share:.1%}) look more like another class than like their own. "
-            "The "
-            "surest: '{name}' in '{label}' looks like '{suggested}' ({score:.0%}). Mark those that are wrong "
-            "in "
-            "the list, and let relabel move them.",
+            "{count} of {judged:,} photographs ({share:.1%}) {look} more like another class than like {own}. "
+            "The first: '{name}' in '{label}' looks like '{suggested}' ({score:.0%}). They are shown below. "
+            "Move those that are wrong to where they belong.",
             count=f"{count:,}",
+            look="looks" if count == 1 else "look",
+            own="its own" if count == 1 else "their own",
             judged=findings.judged,
             share=count / findings.judged,
             name=surest.image.path.name,
@@ -130,9 +126,8 @@ def _confused_pair(findings: Findings) -> Advice | None:
     return Advice(
         Message("Show it what tells '{one}' from '{other}'.", one=labels[one], other=labels[other]),
         Message(
-            "{count} of {mistakes} mistakes are between these two. Add images of both that differ only in "
-            "what "
-            "matters; if people cannot tell them apart either, make them one class.",
+            "{count} of {mistakes} mistakes are between these two. Add photographs of both that differ only "
+            "in what matters; if people cannot tell them apart either, make them one class.",
             count=count,
             mistakes=mistakes,
         ),
@@ -147,7 +142,7 @@ def _more_images(findings: Findings) -> Advice | None:
     if trend.promised - now < _WORTHWHILE_GAIN:
         return None
     return Advice(
-        Message("Collect more images."),
+        Message("Collect more photographs."),
         Message(
             "With twice as many, the trend promises {promised:.1%} instead of {now:.1%} (likely {low:.0%} to "
             "{high:.0%}).",
@@ -173,10 +168,10 @@ def _weak_class(findings: Findings) -> Advice | None:
     return Advice(
         Message("Help '{label}'.", label=label),
         Message(
-            "Only {right} of {tested} test images of it are recognized. It has {images} images in all; add "
-            "some "
-            "that show it as it will be photographed.",
+            "Only {right} of its {tested} test photographs {are} recognized. It has {images} photographs in "
+            "all; add some that show it as it will be photographed.",
             right=int(evaluation.confusion[worst, worst]),
+            are="is" if evaluation.confusion[worst, worst] == 1 else "are",
             tested=int(tested[worst]),
             images=f"{sum(image_counts(findings.dataset)[label].values()):,}",
         ),
@@ -194,9 +189,8 @@ def _another_network(findings: Findings) -> Advice | None:
     return Advice(
         Message("Try another network, or train part of this one."),
         Message(
-            "More images of the same kind would hardly help: twice as many promise {gain:+.1f} points. "
-            "Compare "
-            "other networks by python -m retraining.compare, or turn on {fine_tune}.",
+            "More photographs of the same kind would hardly help: twice as many promise {gain:+.1f} points. "
+            "Compare other networks by python -m retraining.compare, or turn on {fine_tune}.",
             gain=100 * gain,
         ),
     )
@@ -207,16 +201,16 @@ def _small_test(findings: Findings) -> Advice | None:
     if evaluation is None or evaluation.interval.high - evaluation.interval.low < _WIDE_INTERVAL:
         return None
     return Advice(
-        Message("Test on more images before you rely on the accuracy."),
+        Message("Test on more photographs before you rely on the accuracy."),
         Message(
-            "With {count} test images the true accuracy may be anywhere from {low:.0%} to {high:.0%}. "
+            "With {count} test photographs the true accuracy may be anywhere from {low:.0%} to {high:.0%}. "
             "{remedy}",
             count=evaluation.count,
             low=evaluation.interval.low,
             high=evaluation.interval.high,
-            remedy="Add images to the test folder."
+            remedy="Add photographs to the test folder."
             if findings.dataset.has_set_folders
-            else Message("Add images, or raise {testing_percentage}."),
+            else Message("Add photographs, or raise {testing_percentage}."),
         ),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 
 import numpy as np
 
@@ -23,6 +24,8 @@ from retraining.features.duplicates import Duplicates
 from retraining.features.image_vectors import ImageVectors
 from retraining.training.evaluation import Evaluation
 from retraining.training.model import TrainedModel
+
+log = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,6 +75,25 @@ def find(model: TrainedModel, assessment: Assessment) -> Findings:
         calibration=assessment.calibration,
         novelty=_novelty_check(model, assessment, testing),
     )
+
+
+def try_to_find(model: TrainedModel, assessment: Assessment | None) -> Findings | None:
+    """Return what `find` returns; None without an assessment, or with a warning if it fails.
+
+    A run must not lose its classifier by a failure in what is said about it.
+    """
+    if assessment is None:
+        return None
+    try:
+        return find(model, assessment)
+    except Exception as error:
+        log.debug("the findings: %r", error, exc_info=True)
+        log.warning(
+            "nothing could be found out about %s for the report: %s. Please report this.",
+            model.extractor.name,
+            f"{type(error).__name__}: {error}".splitlines()[0],
+        )
+        return None
 
 
 def _judged(model: TrainedModel, assessment: Assessment) -> Scored:

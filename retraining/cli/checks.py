@@ -12,6 +12,7 @@ from retraining.cli.output_paths import OutputPath
 from retraining.errors import BadRequest, Message, setting_named
 from retraining.settings import architectures
 from retraining.settings.formats import HTML
+from retraining.settings.output import NO_FILE
 from retraining.suggestions import closest, did_you_mean
 
 if TYPE_CHECKING:  # no program needs the settings of all the others
@@ -116,6 +117,8 @@ def check_report(settings: ReportOnGraphSettings) -> None:
     if report.labels is not None:
         _check_is_file("labels", report.labels, remedy=_WRITTEN_BY_RETRAIN)
     requirements.check(report.engine)
+    if report.report == NO_FILE:
+        raise BadRequest("{report} must be a file, since this program makes nothing else; received 'none'.")
     output_paths.check_file(OutputPath.of_setting("report", report.report))
     _check_folder("bottleneck_dir", report.bottleneck_dir)
 

@@ -188,7 +188,7 @@ def reported(found: Findings, made: Made) -> None:
     log.info("")
     if found.suspects:
         log.info(
-            "%d of %d images may have a wrong label: they are in the report and in %s",
+            "%d of %d images may have a wrong label; see the report and %s",
             len(found.suspects),
             found.judged,
             made.suspects,

@@ -29,7 +29,7 @@ def relabel(settings: RelabelSettings) -> None:
         logs.say(_nothing(plan))
     if stay:
         raise WorkFailed(
-            "{stay} of {count} to be moved stay where they are, see above.",
+            "{stay} of {count} photos could not be moved, see above.",
             stay=stay,
             count=len(plan.moves) + len(plan.refused),
         )
@@ -60,8 +60,9 @@ def _carry_out(plan: Plan, csv: Path) -> int:
             stay += 1
         else:
             logs.say(f"{shown.image(move)} moved to {shown.target(move)}")
-    logs.say(f"{len(plan.moves) - stay:,} of {plan.count:,} in the list moved.")
-    logs.say("Now run retrain.py again. It is quick: photos that were moved keep their vectors.")
+    logs.say(f"{len(plan.moves) - stay:,} of {plan.count:,} in the list were moved.")
+    if stay < len(plan.moves):
+        logs.say("Now run retrain.py again. It is quick: photos that were moved keep their vectors.")
     return stay
 
 
@@ -88,4 +89,4 @@ def _nothing(plan: Plan) -> str:
 
 
 def _warn(image: object, error: WorkFailed) -> None:
-    log.warning("%s stays: %s.", image, error)
+    log.warning("%s is not moved: %s.", image, error)

@@ -20,19 +20,20 @@ def of(
     settings: Any,
     lists: Path,
     *,
-    judgements: Sequence[Judgement] = (),
+    judgements: Sequence[Judgement] | None = None,
     curve: Sequence[CurvePoint] = (),
 ) -> Run:
     """Return the facts of a run for its report.
 
-    `lists` is the folder of the list of suspected labels, and `curve` that of the training.
+    `lists` is the folder of the list of suspected labels, and `curve` that of the training. `judgements` are
+    those of exported files, None if they are not known.
     """
     return Run(
         command=repeated(program, settings),
         relabel=commands.relabel(commands.this_start(), lists / suspected_labels.FILE, apply=False),
         settings=used(program, settings),
         curve=tuple(curve),
-        formats=tuple(judgements),
+        formats=None if judgements is None else tuple(judgements),
     )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from retraining.arrays import Batch
 from retraining.assessment import findings
-from retraining.assessment.assessment import assess
+from retraining.assessment.assessment import try_to_assess
 from retraining.assessment.findings import Findings
 from retraining.features import bottlenecks, problem_files
 from retraining.features.bottleneck_sets import Bottlenecks
@@ -57,16 +57,16 @@ class Candidate:
     layer_settings: TrainingSettings
     weights: Path | None = None
 
-    def assessed(self, near: Groups) -> tuple[Candidate, Findings]:
-        """Return the candidate with calibrated scores, and what is found out about it.
+    def assessed(self, near: Groups) -> tuple[Candidate, Findings | None]:
+        """Return the candidate with calibrated scores, and what is found out about it, if that succeeds.
 
         `near` are groups of files that show nearly the same.
         """
         # Only the vectors of a pretrained network say how its layer does on images that it has not seen.
         frozen = self.model.bottlenecks if self.kind == RETRAINED else None
-        assessment = assess(self.model, self.layer_settings, near, frozen=frozen)
-        model = self.model.with_assessment(assessment)
-        return dataclasses.replace(self, model=model), findings.find(model, assessment)
+        assessment = try_to_assess(self.model, self.layer_settings, near, frozen=frozen)
+        model = self.model.with_assessment(assessment) if assessment else self.model
+        return dataclasses.replace(self, model=model), findings.try_to_find(model, assessment)
 
     def run(self) -> Run:
         """Return how it was trained, for the report."""

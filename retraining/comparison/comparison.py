@@ -22,6 +22,7 @@ from retraining.features.near_duplicates import Groups
 from retraining.graphs.frozen_graph import FrozenGraph, count_parameters, forward
 from retraining.graphs.simplification import with_float32_weights
 from retraining.networks.image_batches import UsableImages
+from retraining.report import making
 from retraining.report.subject import Run, Subject
 from retraining.runtimes.batches import BATCH_SIZE
 from retraining.settings.compare import CompareSettings
@@ -38,7 +39,8 @@ class Comparison:
     """The results of all models, and the whole of the best one.
 
     `curves` and `weights` are by the models' titles; only networks trained from scratch have weights.
-    `graph` is the winner's, ready to be written. `subjects` are all models, for the report.
+    `graph` is the winner's, ready to be written. `subjects` are the models of the report: all of
+    which something was found out.
     """
 
     rows: tuple[Row, ...]
@@ -50,9 +52,14 @@ class Comparison:
     subjects: tuple[Subject, ...]
 
     def report_on(self, run: Run) -> list[Subject]:
-        """Return the subjects of the report, the winner first; `run` says how the comparison was made."""
+        """Return the subjects of the report, the winner first; `run` says how the comparison was made.
+
+        Raises WorkFailed if nothing was found out about the winner.
+        """
         by_title = {subject.title: subject for subject in self.subjects}
-        first = by_title.pop(self.winner.title)
+        first = by_title.pop(self.winner.title, None)
+        if first is None:
+            raise making.failed("nothing was found out about the best model, see above")
         made = dataclasses.replace(run, curve=first.run.curve, curve_unit=first.run.curve_unit)
         return [dataclasses.replace(first, run=made), *by_title.values()]
 
@@ -100,7 +107,8 @@ def compare_models(
     subjects: list[Subject] = []
     for untested in _trained(images, settings, modules, on_epoch):
         trained, found = untested.assessed(near)
-        subjects.append(Subject(trained.title, found, trained.run()))
+        if found is not None:
+            subjects.append(Subject(trained.title, found, trained.run()))
         model = trained.model
         graph = classifier_graph.of_model(model)
         rows.append(_row(trained, graph))

@@ -53,12 +53,12 @@ def make(subjects: Sequence[Subject], places: Places) -> Made:
     try:
         listed = places.lists / suspected_labels.FILE
         suspected_labels.write(_suspected(subjects[0].findings), places.image_dir, listed)
-        return Made(page.write(subjects, places.page), listed)
+        return Made(page.write(subjects, places.page, lists=places.lists), listed)
     except UserError:
         raise
     except Exception as error:
         log.debug("the report: %r", error, exc_info=True)
-        raise _failed(error) from error
+        raise failed(f"{type(error).__name__}: {error}".splitlines()[0]) from error
 
 
 def prepare() -> None:
@@ -91,29 +91,22 @@ class Reporter:
         self._work = work
         self._places = places
         self._found: Findings | None = None
-        self._error: Exception | None = None
 
     def look_at(self, model: TrainedModel, assessment: Assessment | None) -> None:
         """Find out what the report will show, which takes a second or so; nothing without an assessment."""
-        try:
-            if assessment is None:
-                raise ValueError("the model could not be assessed, see above")
-            self._found = findings.find(model, assessment)
-        except Exception as error:
-            log.debug("the report: %r", error, exc_info=True)
-            self._error = error
+        self._found = findings.try_to_find(model, assessment)
 
     def make(self, run: Run) -> tuple[Findings, Made]:
         """Return what was found and written. Raises WorkFailed."""
         if self._found is None:
-            raise _failed(self._error)
+            raise failed("nothing was found out about the model, see above")
         self._work.start([Subject(self._found.network, self._found, run)], self._places)
         return self._found, self._work.result()
 
 
-def _failed(error: Exception | None) -> WorkFailed:
+def failed(reason: str) -> WorkFailed:
+    """Return the error for a report that could not be made."""
     return WorkFailed(
-        "the report could not be made: {reason}. All other files of this run are complete. Please report "
-        "this; {report} none leaves the report out.",
-        reason=f"{type(error).__name__}: {error}".strip().splitlines()[0],
+        "the report could not be made: {reason}. The classifier itself is complete. Please report this.",
+        reason=reason,
     )

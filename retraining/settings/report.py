@@ -57,4 +57,5 @@ class ReportOnGraphSettings:
 
     def outputs(self) -> tuple[Path, ...]:
         """Return every file and folder that is written, the cache of feature vectors included."""
-        return (self.report.report, self.report.bottleneck_dir)
+        page = self.report.report
+        return (page, page.parent / "suspected_labels.csv", self.report.bottleneck_dir)

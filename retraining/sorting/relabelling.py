@@ -37,7 +37,7 @@ class Move(NamedTuple):
 
 
 class Refusal(NamedTuple):
-    """An image that cannot be moved, by its path in the list; the reason completes "it stays: "."""
+    """An image that cannot be moved, by its path in the list; the reason completes "it is not moved: "."""
 
     image: str
     reason: WorkFailed
@@ -226,7 +226,7 @@ def _is_there(folder: Path, image: Path, sha256: str) -> bool:
     """Return whether a file is where it was, with the content that it had."""
     try:
         _check_no_link(folder, image)
-        return _digest(folder / image).hex() == sha256
+        return _digest(folder / image).hex() == sha256.strip().lower()
     except WorkFailed:
         return False
 

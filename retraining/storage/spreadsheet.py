@@ -21,7 +21,7 @@ from retraining.storage.atomic_files import reason
 _AS_TEXT = "./"  # in front of what a program would take for anything else
 
 # What a program leaves alone: a whole number that is written as it would write it, words, a full path.
-_STAYS = re.compile(r"0|[1-9][0-9]{0,14}|([^\W\d_]|/).*")
+_STAYS = re.compile(r"0|[1-9][0-9]{0,10}|([^\W\d_]|/).*")
 _IS_TRUTH_OR_DATE = re.compile(r"true|false|[^\W\d_]{3,}[ .,/\-]*[0-9]+([ .,/\-]+[0-9]+)?", re.IGNORECASE)
 
 # Control characters, line ends of all kinds, changes of writing direction, marks of the encoding, lone

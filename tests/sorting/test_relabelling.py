@@ -126,7 +126,7 @@ def test_photos_are_shown_then_moved_then_taken_back_by_the_commands_that_are_pr
         "daisy/c.jpg moved to roses/c.jpg",
         "roses/a.jpg moved to tulips/a.jpg",
         "roses/may/deep/b.jpg moved to tulips/may/deep/b.jpg",
-        "3 of 5 in the list moved.",
+        "3 of 5 in the list were moved.",
         AGAIN,
     ]
     assert undo == [str(photos.undo()), "--apply"]
@@ -145,7 +145,7 @@ def test_photos_are_shown_then_moved_then_taken_back_by_the_commands_that_are_pr
     assert (status, errors) == (0, [])
     assert lines[-3:] == [
         "tulips/may/deep/b.jpg moved to roses/may/deep/b.jpg",
-        "3 of 3 in the list moved.",
+        "3 of 3 in the list were moved.",
         AGAIN,
     ]
     assert photos.contents() == before
@@ -214,7 +214,7 @@ def test_names_may_hold_anything(label: str, photos: Photos, call: Call) -> None
     before = photos.contents()
     status, lines, errors = call(photos.list, "--apply")
     assert (status, errors) == (0, [])
-    assert f"{len(HOSTILE)} of {len(HOSTILE)} in the list moved." in lines
+    assert f"{len(HOSTILE)} of {len(HOSTILE)} in the list were moved." in lines
     assert not any("\x1b" in line or "\u202e" in line for line in lines)
     assert photos.contents() == {f"tulips/{name}": before[f"{label}/{name}"] for name in HOSTILE}
     photos.edit(lambda row: row)
@@ -316,8 +316,8 @@ def test_photo_that_cannot_be_moved_is_refused_with_the_reason_and_the_others_go
     assert (status, errors) == (
         1,
         [
-            f"warning: roses/a.jpg stays: {reason}.",
-            f"relabel: error: 1 of {count} to be moved stay where they are, see above.",
+            f"warning: roses/a.jpg is not moved: {reason}.",
+            f"relabel: error: 1 of {count} photos could not be moved, see above.",
         ],
     )
     moves = {"daisy/b.jpg": "roses/b.jpg"} if words and count == 2 else {}
@@ -351,7 +351,7 @@ def test_list_that_was_tampered_with_moves_nothing_from_elsewhere(
     before = photos.contents()
     status, lines, errors = call(photos.list, "--apply")
     assert (status, lines) == (1, [])
-    assert errors[0].endswith(f" stays: {reason.format(folder=photos.classes)}.")
+    assert errors[0].endswith(f" is not moved: {reason.format(folder=photos.classes)}.")
     assert photos.contents() == before
     assert not photos.undo().exists()
 
@@ -363,7 +363,7 @@ def test_photo_that_is_in_the_list_twice_is_moved_once(photos: Photos, call: Cal
     photos.list.write_text("\n".join([*lines, lines[-1].replace("move", "daisy")]))
     status, _, errors = call(photos.list, "--apply")
     assert status == 1
-    assert errors[0] == "warning: roses/a.jpg stays: it is in the list twice."
+    assert errors[0] == "warning: roses/a.jpg is not moved: it is in the list twice."
     assert set(photos.contents()) == {"tulips/a.jpg"}
 
 
@@ -432,7 +432,7 @@ def test_place_that_is_taken_after_the_plan_is_not_overwritten(
     monkeypatch.setattr(relabelling, "write_undo", slow)
     status, _, errors = call(photos.list, "--apply")
     assert status == 1
-    assert errors[0] == "warning: roses/a.jpg stays: 'tulips/a.jpg' has been taken by another file meanwhile."
+    assert errors[0] == "warning: roses/a.jpg is not moved: 'tulips/a.jpg' has been taken by another file meanwhile."
     assert photos.contents()["tulips/a.jpg"] == b"a tulip"
     assert "roses/a.jpg" in photos.contents()
 
@@ -448,9 +448,9 @@ def test_photo_is_not_taken_back_over_another_or_after_a_change(photos: Photos, 
     status, _, errors = call(photos.undo(), "--apply")
     assert status == 1
     assert errors == [
-        "warning: tulips/a.jpg stays: another file is at 'roses/a.jpg' now.",
-        "warning: tulips/b.jpg stays: it has changed since the list was written.",
-        "relabel: error: 2 of 3 to be moved stay where they are, see above.",
+        "warning: tulips/a.jpg is not moved: another file is at 'roses/a.jpg' now.",
+        "warning: tulips/b.jpg is not moved: it has changed since the list was written.",
+        "relabel: error: 2 of 3 photos could not be moved, see above.",
     ]
     assert set(photos.contents()) == set(before) - {"tulips/c.jpg"} | {"roses/c.jpg"}
 

@@ -47,6 +47,7 @@ def test_no_cell_begins_like_a_formula_or_holds_what_does_not_print(name: str) -
         ("007", "./007"),
         ("1e5", "./1e5"),
         ("3-4", "./3-4"),
+        ("123456789012", "./123456789012"),  # which would be shown, and saved, as 1.23457E+11
         ("1234567890123456", "./1234567890123456"),
         ("MARCH1", "./MARCH1"),
         ("May 5, 2020", "./May 5, 2020"),
