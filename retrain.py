@@ -11,7 +11,6 @@ with it. Network and layer are written as one frozen graph.
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import sys
 from typing import TYPE_CHECKING
@@ -78,7 +77,12 @@ def retrain(settings: RetrainSettings) -> None:
     if reporter is not None:
         lists = settings.output.summaries_dir
         run = run_facts.of(
-            programs.RETRAIN, settings, lists, judgements=written.judgements, curve=model.curve
+            programs.RETRAIN,
+            settings,
+            lists,
+            judgements=written.judgements,
+            curve=model.curve,
+            curve_unit=model.curve_unit,
         )
         log_lines.reported(*reporter.make(run))
     log_lines.check_exported(written.judgements, formats)
@@ -152,14 +156,16 @@ def fine_tune(model: RetrainedModel, settings: RetrainSettings) -> RetrainedMode
     )
     log_lines.fine_tuning(tuner)
     with SummaryWriter(settings.output.summaries_dir / "fine_tuning") as tensorboard:
+        epochs: list[Epoch] = []
 
         def report(number: int, epoch: Epoch, trained: TrainedWeights) -> None:
+            epochs.append(epoch)
             log_lines.epoch_done("Fine-tuning", number, epoch, epochs=tuner.epochs)
             tensorboard.add_report(TrainingStep(number, trained.layer, epoch.training, epoch.validation))
 
         tuned = tuner.run(report)
     log_lines.fine_tuned(tuned)
-    return dataclasses.replace(tuned.model, curve=model.curve, is_fine_tuned=tuned.is_used)
+    return tuned.model.with_epochs(epochs) if tuned.is_used else tuned.model
 
 
 def prepare_export(settings: RetrainSettings) -> Work[Outputs]:

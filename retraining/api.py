@@ -13,7 +13,6 @@ by the first function that needs it, since that takes seconds.
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -48,6 +47,7 @@ if TYPE_CHECKING:
         TrainingKeywords,
     )
     from retraining.model import RetrainedModel
+    from retraining.training.learning_curve import Epoch
     from retraining.training.trainer import TrainingStep
 
 Group = TypeVar("Group", bound=Settings)
@@ -79,7 +79,7 @@ def retrain(
     found = dataset.scan(data, (module.bottleneck_dir,))
     validation_images.check(found, fine_tuning)
 
-    from retraining.assessment.assessment import assess
+    from retraining.assessment.assessment import try_to_assess
     from retraining.features import extractor as extractors
     from retraining.features import grouping
     from retraining.features.cache import BottleneckCache
@@ -96,7 +96,8 @@ def retrain(
     model = _trained(vectors, extractor, training, augmentation, on_report)
     if fine_tuning.fine_tune:
         model = _fine_tuned(model, fine_tuning, augmentation, training, module.bottleneck_dir)
-    model = model.with_assessment(assess(model, training, near, frozen=vectors))
+    assessment = try_to_assess(model, training, near, frozen=vectors)
+    model = model.with_assessment(assessment) if assessment else model
     accuracy_warnings.warn(vectors.dataset, model.evaluation)
     return model
 
@@ -169,12 +170,13 @@ def train(
     `extractor` is the one that computed the vectors. Raises BadRequest, and WorkFailed if training diverges.
     """
     _check_known(settings, TrainingSettings)
-    from retraining.assessment.assessment import assess
+    from retraining.assessment.assessment import try_to_assess
     from retraining.training import accuracy_warnings
 
     training = _group(TrainingSettings, settings)
     model = _trained(bottlenecks, extractor, training, AugmentationSettings(), on_report)
-    model = model.with_assessment(assess(model, training, (), frozen=bottlenecks))
+    assessment = try_to_assess(model, training, (), frozen=bottlenecks)
+    model = model.with_assessment(assessment) if assessment else model
     accuracy_warnings.warn(bottlenecks.dataset, model.evaluation)
     return model
 
@@ -240,8 +242,9 @@ def _fine_tuned(
     tuner = Tuner(
         model, settings, augmentation=augmentation, training=training, bottleneck_dir=bottleneck_dir
     )
-    tuned = tuner.run()
-    return dataclasses.replace(tuned.model, curve=model.curve, is_fine_tuned=tuned.is_used)
+    epochs: list[Epoch] = []
+    tuned = tuner.run(lambda _number, epoch, _trained: epochs.append(epoch))
+    return tuned.model.with_epochs(epochs) if tuned.is_used else tuned.model
 
 
 def _group(group: type[Group], given: Mapping[str, Any]) -> Group:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from retraining.assessment import calibration, findings
 from retraining.assessment.assessment import Assessment, assess
 from retraining.export import classifier_graph
 from retraining.export.exporter import Exporter
+from retraining.features import near_duplicates
 from retraining.features.bottleneck_sets import Bottlenecks
 from retraining.features.extractor import FeatureExtractor
 from retraining.inference.image_classifier import ImageClassifier, Prediction
@@ -32,6 +33,7 @@ from retraining.settings.output import OutputSettings
 from retraining.settings.training import TrainingSettings
 from retraining.storage import labels_file
 from retraining.storage.atomic_files import replacing
+from retraining.training.learning_curve import Epoch
 from retraining.training.model import TrainedModel
 from retraining.training.trainer import Store, TrainingStep
 from retraining.training.training_curve import CurvePoint
@@ -45,11 +47,13 @@ class RetrainedModel(TrainedModel):
     """An image classifier: a pretrained extractor, the new layer trained on its vectors, and the labels.
 
     Rooms below this one know it as a TrainedModel; what needs the rooms above training is added here.
-    `assessment` is what its calibration comes from; `curve` has its metrics while it was trained.
+    `assessment` is what its calibration comes from; `curve` has its metrics while it was trained,
+    at each `curve_unit`.
     """
 
     assessment: Assessment | None = None
     curve: tuple[CurvePoint, ...] = ()
+    curve_unit: str = "step"
 
     def __repr__(self) -> str:
         tested = "no test images"
@@ -80,6 +84,12 @@ class RetrainedModel(TrainedModel):
             bottlenecks, extractor, settings, batches=batches, store=store, on_report=record
         )
         return dataclasses.replace(model, curve=tuple(curve))
+
+    def with_epochs(self, epochs: Sequence[Epoch]) -> Self:
+        """Return the model with the curve of its fine-tuning."""
+        points = enumerate(epochs, start=1)
+        curve = tuple(CurvePoint(number, epoch.training, epoch.validation) for number, epoch in points)
+        return dataclasses.replace(self, curve=curve, curve_unit="epoch")
 
     def with_assessment(self, assessment: Assessment) -> Self:
         """Return the model with calibrated scores and a detector of unknown images; its answers stay."""
@@ -124,8 +134,13 @@ class RetrainedModel(TrainedModel):
         assessment = self.assessment
         if assessment is None:  # the layer was trained elsewhere, and its scores are left as they are
             assessment = assess(self, TrainingSettings(calibrate=False), (), frozen=self.bottlenecks)
+        if not assessment.near:  # as `train` leaves it, which does not read the images again
+            near = near_duplicates.find(self.bottlenecks)
+            assessment = dataclasses.replace(assessment, near=near)
         found = findings.find(self, assessment)
-        return Report(page.render([Subject(found.network, found, Run(curve=self.curve))]))
+        return Report(
+            page.render([Subject(found.network, found, Run(curve=self.curve, curve_unit=self.curve_unit))])
+        )
 
     def export(
         self,

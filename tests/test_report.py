@@ -64,8 +64,7 @@ def test_folder_with_other_classes_is_refused(
     assert report.main([*again(run), "--image_dir", str(colour_photos)]) == 2
     assert capsys.readouterr().err.splitlines()[-1] == (
         "report: error: --image_dir has the classes blue, magenta, yellow, and the graph cyan, magenta, "
-        "yellow; "
-        "give the folder that the graph was trained on."
+        "yellow; give the folder that the graph was trained on."
     )
 
 
@@ -100,13 +99,12 @@ def test_failure_of_the_assessment_leaves_the_graph_too(
     told = capsys.readouterr().err.splitlines()
     assert (
         "warning: the scores could not be calibrated, and nothing is unknown to the graph: RuntimeError: a "
-        "bug. "
-        "Please report this."
+        "bug. Please report this."
     ) in told
     assert told[-1] == (
         "retrain: error: the report could not be made: ValueError: the model could not be assessed, see "
-        "above. "
-        "All other files of this run are complete. Please report this; --report none leaves the report out."
+        "above. All other files of this run are complete. Please report this; --report none leaves the "
+        "report out."
     )
 
 

@@ -16,6 +16,7 @@ MOST = 5  # more would not be read
 # A share of the mistakes that one pair of classes makes up, and how many they are, to be worth a sentence.
 _LARGE_SHARE = 0.25
 _SEVERAL = 3
+_SMALLEST_CHOICE = 2  # classes, which every mistake is between
 
 # Gains of accuracy that more images must promise to be advised, or must not to be advised against.
 _WORTHWHILE_GAIN = 0.01
@@ -114,7 +115,7 @@ def _suspects(findings: Findings) -> Advice | None:
 def _confused_pair(findings: Findings) -> Advice | None:
     """Advise about the two classes that are mistaken for each other most, if they stand out."""
     evaluation = findings.evaluation
-    if evaluation is None:
+    if evaluation is None or len(findings.dataset.labels) == _SMALLEST_CHOICE:
         return None
     mistaken = evaluation.confusion + evaluation.confusion.T
     np.fill_diagonal(mistaken, 0)
@@ -190,8 +191,9 @@ def _another_network(findings: Findings) -> Advice | None:
         Message("Try another network, or train part of this one."),
         Message(
             "More photographs of the same kind would hardly help: twice as many promise {gain:+.1f} points. "
-            "Compare other networks by python -m retraining.compare, or turn on {fine_tune}.",
+            "Compare other networks by python -m retraining.compare{or_fine_tune}.",
             gain=100 * gain,
+            or_fine_tune="" if findings.is_fine_tuned else Message(", or turn on {fine_tune}"),
         ),
     )
 

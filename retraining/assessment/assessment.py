@@ -42,12 +42,20 @@ class Assessment:
 
 
 def assess(
-    model: TrainedModel, settings: TrainingSettings, near: Groups, *, frozen: Bottlenecks | None
+    model: TrainedModel,
+    settings: TrainingSettings,
+    near: Groups,
+    *,
+    frozen: Bottlenecks | None,
+    temperature: float | None = None,
 ) -> Assessment:
     """Return the assessment of a model that is not calibrated yet.
 
-    `frozen` are the vectors before fine-tuning, which are those of the model if it was not fine-tuned.
+    `frozen` are the vectors before fine-tuning, which only a fine-tuned model needs; None for a network
+    trained from scratch. `temperature` is that of a graph that is there already; by default it is fitted.
     """
+    if frozen is not None and not model.is_fine_tuned:
+        frozen = model.bottlenecks
     crossed = None if frozen is None else cross_validation.cross_validate(frozen, settings, near)
     images = known(model, frozen)
     if crossed is not None and frozen is model.bottlenecks:
@@ -56,9 +64,10 @@ def assess(
     else:
         fitted_on = scored(model.layer, model.bottlenecks, Split.VALIDATION)
         folds = np.arange(len(images)) % FOLDS
+    testing = scored(model.layer, model.bottlenecks, Split.TESTING)
     return Assessment(
         calibration=calibration.assess(
-            fitted_on, scored(model.layer, model.bottlenecks, Split.TESTING), is_applied=settings.calibrate
+            fitted_on, testing, is_applied=settings.calibrate, temperature=temperature
         ),
         novelty=novelty_fit.fit(images, folds, len(model.labels)) if len(images) else None,
         crossed=crossed,

@@ -55,9 +55,14 @@ class Calibration:
     known: Reliability
 
 
-def assess(fitted_on: Scored, testing: Scored, *, is_applied: bool) -> Calibration:
-    """Return the temperature fitted on some images, and how far scores can be trusted on the test images."""
-    fitted = fit(fitted_on)
+def assess(
+    fitted_on: Scored, testing: Scored, *, is_applied: bool, temperature: float | None = None
+) -> Calibration:
+    """Return the temperature fitted on some images, and how far scores can be trusted on the test images.
+
+    With a `temperature`, it is that one, which was fitted earlier.
+    """
+    fitted = fit(fitted_on) if temperature is None else temperature
     temperature = fitted if is_applied else 1.0
     return Calibration(
         temperature=temperature,

@@ -20,6 +20,7 @@ from retraining.settings.training import TrainingSettings
 # Steps times learning rate after which wrong labels show best, for each class. Later, layers learn them too:
 # measured by `python -m benchmarks label_errors`.
 _EARLY = 1.0
+_LEAST_STEPS = TrainingSettings.how_many_training_steps  # that may be taken for that, however few are trained
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,15 +56,13 @@ def cross_validate(
     is_unseen = _is_unseen(groups, fold_of)
     is_used = ~is_unseen[: len(known)]
     can_judge = is_unseen & _knows(is_used, known.labels, classes)[:, everything.labels].T
-    early = max(1, min(steps, round(_EARLY * classes / settings.learning_rate)))
-    young, old = layers.stages(
-        known,
-        is_used,
-        classes,
-        steps=(early, steps),
-        learning_rate=settings.learning_rate,
-        seed=settings.seed,
+    early = max(1, round(min(max(steps, _LEAST_STEPS), _EARLY * classes / settings.learning_rate)))
+    ends = sorted({early, steps})
+    stages = layers.stages(
+        known, is_used, classes, steps=ends, learning_rate=settings.learning_rate, seed=settings.seed
     )
+    trained = dict(zip(ends, stages, strict=True))
+    young, old = trained[early], trained[steps]
     judged = _scored(young, everything, can_judge)
     same = Scored(known.numbers, known.labels, judged.log_probabilities[: len(known)])
     held_in = same if early == steps else _scored(old, known, can_judge[: len(known)])

@@ -50,6 +50,7 @@ class Findings:
     trend: Trend | None
     calibration: Calibration
     novelty: NoveltyCheck | None
+    is_fine_tuned: bool = False
 
 
 def find(model: TrainedModel, assessment: Assessment) -> Findings:
@@ -74,6 +75,7 @@ def find(model: TrainedModel, assessment: Assessment) -> Findings:
         trend=None if assessment.frozen is None else trend.find(assessment.frozen, assessment.settings),
         calibration=assessment.calibration,
         novelty=_novelty_check(model, assessment, testing),
+        is_fine_tuned=model.is_fine_tuned,
     )
 
 

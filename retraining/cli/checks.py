@@ -12,7 +12,6 @@ from retraining.cli.output_paths import OutputPath
 from retraining.errors import BadRequest, Message, setting_named
 from retraining.settings import architectures
 from retraining.settings.formats import HTML
-from retraining.settings.output import NO_FILE
 from retraining.suggestions import closest, did_you_mean
 
 if TYPE_CHECKING:  # no program needs the settings of all the others
@@ -31,6 +30,7 @@ if TYPE_CHECKING:  # no program needs the settings of all the others
     from retraining.settings.retrain import RetrainSettings
     from retraining.settings.serve import ServeSettings
 
+_PAGE = ".html"
 _WRITTEN_BY_RETRAIN = "retrain.py writes the graph and its labels"
 _FILES_OF_FOLDERS = ("saved_model.pb", "index.html")  # of a SavedModel, and of a page for browsers
 
@@ -117,9 +117,7 @@ def check_report(settings: ReportOnGraphSettings) -> None:
     if report.labels is not None:
         _check_is_file("labels", report.labels, remedy=_WRITTEN_BY_RETRAIN)
     requirements.check(report.engine)
-    if report.report == NO_FILE:
-        raise BadRequest("{report} must be a file, since this program makes nothing else; received 'none'.")
-    output_paths.check_file(OutputPath.of_setting("report", report.report))
+    _check_page(report.report)
     _check_folder("bottleneck_dir", report.bottleneck_dir)
 
 
@@ -230,12 +228,22 @@ def _check_outputs(output: OutputSettings, export: ExportSettings) -> None:
         output_paths.check_folder(folder)
     output_paths.check_apart(files, [*folders, *exported])
     if output.report_path is not None:
-        report = OutputPath.of_setting("report", output.report_path)
-        output_paths.check_file(report)
+        report = _check_page(output.report_path)
         output_paths.check_apart([report], [*files, *folders, *exported])
     _check_exports(export, output, [*files, *folders, *exported])
     if output.saved_model_dir is not None:
         _check_saved_model_dir(output.saved_model_dir, [*files, *folders])
+
+
+def _check_page(path: Path) -> OutputPath:
+    """Return the file of a report. Raises BadRequest if it cannot be written, or may be something else."""
+    if path.suffix.lower() != _PAGE:
+        raise BadRequest(
+            "{report} must be a file that ends in {page}, received '{path}'.", page=_PAGE, path=path
+        )
+    report = OutputPath.of_setting("report", path)
+    output_paths.check_file(report)
+    return report
 
 
 def _check_exports(export: ExportSettings, output: OutputSettings, others: Sequence[OutputPath]) -> None:

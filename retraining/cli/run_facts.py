@@ -22,10 +22,12 @@ def of(
     *,
     judgements: Sequence[Judgement] | None = None,
     curve: Sequence[CurvePoint] = (),
+    curve_unit: str = "step",
 ) -> Run:
     """Return the facts of a run for its report.
 
-    `lists` is the folder of the list of suspected labels, and `curve` that of the training. `judgements` are
+    `lists` is the folder of the list of suspected labels, and `curve` that of the training, with
+    a point at each `curve_unit`. `judgements` are
     those of exported files, None if they are not known.
     """
     return Run(
@@ -33,6 +35,7 @@ def of(
         relabel=commands.relabel(commands.this_start(), lists / suspected_labels.FILE, apply=False),
         settings=used(program, settings),
         curve=tuple(curve),
+        curve_unit=curve_unit,
         formats=None if judgements is None else tuple(judgements),
     )
 
@@ -73,4 +76,4 @@ def _text(value: Any) -> str:
         return ""
     if isinstance(value, tuple):
         return ",".join(map(_text, value))
-    return f"{value:.15g}" if isinstance(value, float) else str(value)  # 20, and not 20.0
+    return str(value).removesuffix(".0") if isinstance(value, float) else str(value)

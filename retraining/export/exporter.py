@@ -112,6 +112,7 @@ class Exporter:
         try:
             read = WRITERS[format.name].read(AnswerSettings(graph=beside, unknown=True))
         except BadRequest as error:
+            log.debug("%s: %s", format.name, error)
             raise _OtherVectors from error
         if not self._vectors.agrees(read, format):
             raise _OtherVectors

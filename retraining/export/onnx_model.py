@@ -10,6 +10,7 @@ from typing import Any
 from retraining.engines import conversion
 from retraining.engines.table import CONVERTING
 from retraining.export.classifier_graph import ClassifierGraph
+from retraining.inference import onnx_novelty
 from retraining.inference.onnx_novelty import VECTORS
 from retraining.settings.module import ONNXRUNTIME
 
@@ -64,5 +65,5 @@ def _metadata(classifier: ClassifierGraph, novelty: bytes) -> dict[str, str]:
     if classifier.significant_bits is not None:
         values["significant_bits"] = classifier.significant_bits
     if novelty:
-        values["novelty"] = base64.b64encode(novelty).decode()
+        values[onnx_novelty.KEY] = base64.b64encode(novelty).decode()
     return {key: json.dumps(value, ensure_ascii=False) for key, value in values.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from pathlib import Path
 from typing import TypeVar
@@ -28,6 +29,7 @@ def better(model: AnyModel, views: Views, training: TrainingSettings, bottleneck
     """
     cache = BottleneckCache(bottleneck_dir, model.extractor)
     vectors = bottlenecks.compute(model.bottlenecks.dataset, model.extractor, cache, views)
+    vectors = dataclasses.replace(vectors, skipped=model.bottlenecks.skipped + vectors.skipped)
     on_views = type(model).train(vectors, model.extractor, training)
     plain, viewed = validated(model), validated(on_views)
     if rank(viewed) <= rank(plain):

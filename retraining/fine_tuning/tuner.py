@@ -213,7 +213,8 @@ class Tuner(Generic[AnyModel]):
     def _model_of(self, trained: TrainedWeights) -> AnyModel:
         extractor = self._with(trained)
         vectors = _bottlenecks(extractor, self.start.bottlenecks, self._folder)
-        return self.start.of_layer(trained.layer, vectors, extractor, self._training)
+        model = self.start.of_layer(trained.layer, vectors, extractor, self._training)
+        return dataclasses.replace(model, is_fine_tuned=True)
 
 
 def _bottlenecks(extractor: FeatureExtractor, before: Bottlenecks, folder: Path) -> Bottlenecks:

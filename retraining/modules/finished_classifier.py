@@ -42,7 +42,7 @@ class FinishedLayer:
 def layer(graph_def: GraphDef) -> FinishedLayer | None:
     """Return the layer that this program has added to a graph, or None."""
     nodes = {node.name: node for node in graph_def.node}
-    product = nodes.get(f"{LAYER_SCOPE}/matmul")
+    product = nodes.get(f"{LAYER_SCOPE}/{PRODUCT_OP}")
     weights, biases = (nodes.get(f"{LAYER_SCOPE}/{name}") for name in ("weights", "biases"))
     if product is None or weights is None or biases is None:
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 from retraining.assessment import calibration, findings
 from retraining.assessment.assessment import Assessment, assess
@@ -17,8 +18,8 @@ from retraining.features.near_duplicates import Groups
 from retraining.features.views import Views
 from retraining.graphs import graph_file, recorded
 from retraining.graphs.frozen_graph import GraphDef
-from retraining.graphs.recorded import Training
 from retraining.inference import labels as label_names
+from retraining.inference import novelty_run
 from retraining.modules import finished_classifier
 from retraining.modules.finished_classifier import FinishedLayer
 from retraining.settings.label_image import GraphSettings
@@ -50,17 +51,29 @@ def find(images: Dataset, settings: ReportOnGraphSettings) -> Findings:
     model = TrainedModel.of_layer(
         SoftmaxLayer(finished.weights, finished.biases), vectors, extractor, training
     )
-    return findings.find(model, _assessment(model, near, training, recorded.training(graph_def)))
+    return findings.find(model, _assessment(model, near, training, settings.report.graph, graph_def))
 
 
 def _assessment(
-    model: TrainedModel, near: Groups, settings: TrainingSettings, recorded: Training
+    model: TrainedModel, near: Groups, settings: TrainingSettings, graph: Path, graph_def: GraphDef
 ) -> Assessment:
-    """Return the assessment of a model whose layer has been divided by the recorded temperature already."""
-    settings = dataclasses.replace(settings, calibrate=recorded.temperature != 1)
-    layer = calibration.divided(model.layer, 1 / recorded.temperature)
-    frozen = None if recorded.is_fine_tuned else model.bottlenecks
-    return assess(dataclasses.replace(model, layer=layer), settings, near, frozen=frozen)
+    """Return the assessment of a model with the temperature and the detector that are in its graph."""
+    made = recorded.training(graph_def)
+    uncalibrated = dataclasses.replace(
+        model,
+        layer=calibration.divided(model.layer, 1 / made.temperature),
+        is_fine_tuned=made.is_fine_tuned,
+    )
+    found = assess(
+        uncalibrated,
+        dataclasses.replace(settings, calibrate=made.temperature != 1),
+        near,
+        frozen=None if made.is_fine_tuned else model.bottlenecks,
+        temperature=made.temperature,
+    )
+    content = recorded.novelty(graph_def)
+    detector = novelty_run.checked(content, graph, model.extractor.feature_size) if content else None
+    return dataclasses.replace(found, novelty=detector)
 
 
 def _layer(graph_def: GraphDef, images: Dataset, settings: ReportSettings) -> FinishedLayer:

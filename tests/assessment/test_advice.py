@@ -22,10 +22,10 @@ from tests.report.made_up import NO_DUPLICATES
 @pytest.fixture
 def faultless(tmp_path: Path) -> Findings:
     """Findings that leave nothing to be done: 1,000 test images, two of them wrong."""
-    data = made_up.dataset(tmp_path, ("ants", "bees"), write=False)
+    data = made_up.dataset(tmp_path, ("ants", "bees", "crabs"), write=False)
     return dataclasses.replace(
         made_up.findings(data),
-        evaluation=evaluation([[499, 1], [1, 499]]),
+        evaluation=evaluation([[499, 1, 0], [1, 499, 0], [0, 0, 10]]),
         suspects=(),
         same=NO_DUPLICATES,
         near=NO_DUPLICATES,
@@ -51,8 +51,7 @@ def trend(now: float, promised: float) -> Trend:
 
 
 def only(findings: Findings) -> tuple[str, str]:
-    """Return the title and the text of the first piece of advice; the last is always to use the "
-    "classifier."""
+    """Return the title and the text of the first piece of advice; the last is always to use the classifier."""
     first, last = advice.advise(findings)
     assert str(last.title) == "Use it."
     return str(first.title), str(first.text)
@@ -65,8 +64,8 @@ def titles(found: tuple[Advice, ...]) -> list[str]:
 def test_faultless_classifier_is_to_be_used(faultless: Findings) -> None:
     (piece,) = advice.advise(faultless)
     assert str(piece.text) == (
-        "Label images with label_image.py; python -m retraining.export writes the classifier for phones, browsers "
-        "and servers."
+        "Label images with label_image.py; python -m retraining.export writes the classifier for phones, "
+        "browsers and servers."
     )
 
 
@@ -74,8 +73,8 @@ def test_no_test_images_come_first(faultless: Findings) -> None:
     untested = dataclasses.replace(faultless, evaluation=None)
     (piece,) = advice.advise(untested)
     assert str(piece.text) == (
-        "No class has a test image, so nobody knows how good the classifier is. Add images, or raise "
-        "testing_percentage."
+        "No class has a test photograph, so nobody knows how good the classifier is. Add photographs, or "
+        "raise testing_percentage."
     )
 
 
@@ -83,18 +82,17 @@ def test_leaks_name_the_setting_that_mends_them(faultless: Findings) -> None:
     found = made_up.findings(faultless.dataset)
     assert only(dataclasses.replace(faultless, same=found.same)) == (
         "Keep copies out of the test.",
-        "1 group of the same or nearly the same images is in the training set and among the images that it "
-        "is "
-        "tested on, so the test accuracy is too good to be true. Run again with group_near_duplicates.",
+        "1 group of photographs that are the same, or nearly so, is in several sets. If one of them is in "
+        "the test, its accuracy is too good to be true. Run again with group_near_duplicates.",
     )
 
 
 def test_images_in_two_classes_have_a_wrong_label(faultless: Findings) -> None:
     found = made_up.findings(faultless.dataset)
     assert only(dataclasses.replace(faultless, near=found.near)) == (
-        "Decide where images belong that are in two classes.",
-        "1 group of the same or nearly the same images is in several classes: at least one label in each is "
-        "wrong.",
+        "Decide where photographs belong that are in two classes.",
+        "1 group of photographs that are the same, or nearly so, is in several classes: at least one label "
+        "in each is wrong.",
     )
 
 
@@ -102,27 +100,26 @@ def test_surest_suspect_is_named(faultless: Findings) -> None:
     found = made_up.findings(faultless.dataset)
     assert only(dataclasses.replace(faultless, suspects=found.suspects)) == (
         "Look through the labels that may be wrong.",
-        "3 of 10 images (30.0%) look more like another class than like their own. The surest: '0.jpg' in "
-        "'ants' "
-        "looks like 'bees' (97%). Mark those that are wrong in the list, and let relabel move them.",
+        "3 of 15 photographs (20.0%) look more like another class than like their own. The first: '0.jpg' in "
+        "'ants' looks like 'bees' (97%). They are shown below. Move those that are wrong to where they "
+        "belong.",
     )
 
 
 def test_class_that_is_missed_often_is_named(faultless: Findings) -> None:
-    worse = dataclasses.replace(faultless, evaluation=evaluation([[300, 200], [1, 499]]))
+    worse = dataclasses.replace(faultless, evaluation=evaluation([[300, 200, 0], [1, 499, 0], [0, 0, 10]]))
     found = advice.advise(worse)
     assert titles(found) == ["Help 'ants'.", "Show it what tells 'ants' from 'bees'.", "Use it."]
     assert str(found[0].text) == (
-        "Only 300 of 500 test images of it are recognized. It has 5 images in all; add some that show it as "
-        "it "
-        "will be photographed."
+        "Only 300 of its 500 test photographs are recognized. It has 5 photographs in all; add some that "
+        "show it as it will be photographed."
     )
     assert str(found[1].text).startswith("201 of 201 mistakes are between these two.")
 
 
 def test_more_images_are_advised_if_they_promise_more(faultless: Findings) -> None:
     assert only(dataclasses.replace(faultless, trend=trend(0.8, 0.85))) == (
-        "Collect more images.",
+        "Collect more photographs.",
         "With twice as many, the trend promises 85.0% instead of 80.0% (likely 84% to 99%).",
     )
 
@@ -130,16 +127,18 @@ def test_more_images_are_advised_if_they_promise_more(faultless: Findings) -> No
 def test_another_network_is_advised_if_more_images_promise_nothing(faultless: Findings) -> None:
     assert only(dataclasses.replace(faultless, trend=trend(0.8, 0.802))) == (
         "Try another network, or train part of this one.",
-        "More images of the same kind would hardly help: twice as many promise +0.2 points. Compare other "
-        "networks by python -m retraining.compare, or turn on fine_tune.",
+        "More photographs of the same kind would hardly help: twice as many promise +0.2 points. Compare "
+        "other networks by python -m retraining.compare, or turn on fine_tune.",
     )
 
 
 def test_few_test_images_are_said_to_be_few(faultless: Findings) -> None:
-    assert only(dataclasses.replace(faultless, evaluation=evaluation([[10, 0], [1, 9]]))) == (
-        "Test on more images before you rely on the accuracy.",
-        "With 20 test images the true accuracy may be anywhere from 76% to 99%. Add images, or raise "
-        "testing_percentage.",
+    assert only(
+        dataclasses.replace(faultless, evaluation=evaluation([[10, 0, 0], [1, 9, 0], [0, 0, 0]]))
+    ) == (
+        "Test on more photographs before you rely on the accuracy.",
+        "With 20 test photographs the true accuracy may be anywhere from 76% to 99%. Add photographs, or "
+        "raise testing_percentage.",
     )
 
 
@@ -155,7 +154,7 @@ def test_no_more_than_five_pieces_are_given_and_wrong_figures_come_first(tmp_pat
     found = made_up.findings(made_up.dataset(tmp_path, ("a", "b", "c", "d"), write=False))
     assert titles(advice.advise(found))[:3] == [
         "Keep copies out of the test.",
-        "Decide where images belong that are in two classes.",
+        "Decide where photographs belong that are in two classes.",
         "Look through the labels that may be wrong.",
     ]
     assert len(advice.advise(found)) == advice.MOST == 5

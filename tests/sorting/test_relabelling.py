@@ -432,7 +432,10 @@ def test_place_that_is_taken_after_the_plan_is_not_overwritten(
     monkeypatch.setattr(relabelling, "write_undo", slow)
     status, _, errors = call(photos.list, "--apply")
     assert status == 1
-    assert errors[0] == "warning: roses/a.jpg is not moved: 'tulips/a.jpg' has been taken by another file meanwhile."
+    assert (
+        errors[0]
+        == "warning: roses/a.jpg is not moved: 'tulips/a.jpg' has been taken by another file meanwhile."
+    )
     assert photos.contents()["tulips/a.jpg"] == b"a tulip"
     assert "roses/a.jpg" in photos.contents()
 
