@@ -265,6 +265,10 @@ def test_cell_is_opened_and_left_with_the_keyboard(report: Report, opened: Open)
     tab.keyboard.press("Escape")
     assert shown(tab, "dialog") == []
     assert focused.get_attribute("aria-label") == moved
+    for key in ("Enter", "Tab", "Tab"):  # to the button, the photographs, and past them
+        tab.keyboard.press(key)
+    assert shown(tab, "dialog") == []
+    assert focused.count() == 1
 
 
 def test_photographs_are_walked_with_arrows(report: Report, opened: Open) -> None:
@@ -297,6 +301,11 @@ def test_phone_needs_no_sideways_scrolling(scheme: str, report: Report, opened: 
     tab = opened(report.page, viewport=PHONE, is_mobile=True, has_touch=True, color_scheme=scheme).page
     assert tab.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
     assert tab.evaluate("visualViewport.width") == PHONE["width"]
+    assert tab.locator("#m1-classes .wide").evaluate("box => box.scrollWidth - box.clientWidth") == 0
+    tab.locator("#m1-training").evaluate("section => section.scrollIntoView()")
+    current = tab.locator('.sections a[aria-current][href="#m1-training"]')
+    current.wait_for()
+    assert 0 <= current.bounding_box()["x"] <= PHONE["width"] - current.bounding_box()["width"]
     keep(tab, f"phone_{scheme}.png", full_page=True)
     tab.locator("#m1-confusion .cell.wrong").first.tap()
     (window,) = shown(tab, "dialog")
@@ -311,13 +320,13 @@ def test_paper_is_white_with_all_sections_and_nothing_to_click(report: Report, o
     tab.emulate_media(media="print")
     assert tab.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     assert tab.evaluate(TOO_PALE) == []
-    assert shown(tab, ".sections, .filter, .copy, .close") == []
+    assert shown(tab, ".sections, .filter, .copy, .close, .defaults, .on-screen") == []
     assert {section.get_attribute("id") for section in shown(tab, "section")} == {
         section.get_attribute("id") for section in tab.locator("section").all()
     }
     assert tab.evaluate("document.documentElement.scrollWidth") <= SHEET["width"]
     tab.evaluate("addEventListener('beforeprint', () => {"
-                 "document.body.dataset.closed = document.querySelectorAll('details:not([open])').length; })")  # fmt: skip
+                 "document.body.dataset.closed = document.querySelectorAll('details:not([open], .defaults)').length; })")  # fmt: skip
     assert tab.pdf(format="A4", print_background=True).startswith(b"%PDF-")
     assert tab.locator("body").get_attribute("data-closed") == "0"
 
