@@ -31,6 +31,7 @@ HOSTILE = (
     "]]>--><!--",
     "&lt;b&gt;",
     "שלום",
+    "two  spaces",
     "x" * 150,
 )
 
@@ -159,6 +160,12 @@ def test_plots_have_the_colours_of_the_page(hostile_text: str) -> None:
 
 def test_same_findings_give_the_same_page(hostile_subjects: list[Subject], hostile_text: str) -> None:
     assert page.render(hostile_subjects) == hostile_text
+
+
+def test_filter_offers_classes_as_the_errors_name_them(hostile: Page) -> None:
+    offered = {attributes["value"] for tag, attributes in hostile.tags if tag == "option"}
+    assert offered - {""} == set(hostile.values("data-label") + hostile.values("data-taken-for"))
+    assert "two  spaces" in offered
 
 
 def test_cells_open_all_test_photographs(hostile: Page) -> None:
