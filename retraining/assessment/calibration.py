@@ -54,6 +54,11 @@ class Calibration:
     after: Reliability
     known: Reliability
 
+    @property
+    def exported(self) -> Reliability:
+        """About the test images, as the exported layer scores them."""
+        return self.after if self.is_applied else self.before
+
 
 def assess(
     fitted_on: Scored, testing: Scored, *, is_applied: bool, temperature: float | None = None

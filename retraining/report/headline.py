@@ -15,7 +15,8 @@ from retraining.training.confidence import Interval
 class Headline:
     """The test accuracy in [0, 1] on `tested` images, `right` of which were given the label of their class.
 
-    `largest` is the class with the most training images; `guessed` is the accuracy of answering nothing else.
+    `largest` is the class with the most training images; `guessed` is the share in [0, 1] of all images that
+    are of it, which is about what answering nothing else would get right.
     `among_best` is the share of images whose label is among the BEST, or NaN. `balanced` is the mean recall.
     """
 
@@ -38,13 +39,14 @@ def headline(findings: Findings) -> Headline | None:
         image.label for image in findings.dataset.images if image.split is Split.TRAINING
     )
     largest = max(sorted(counts), key=counts.__getitem__, default=0)
+    images = findings.dataset.images
     return Headline(
         accuracy=evaluation.accuracy,
         interval=evaluation.interval,
         tested=evaluation.count,
         right=evaluation.count - len(evaluation.misclassified),
         largest=findings.dataset.labels[largest],
-        guessed=float(evaluation.confusion[largest].sum()) / evaluation.count,
+        guessed=sum(image.label == largest for image in images) / len(images),
         among_best=figures.among_best(findings.testing),
         balanced=evaluation.balanced_accuracy,
     )

@@ -18,15 +18,14 @@ from retraining.printable import printable
 from retraining.report import cells, sections, thumbnails, words
 from retraining.report.album import Album
 from retraining.report.subject import Subject
+from retraining.sorting import suspected_labels
 from retraining.storage.atomic_files import write_bytes
 from retraining.training.class_results import CLASS_RESULTS_FILE
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-SUSPECTS_FILE = "suspected_labels.csv"
-
-_LISTS = (CLASS_RESULTS_FILE, DUPLICATES_FILE, SKIPPED_FILE, SUSPECTS_FILE)
+_LISTS = (CLASS_RESULTS_FILE, DUPLICATES_FILE, SKIPPED_FILE, suspected_labels.FILE)
 _TEMPLATES = Path(__file__).parent / "templates"
 _IMPORTS = ("jinja2", "matplotlib.figure", "matplotlib.backends.backend_svg", "sklearn.metrics")
 
@@ -53,21 +52,23 @@ def preload() -> None:
         environment.get_template(name)
 
 
-def write(subjects: Sequence[Subject], path: Path) -> Written:
+def write(subjects: Sequence[Subject], path: Path, *, lists: Path | None = None) -> Written:
     """Write the page about one or more models of the same photographs. Raises WorkFailed.
 
-    Lists of the run that are in the same folder are linked.
+    `lists` is the folder of the run's lists, that of the page by default. Elsewhere they are not linked: a
+    file of the same name beside the page may be another run's.
     """
     album = _album(subjects)
-    lists = [name for name in _LISTS if (path.parent / name).is_file()]
-    content = _html(subjects, album, lists).encode("utf-8")
+    is_beside = lists is None or lists.resolve() == path.parent.resolve()
+    linked = [name for name in _LISTS if is_beside and (path.parent / name).is_file()]
+    content = _html(subjects, album, linked).encode("utf-8")
     write_bytes(path, content)
     return Written(path, len(content), len(album.pictures), album.left_out)
 
 
 def render(subjects: Sequence[Subject]) -> str:
-    """Return the page about one or more models of the same photographs, as HTML."""
-    return _html(subjects, _album(subjects), ())
+    """Return the page about one or more models of the same photographs, as HTML: no list lies beside it."""
+    return _html(subjects, _album(subjects), None)
 
 
 def _album(subjects: Sequence[Subject]) -> Album:
@@ -77,7 +78,7 @@ def _album(subjects: Sequence[Subject]) -> Album:
     return Album(subjects[0].findings.dataset, (image for image in in_turn if image is not None))
 
 
-def _html(subjects: Sequence[Subject], album: Album, lists: Collection[str]) -> str:
+def _html(subjects: Sequence[Subject], album: Album, lists: Collection[str] | None) -> str:
     script = _text("report.js")
     models = [
         sections.model(subject, album, id=f"m{number}") for number, subject in enumerate(subjects, start=1)

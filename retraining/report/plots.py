@@ -174,6 +174,7 @@ def _draw_smoothed(axes: Any, drawn: NDArray[np.float64], colour: str, label: st
         axes.plot(steps, values, color=colour, linewidth=0.6, alpha=0.35)
         window = np.ones(width)
         values = np.convolve(values, window, "same") / np.convolve(np.ones(len(values)), window, "same")
+        label += ", running mean"
     axes.plot(steps, values, color=colour, label=label)
 
 
@@ -195,8 +196,10 @@ class _Plot:
 
         # With a fixed salt the same figures give the same SVG.
         style: Any = {**_STYLE, "svg.hashsalt": self._name}
-        self._settings = mpl.rc_context(style)
+        self._settings = mpl.rc_context()
         self._settings.__enter__()
+        mpl.rcdefaults()  # and not what a person has set for plots of their own
+        mpl.rcParams.update(style)
         self.figure = Figure(figsize=_INCHES)
         FigureCanvasSVG(self.figure)
         self.figure.subplots_adjust(**_MARGINS)

@@ -34,10 +34,12 @@ MOST_OF_A_GROUP = 8
 MOST_SKIPPED = 200
 MOST_LEFT_OUT = 30  # classes taken for something unknown
 
+_SEVERAL = 2  # of the nearest photographs: one alone is no reason for an answer
+
 FEW_TESTED = 200  # below, an expected calibration error is mostly chance
 
 _CONFLICT = "Keep it in the class where it belongs, and remove it from the others."
-_LEAK = "The test was easier than it should be, and its accuracy too good: keep one of each."
+_LEAK = "If one of them is in the test, its accuracy is too good: keep one of each."
 _NO_HARM = "They do little harm: they count more than once in training."
 
 
@@ -69,11 +71,9 @@ class Error:
 
     @property
     def reason(self) -> str:
-        """The label of most of the nearest photographs, and how many of them have it, in words."""
-        if not self.nearest:
-            return ""
-        ((label, times),) = collections.Counter(photo.label for photo in self.nearest).most_common(1)
-        return f"{times} of {len(self.nearest)}" if label == self.taken_for else ""
+        """How many of the nearest photographs are of the class that was answered, in words; "" if few are."""
+        times = sum(photo.label == self.taken_for for photo in self.nearest)
+        return f"{times} of {len(self.nearest)}" if times >= _SEVERAL else ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -151,6 +151,12 @@ class Model:
     def error_labels(self) -> list[str]:
         """The classes of errors, given or taken for, by name."""
         return sorted({label for error in self.errors for label in (error.photo.label, error.taken_for)})
+
+    @property
+    def false_alarms(self) -> int:
+        """How many test photographs would be called unknown."""
+        found = self.findings.novelty
+        return round(found.false_alarms * len(found.test_novelty)) if found and len(found.test_novelty) else 0
 
     def short(self, path: Path) -> str:
         """Return a file's path below the folder of all photographs."""

@@ -22,16 +22,17 @@ class UsedSetting:
 class Run:
     """How a model was made: the command that does it again, the settings, the training, exported formats.
 
-    Each is empty if it is not known, such as for a graph that an earlier run wrote. `curve_unit` is what the
-    steps of the curve are. `relabel` is the command that carries out what is marked in the list of suspected
-    labels.
+    Each is empty if it is not known, such as for a graph that an earlier run wrote; `formats` is None then,
+    and empty if nothing was exported besides the graph. `curve_unit` is what the steps of the curve are.
+    `relabel` is the command that carries out what is marked in the list of suspected labels; it is empty for
+    a model whose suspects are not listed.
     """
 
     command: str = ""
     settings: tuple[UsedSetting, ...] = ()
     curve: tuple[CurvePoint, ...] = ()
     curve_unit: str = "step"
-    formats: tuple[Judgement, ...] = ()
+    formats: tuple[Judgement, ...] | None = None
     relabel: str = ""
 
 

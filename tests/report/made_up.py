@@ -80,12 +80,13 @@ def findings(data: Dataset, *, seed: int = 0) -> Findings:
     )
 
 
-def subject(found: Findings, title: str = "builtin") -> Subject:
-    """Return the findings with a run that made the model."""
+def subject(found: Findings, title: str = "builtin", *, relabel: str = "") -> Subject:
+    """Return the findings with a run that made the model; `relabel` is the command for its suspected labels."""
     metrics = [Metrics(1 - 1 / (step + 2), 1 / (step + 1), 100) for step in range(5)]
     settings = (UsedSetting("--image_dir", "/photos", False), UsedSetting("--testing_percentage", "10", True))
     curve = tuple(CurvePoint(10 * step, metric, metric) for step, metric in enumerate(metrics))
-    return Subject(title, found, Run("python retrain.py --image_dir /photos", settings, curve))
+    run = Run("python retrain.py --image_dir /photos", settings, curve, formats=(), relabel=relabel)
+    return Subject(title, found, run)
 
 
 def _scored(data: Dataset, seed: int) -> Scored:

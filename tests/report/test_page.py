@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from retraining.assessment.mistakes import Mistake
 from retraining.data.dataset import Dataset
 from retraining.printable import printable
 from retraining.report import page, sections, thumbnails
@@ -30,6 +31,7 @@ HOSTILE = (
     "]]>--><!--",
     "&lt;b&gt;",
     "שלום",
+    "two  spaces",
     "x" * 150,
 )
 
@@ -81,6 +83,13 @@ def hostile(hostile_text: str) -> Page:
     return Page(hostile_text)
 
 
+def _parts(path: Path, name: str, *, models: int) -> list[str]:
+    """Return the text of a section, of each model."""
+    html = path.read_text(encoding="utf-8")
+    starts = [html.index(f'<section id="m{number}-{name}">') for number in range(1, models + 1)]
+    return [Page(html[start : html.index("</section>", start)]).text for start in starts]
+
+
 @pytest.fixture
 def no_plots(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sections, "_plots", lambda *_: Plots())
@@ -105,7 +114,7 @@ def test_no_character_of_a_name_controls_anything(hostile_text: str) -> None:
     )
 
 
-def test_page_may_load_nothing_and_run_only_its_own_script(hostile: Page) -> None:
+def test_page_may_load_nothing_and_run_only_its_own_script(hostile: Page, hostile_text: str) -> None:
     digest = base64.b64encode(hashlib.sha256(hostile.scripts[0].encode()).digest()).decode()
     policy = "; ".join(
         (
@@ -124,7 +133,7 @@ def test_page_may_load_nothing_and_run_only_its_own_script(hostile: Page) -> Non
         if not href.startswith(("#", "data:image/jpeg;base64,", "data:,"))
     ] == []
     assert hostile.values("src") == []
-    assert "http://" not in hostile.text
+    assert "://" not in hostile_text
 
 
 def test_links_lead_to_what_is_there_and_no_name_is_given_twice(hostile: Page) -> None:
@@ -153,6 +162,12 @@ def test_same_findings_give_the_same_page(hostile_subjects: list[Subject], hosti
     assert page.render(hostile_subjects) == hostile_text
 
 
+def test_filter_offers_classes_as_the_errors_name_them(hostile: Page) -> None:
+    offered = {attributes["value"] for tag, attributes in hostile.tags if tag == "option"}
+    assert offered - {""} == set(hostile.values("data-label") + hostile.values("data-taken-for"))
+    assert "two  spaces" in offered
+
+
 def test_cells_open_all_test_photographs(hostile: Page) -> None:
     cells = [
         tag
@@ -175,18 +190,18 @@ def test_sections_say_why_they_are_empty(tmp_path: Path) -> None:
     )
     text = Page(page.render([Subject("builtin", found)])).text
     for sentence in (
-        "There are no test images: how well the model does on photographs that it has not seen is not known.",
-        "There are no test images, so nobody knows how well each class does.",
-        "There are no test images, so no confusions are known.",
-        "There are no test images, so no errors are known.",
+        "There are no test photographs: how well the model does on photographs that it has not seen is not known.",
+        "There are no test photographs, so nobody knows how well each class does.",
+        "There are no test photographs, so no confusions are known.",
+        "There are no test photographs, so no errors are known.",
         "None: all 10 photographs were judged by a model that had not seen them, and no label stands out.",
         "None: no two files are the same, and no two photographs show nearly the same.",
-        "Nothing was measured: there are too few photographs to tell, too many classes for the time there is, or a "
-        "network that has itself learnt from the photographs.",
-        "There are no test images to tell it from.",
+        "Nothing was measured: there are too few photographs to tell, too many classes for the time there is, or the "
+        "network has itself learnt from the photographs.",
+        "There are no test photographs to tell it from.",
         "The model does not tell photographs apart that are of none of its classes.",
         "This page was made after the run, and the curves of its training are not known any more.",
-        "None besides the graph itself.",
+        "Not known here: this page was made after the run, or another model was exported.",
         "None: every file could be used.",
     ):
         assert sentence in text
@@ -243,9 +258,89 @@ def test_no_more_pictures_are_made_than_a_page_may_have(
 def test_file_has_the_size_that_is_told_and_links_the_lists_beside_it(tmp_path: Path) -> None:
     data = made_up.dataset(tmp_path / "photos", ("cyan", "yellow"), write=False)
     (tmp_path / "suspected_labels.csv").touch()
-    written = page.write([made_up.subject(made_up.findings(data))], tmp_path / "report.html")
+    subject = made_up.subject(made_up.findings(data), relabel="relabel this")
+    written = page.write([subject], tmp_path / "report.html")
     assert written.size == written.path.stat().st_size
     assert "suspected_labels.csv" in Page(written.path.read_text(encoding="utf-8")).values("href")
+
+
+@pytest.mark.usefixtures("no_plots")
+def test_lists_elsewhere_are_not_linked_even_if_another_run_has_left_its_own(tmp_path: Path) -> None:
+    data = made_up.dataset(tmp_path / "photos", ("cyan", "yellow"), write=False)
+    (tmp_path / "suspected_labels.csv").touch()
+    subject = made_up.subject(made_up.findings(data), relabel="relabel suspected_labels.csv")
+    written = page.write([subject], tmp_path / "report.html", lists=tmp_path / "logs")
+    read = Page(written.path.read_text(encoding="utf-8"))
+    assert "suspected_labels.csv" not in read.values("href")
+    assert "open suspected_labels.csv in the folder of the logs in a spreadsheet program" in read.text
+
+
+@pytest.mark.usefixtures("no_plots")
+def test_only_the_labels_of_the_best_model_can_be_corrected(tmp_path: Path) -> None:
+    data = made_up.dataset(tmp_path / "photos", ("cyan", "yellow"), write=False)
+    found = made_up.findings(data)
+    subjects = [made_up.subject(found, "best", relabel="relabel this"), made_up.subject(found, "other")]
+    best, other = _parts(page.write(subjects, tmp_path / "report.html").path, "labels", models=2)
+    assert "relabel this" in best
+    assert "Only the labels" not in best
+    assert "Only the labels of the best model are listed in suspected_labels.csv" in other
+    assert "To correct" not in other
+
+
+@pytest.mark.usefixtures("no_plots")
+def test_page_in_a_notebook_names_no_list(tmp_path: Path) -> None:
+    data = made_up.dataset(tmp_path / "photos", [f"kind {number:03}" for number in range(201)], write=False)
+    found = dataclasses.replace(made_up.findings(data), mistakes=())
+    text = Page(page.render([Subject("builtin", found)])).text
+    assert "These 3 look more like another class than like their own" in text
+    assert "And 1 more class, which do better." in text
+    assert ".csv" not in text
+
+
+@pytest.mark.usefixtures("no_plots")
+def test_single_suspect_and_single_group_read_right(tmp_path: Path) -> None:
+    data = made_up.dataset(tmp_path / "photos", ("cyan", "yellow"), write=False)
+    found = made_up.findings(data)
+    found = dataclasses.replace(found, suspects=found.suspects[:1], near=made_up.NO_DUPLICATES)
+    text = Page(page.render([made_up.subject(found, relabel="relabel this")])).text
+    assert (
+        "This one looks more like another class than like its own. It may be right all the same: look before "
+        "you change it. To correct it, open suspected_labels.csv" in text
+    )
+    assert " 1 label to look at " in text
+    assert " 1 group of duplicates " in text
+    assert "None besides the graph itself." in text
+
+
+@pytest.mark.usefixtures("no_plots")
+def test_neighbours_are_a_reason_only_where_several_are_of_the_answered_class(tmp_path: Path) -> None:
+    data = made_up.dataset(tmp_path, ("cyan", "yellow"), write=False)
+    found = made_up.findings(data)
+    reasons = []
+    for numbers in ((5, 6, 0), (5, 0, 1)):
+        nearest = tuple(data.images[number] for number in numbers)
+        mistake = Mistake(data.images[3], ((1, 0.9), (0, 0.1)), 0.1, nearest)
+        changed = Subject("a", dataclasses.replace(found, mistakes=(mistake,)))
+        (shown,) = sections.model(changed, page._album([changed]), id="m1").errors
+        reasons.append(shown.reason)
+    assert reasons == ["2 of 3", ""]
+
+
+@pytest.mark.usefixtures("no_plots")
+def test_guessing_is_told_by_the_share_of_all_photographs(tmp_path: Path) -> None:
+    data = made_up.dataset(tmp_path, ("cyan", "yellow"), write=False)
+    fewer = dataclasses.replace(data, images=data.images[1:])
+    text = Page(page.render([Subject("a", made_up.findings(fewer))])).text
+    assert "Always answering yellow , the class with the most photographs, would get about 56% right." in text
+
+
+def test_own_settings_of_matplotlib_change_no_plot(
+    hostile_subjects: list[Subject], hostile_text: str
+) -> None:
+    import matplotlib as mpl
+
+    with mpl.rc_context({"axes.facecolor": "red", "lines.marker": "x", "font.size": 30}):
+        assert page.render(hostile_subjects) == hostile_text
 
 
 @pytest.mark.usefixtures("no_plots")

@@ -111,7 +111,7 @@ all("[data-filter]").forEach(form => {
     const rest = part("gallery").querySelector("details");
     if (rest) rest.open = true;
     const words = text.value.trim().toLowerCase();
-    const label = choice.value && choice.selectedOptions[0].label;
+    const label = choice.value;
     const shown = cards.filter(card => {
       const { label: own, takenFor, file } = card.dataset;
       card.hidden = !(`${own}\n${takenFor}\n${file}`.toLowerCase().includes(words) && (!label || [own, takenFor].includes(label)));
@@ -128,13 +128,23 @@ all("[data-filter]").forEach(form => {
   form.addEventListener("submit", event => event.preventDefault());
 });
 
-// The section that is being read.
+// Who goes on from the last photograph of a window leaves it.
+all(".window").forEach(window => window.addEventListener("focusout", event => {
+  if (event.relatedTarget && !window.contains(event.relatedTarget)) window.hidePopover();
+}));
+
+// The section that is being read. The page itself must stay where it is.
+function bringIntoView(link, bar) {
+  bar.scrollTo(link.offsetLeft - (bar.clientWidth - link.offsetWidth) / 2, link.offsetTop - (bar.clientHeight - link.offsetHeight) / 2);
+}
+
 const links = new Map(all(".sections a").map(link => [link.hash.slice(1), link]));
 const watcher = new IntersectionObserver(entries => {
   entries.filter(entry => entry.isIntersecting).forEach(({ target }) => {
     links.forEach((link, id) => {
-      if (id === target.id) link.setAttribute("aria-current", "true");
-      else link.removeAttribute("aria-current");
+      if (id !== target.id) return link.removeAttribute("aria-current");
+      link.setAttribute("aria-current", "true");
+      bringIntoView(link, link.closest(".sections"));
     });
   });
 }, { rootMargin: "-15% 0px -75% 0px" });
@@ -157,10 +167,10 @@ all("[data-copy]").forEach(button => {
   });
 });
 
-// On paper there is nothing to open.
+// On paper there is nothing to open, and settings left at the default are not printed.
 let closed = [];
 addEventListener("beforeprint", () => {
-  closed = all("details:not([open])");
+  closed = all("details:not([open], .defaults)");
   closed.forEach(details => { details.open = true; });
 });
 addEventListener("afterprint", () => closed.forEach(details => { details.open = false; }));
