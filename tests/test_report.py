@@ -9,6 +9,7 @@ import pytest
 
 import retrain
 from retraining.assessment import assessment
+from retraining.graphs import graph_file, recorded
 from retraining.graphs.frozen_graph import GraphDef
 from retraining.report import __main__ as report
 from retraining.report import page as report_page
@@ -77,8 +78,7 @@ def test_graph_without_a_layer_of_a_retraining_is_refused(
     assert report.main([*again(run), "--graph", str(tmp_path / "other.pb")]) == 2
     assert capsys.readouterr().err.splitlines()[-1] == (
         f"report: error: --graph '{tmp_path}/other.pb' has no layer that retrain.py has added, so there is "
-        f"nothing "
-        "to report on. Give a frozen graph that it wrote."
+        f"nothing to report on. Give a frozen graph that it wrote."
     )
 
 
@@ -102,9 +102,8 @@ def test_failure_of_the_assessment_leaves_the_graph_too(
         "bug. Please report this."
     ) in told
     assert told[-1] == (
-        "retrain: error: the report could not be made: ValueError: the model could not be assessed, see "
-        "above. All other files of this run are complete. Please report this; --report none leaves the "
-        "report out."
+        "retrain: error: the report could not be made: nothing was found out about the model, see above. The "
+        "classifier itself is complete. Please report this."
     )
 
 
@@ -115,7 +114,7 @@ def test_failure_of_the_report_leaves_the_graph_and_is_told_last(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    def broken(*_arguments: object) -> None:
+    def broken(*_arguments: object, **_keywords: object) -> None:
         raise RuntimeError("a bug")
 
     monkeypatch.setattr(report_page, "write", broken)
@@ -124,6 +123,28 @@ def test_failure_of_the_report_leaves_the_graph_and_is_told_last(
     assert (tmp_path / "graph.pb").is_file()
     assert not page.exists()
     assert capsys.readouterr().err.splitlines()[-1] == (
-        "retrain: error: the report could not be made: RuntimeError: a bug. All other files of this run are "
-        "complete. Please report this; --report none leaves the report out."
+        "retrain: error: the report could not be made: RuntimeError: a bug. The classifier itself is "
+        "complete. Please report this."
+    )
+
+
+def test_earlier_graph_is_shown_with_its_own_temperature_and_detector(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    graph_def = graph_file.read(run / "graph.pb")
+    recorded.record_training(graph_def, recorded.Training(temperature=0.5))
+    plain = recorded.without_novelty(graph_def)
+    (tmp_path / "other.pb").write_bytes(plain.SerializeToString())
+    assert report.main([*again(run), "--graph", str(tmp_path / "other.pb")]) == 0
+    page = (run / "again" / "page.html").read_text(encoding="utf-8")
+    assert "divides its logits by a temperature of 0.50" in page
+    assert "would be called unknown" not in page
+    assert capsys.readouterr().err.count("error") == 0
+
+
+@pytest.mark.parametrize("path", ["graph.pb", "logs/suspected_labels.csv", "none"])
+def test_report_takes_no_other_files_place(path: str, run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert report.main([*again(run), "--report", path]) == 2
+    assert capsys.readouterr().err == (
+        f"report: error: --report must be a file that ends in .html, received '{path}'.\n"
     )

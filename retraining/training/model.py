@@ -57,14 +57,14 @@ class TrainedModel:
     def for_export(self) -> TrainedModel:
         """Return what export needs of the model: without the vectors of sets that it is not tried on."""
         return TrainedModel(
-            self.extractor,
-            self.layer,
-            self.labels,
-            self.bottlenecks.only_held_out(),
-            self.evaluation,
-            self.temperature,
-            self.novelty,
-            self.is_fine_tuned,
+            extractor=self.extractor,
+            layer=self.layer,
+            labels=self.labels,
+            bottlenecks=self.bottlenecks.only_held_out(),
+            evaluation=self.evaluation,
+            temperature=self.temperature,
+            novelty=self.novelty,
+            is_fine_tuned=self.is_fine_tuned,
         )
 
     @classmethod

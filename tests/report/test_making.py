@@ -19,13 +19,10 @@ from retraining.report.subject import Run
 from retraining.settings.training import TrainingSettings
 from tests.conftest import Computed
 
-FAILED = (
-    "the report could not be made: RuntimeError: a bug. All other files of this run are complete. Please "
-    "report this; report none leaves the report out."
-)
+FAILED = "the report could not be made: {reason}. The classifier itself is complete. Please report this."
 
 
-def broken(*_arguments: Any) -> Any:
+def broken(*_arguments: Any, **_keywords: Any) -> Any:
     raise RuntimeError("a bug\nand more about it")
 
 
@@ -69,7 +66,7 @@ def test_failure_of_what_is_found_is_told_when_the_rest_is_written(
     making_it.look_at(model, assessment)  # raises nothing
     with pytest.raises(WorkFailed) as raised:
         making_it.make(Run())
-    assert str(raised.value) == FAILED
+    assert str(raised.value) == FAILED.format(reason="nothing was found out about the model, see above")
 
 
 def test_failure_of_the_page_is_one_line(
@@ -80,10 +77,10 @@ def test_failure_of_the_page_is_one_line(
     monkeypatch.setattr(page, "write", broken)
     with pytest.raises(WorkFailed) as raised:
         making_it.make(Run())
-    assert str(raised.value) == FAILED
+    assert str(raised.value) == FAILED.format(reason="RuntimeError: a bug")
 
 
-def test_calibration_changes_no_answer_and_the_graph_of_a_report_knows_its_temperature(
+def test_calibration_changes_no_answer_but_divides_the_layer_by_its_temperature(
     model: RetrainedModel, computed: Computed
 ) -> None:
     plain = RetrainedModel.train(
