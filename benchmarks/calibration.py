@@ -29,7 +29,7 @@ from retraining.features.cache import BottleneckCache
 from retraining.features.extractor import FeatureExtractor, load_extractor
 from retraining.settings.module import ModuleSettings
 from retraining.settings.training import TrainingSettings
-from retraining.training import trainer
+from retraining.training import metrics, trainer
 
 COLUMNS = (
     "images",
@@ -132,7 +132,7 @@ def tempered(
 
 def _state(testing: Scored, temperature: float) -> State:
     return State(
-        loss=calibration.loss(testing, temperature),
+        loss=_loss(testing, temperature),
         equal_widths=calibration.reliability(testing, temperature).error,
         equal_numbers=error_of_equal_numbers(testing, temperature),
     )
@@ -163,3 +163,9 @@ def _cells(splits: Sequence[Tempered]) -> tuple[str, ...]:
         f"{mean(lambda each: each.before.equal_numbers)} -> {mean(lambda each: each.after.equal_numbers)}",
         mean(lambda each: each.by_validation.loss),
     )
+
+
+def _loss(scored: Scored, temperature: float) -> float:
+    """Return the mean cross entropy in nats of scored images when their logits are divided by a number."""
+    scaled = calibration.tempered(scored.log_probabilities, temperature)
+    return metrics.of_log_probabilities(scaled, scored.labels).cross_entropy

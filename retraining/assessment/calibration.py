@@ -110,12 +110,6 @@ def _mean_logit(logits: NDArray[np.float64], temperature: float) -> float:
     return float(((scores * logits).sum(axis=1) / scores.sum(axis=1)).mean())
 
 
-def loss(scored: Scored, temperature: float) -> float:
-    """Return the mean cross entropy in nats of scored images when their logits are divided by a number."""
-    scaled = tempered(scored.log_probabilities, temperature)
-    return float(-scaled[np.arange(len(scored)), scored.labels].mean())
-
-
 def tempered(log_probabilities: NDArray[np.float32], temperature: float) -> NDArray[np.float32]:
     """Return the log probabilities float32 [n, classes] of logits divided by a number above 0."""
     scaled = log_probabilities / np.float32(temperature)

@@ -62,22 +62,18 @@ class ImageVectors:
 
 
 def blocks(bottlenecks: Bottlenecks) -> Iterator[tuple[NDArray[np.int64], Vectors]]:
-    """Yield the numbers of images in the dataset, and one vector for each, a block at a time.
-
-    Of a training image that has random views, it is the mean of their vectors: what is random in them nearly
-    cancels out, and no image has to go through the network again.
-    """
-    for split, images_of_set in sets(bottlenecks):
-        rows = numbers(bottlenecks, split)
-        views = len(images_of_set) // len(rows) if len(rows) else 1
-        for start in range(0, len(rows), _IMAGES_AT_ONCE):
-            block = rows[start : start + _IMAGES_AT_ONCE]
-            vectors = images_of_set.vectors[start * views : (start + len(block)) * views]
-            yield block, vectors if views == 1 else vectors.reshape(len(block), views, -1).mean(1)
+    """Yield the numbers of images in the dataset, and one vector for each, a block at a time."""
+    for split, _ in sets(bottlenecks):
+        images = ImageVectors.of_sets(bottlenecks, split)
+        for rows, vectors in images.blocks():
+            yield images.numbers[rows], vectors
 
 
 def _one_each(images: BottleneckSet, count: int) -> Vectors:
-    """Return float32 [count, feature_size], the mean of the vectors of each image."""
+    """Return float32 [count, feature_size], the mean of the vectors of each image.
+
+    What is random in views nearly cancels out in it, and no image has to go through the network again.
+    """
     if len(images) == count:
         return images.vectors
     views = len(images) // count
