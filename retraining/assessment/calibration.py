@@ -44,7 +44,8 @@ class Calibration:
 
     `temperature` is what logits are divided by, and 1 if `is_applied` is false. `fitted` is what was fitted.
     `before` and `after` are about the test images, with temperature 1 and `fitted`; `known` is about the
-    cross-validated training and validation images, as the exported layer would score them.
+    images that it was fitted on, as the exported layer would score them: the cross-validated training and
+    validation images, or only the latter if the network has learnt from the others.
     """
 
     temperature: float
