@@ -9,6 +9,7 @@ from benchmarks.__main__ import main
 ROW = r"\| {} \| 67x67 \| [\d,]+ \| \d+\.\d GB \| \d+\.\d s \| \d+\.\d\d s \| [\d.]+ \|"
 
 
+@pytest.mark.soak
 def test_step_of_a_network_is_measured(capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["networks", "alexnet", "--width=0.05", "--image_size=67", "--batch_size=2"]) == 0
     heads, _, row = capfd.readouterr().out.splitlines()

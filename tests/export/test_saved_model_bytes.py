@@ -247,6 +247,7 @@ def test_damaged_description_is_refused(classifier: ClassifierGraph, tmp_path: P
     )
 
 
+@pytest.mark.soak
 def test_fresh_process_reads_the_folder(of_bytes: Path, tmp_path: Path) -> None:
     write_photo(tmp_path / "photo.jpg", (250, 10, 10), seed=1)
     words = ["label_image.py", f"--graph={of_bytes}", f"--image={tmp_path / 'photo.jpg'}"]
