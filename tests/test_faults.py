@@ -304,6 +304,7 @@ def test_disk_that_fills_up_while_the_cache_is_written_keeps_earlier_shards(
         subprocess.run(["umount", "--lazy", str(tmp_path)], check=True)
 
 
+@pytest.mark.soak
 def test_standard_output_that_cannot_be_written_is_an_error_once_the_results_are_written(
     colour_photos: Path, tf2_module: Path, tmp_path: Path
 ) -> None:

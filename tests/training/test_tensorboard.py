@@ -66,6 +66,7 @@ def eventually(address: str) -> Any:
     return answer
 
 
+@pytest.mark.soak
 def test_tensorboard_serves_what_was_written(tmp_path: Path, extractor: FeatureExtractor) -> None:
     with SummaryWriter(tmp_path) as writer:
         for step in (0, 10, 20):

@@ -124,6 +124,7 @@ def test_flags_set_the_scale_of_a_graph(tmp_path: Path) -> None:
     np.testing.assert_allclose(normalised, 0, atol=1e-6)  # 2 * 255 / 510 - 1
 
 
+@pytest.mark.soak
 def test_googlenet_has_the_59_convolutions_of_the_published_network() -> None:
     network = load("--network", "googlenet", "--image_size", "65")
     names = [layer.name for layer in network.convolutions]
