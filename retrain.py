@@ -62,7 +62,7 @@ def retrain(settings: RetrainSettings) -> None:
         model = train(bottlenecks, extractor, settings, tensorboard)
         model = fine_tune(model, settings)
         assessment = try_to_assess(model, settings.training, near, frozen=bottlenecks)
-        model = model.with_assessment(assessment) if assessment else model
+        model = model.with_assessment(assessment)
         class_results.write(model.class_results, settings.output.summaries_dir)
         log_lines.evaluated(model, settings.output)
         formats = settings.export.formats

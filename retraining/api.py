@@ -97,7 +97,7 @@ def retrain(
     if fine_tuning.fine_tune:
         model = _fine_tuned(model, fine_tuning, augmentation, training, module.bottleneck_dir)
     assessment = try_to_assess(model, training, near, frozen=vectors)
-    model = model.with_assessment(assessment) if assessment else model
+    model = model.with_assessment(assessment)
     accuracy_warnings.warn(vectors.dataset, model.evaluation)
     return model
 
@@ -176,7 +176,7 @@ def train(
     training = _group(TrainingSettings, settings)
     model = _trained(bottlenecks, extractor, training, AugmentationSettings(), on_report)
     assessment = try_to_assess(model, training, (), frozen=bottlenecks)
-    model = model.with_assessment(assessment) if assessment else model
+    model = model.with_assessment(assessment)
     accuracy_warnings.warn(bottlenecks.dataset, model.evaluation)
     return model
 

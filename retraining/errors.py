@@ -59,6 +59,11 @@ class _Formatter(string.Formatter):
         return self._show(format(value, format_spec) if format_spec else value)
 
 
+def in_one_line(error: Exception) -> str:
+    """Return what an error that nobody expected says of itself, for a message about what it has spoilt."""
+    return f"{type(error).__name__}: {error}".splitlines()[0]
+
+
 class UserError(Exception):
     """Something the user can fix. `exit_status` is what a command returns when it is raised.
 

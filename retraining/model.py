@@ -33,6 +33,7 @@ from retraining.settings.output import OutputSettings
 from retraining.settings.training import TrainingSettings
 from retraining.storage import labels_file
 from retraining.storage.atomic_files import replacing
+from retraining.training import training_curve
 from retraining.training.learning_curve import Epoch
 from retraining.training.model import TrainedModel
 from retraining.training.trainer import Store, TrainingStep
@@ -87,12 +88,15 @@ class RetrainedModel(TrainedModel):
 
     def with_epochs(self, epochs: Sequence[Epoch]) -> Self:
         """Return the model with the curve of its fine-tuning."""
-        points = enumerate(epochs, start=1)
-        curve = tuple(CurvePoint(number, epoch.training, epoch.validation) for number, epoch in points)
-        return dataclasses.replace(self, curve=curve, curve_unit="epoch")
+        return dataclasses.replace(self, curve=training_curve.of_epochs(epochs), curve_unit="epoch")
 
-    def with_assessment(self, assessment: Assessment) -> Self:
-        """Return the model with calibrated scores and a detector of unknown images; its answers stay."""
+    def with_assessment(self, assessment: Assessment | None) -> Self:
+        """Return the model with calibrated scores and a detector of unknown images; its answers stay.
+
+        Without an assessment it is the model as it is.
+        """
+        if assessment is None:
+            return self
         temperature = assessment.calibration.temperature
         return dataclasses.replace(
             self,

@@ -82,6 +82,10 @@ def test_graph_without_a_layer_of_a_retraining_is_refused(
     )
 
 
+def broken(*_arguments: object, **_keywords: object) -> None:
+    raise RuntimeError("a bug")
+
+
 def test_failure_of_the_assessment_leaves_the_graph_too(
     tmp_path: Path,
     colour_photos: Path,
@@ -89,9 +93,6 @@ def test_failure_of_the_assessment_leaves_the_graph_too(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    def broken(*_arguments: object, **_keywords: object) -> None:
-        raise RuntimeError("a bug")
-
     monkeypatch.setattr(assessment, "assess", broken)
     page = tmp_path / "report.html"
     assert retrain.main(words(colour_photos, tmp_path, "--report", page, module=tf2_module)) == 1
@@ -114,9 +115,6 @@ def test_failure_of_the_report_leaves_the_graph_and_is_told_last(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    def broken(*_arguments: object, **_keywords: object) -> None:
-        raise RuntimeError("a bug")
-
     monkeypatch.setattr(report_page, "write", broken)
     page = tmp_path / "report.html"
     assert retrain.main(words(colour_photos, tmp_path, "--report", page, module=tf2_module)) == 1

@@ -13,6 +13,7 @@ from retraining.assessment.cross_validation import CrossValidation
 from retraining.assessment.folds import FOLDS
 from retraining.assessment.scored import Scored
 from retraining.data.split import Split
+from retraining.errors import in_one_line
 from retraining.features.bottleneck_sets import Bottlenecks
 from retraining.features.image_vectors import ImageVectors
 from retraining.features.near_duplicates import Groups
@@ -88,7 +89,7 @@ def try_to_assess(
         log.warning(
             "the scores could not be calibrated, and nothing is unknown to the graph: %s. Please report "
             "this.",
-            f"{type(error).__name__}: {error}".splitlines()[0],
+            in_one_line(error),
         )
         return None
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retraining.assessment.scored import Scored
-from retraining.training.softmax_layer import SoftmaxLayer
+from retraining.training.softmax_layer import SoftmaxLayer, log_softmax
 
 BINS = 10
 COLDEST, HOTTEST = 0.05, 20.0  # temperatures; beyond, nothing is left of the scores
@@ -113,10 +113,7 @@ def _mean_logit(logits: NDArray[np.float64], temperature: float) -> float:
 
 def tempered(log_probabilities: NDArray[np.float32], temperature: float) -> NDArray[np.float32]:
     """Return the log probabilities float32 [n, classes] of logits divided by a number above 0."""
-    scaled = log_probabilities / np.float32(temperature)
-    scaled -= scaled.max(axis=1, keepdims=True)
-    normalised: NDArray[np.float32] = scaled - np.log(np.exp(scaled).sum(axis=1, keepdims=True))
-    return normalised
+    return log_softmax(log_probabilities / np.float32(temperature))
 
 
 def reliability(scored: Scored, temperature: float = 1.0) -> Reliability:

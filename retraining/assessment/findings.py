@@ -18,6 +18,7 @@ from retraining.assessment.suspects import Suspect
 from retraining.assessment.trend import Trend
 from retraining.data.dataset import Dataset
 from retraining.data.split import Split
+from retraining.errors import in_one_line
 from retraining.features import duplicates
 from retraining.features.bottleneck_sets import SkippedImage
 from retraining.features.duplicates import Duplicates
@@ -93,7 +94,7 @@ def try_to_find(model: TrainedModel, assessment: Assessment | None) -> Findings 
         log.warning(
             "nothing could be found out about %s for the report: %s. Please report this.",
             model.extractor.name,
-            f"{type(error).__name__}: {error}".splitlines()[0],
+            in_one_line(error),
         )
         return None
 

@@ -13,6 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from retraining.features.image_vectors import ImageVectors
 from retraining.settings.training import TrainingSettings
+from retraining.training.sampler import ClassDraw
 from retraining.training.softmax_layer import INITIAL_STDDEV, SoftmaxLayer
 
 # A fifth of the steps of a training at five times the rate comes to the same layer in a fifth of the time.
@@ -63,7 +64,7 @@ def stages(
     rate = _rate(images, learning_rate)
     count = is_used.shape[1]
     rng = np.random.default_rng([seed, 3])
-    draw = _ClassDraw(images.labels, np.any(is_used, axis=1), rng)
+    draw = ClassDraw(images.labels, rng, np.flatnonzero(is_used.any(axis=1)))
     weights = rng.normal(scale=INITIAL_STDDEV, size=(images.feature_size, count * classes))
     layer = SoftmaxLayer(weights.astype(np.float32), np.zeros(count * classes, np.float32))
     ends = [_fewer(number, learning_rate, rate) for number in steps]
@@ -129,19 +130,3 @@ def _apart(layer: SoftmaxLayer, classes: int) -> Layers:
 
 def _threads(weights: int) -> contextlib.AbstractContextManager[Any]:
     return threadpool_limits(1) if weights < _MANY_WEIGHTS else contextlib.nullcontext()
-
-
-class _ClassDraw:
-    """Draws images: first a class, all with equal chance, then one of its images."""
-
-    def __init__(self, labels: NDArray[np.int64], is_used: Any, rng: np.random.Generator) -> None:
-        (used,) = np.nonzero(is_used)
-        self._rows = used[np.argsort(labels[used], kind="stable")]
-        _, self._starts, self._counts = np.unique(labels[self._rows], return_index=True, return_counts=True)
-        self._rng = rng
-
-    def __call__(self, count: int) -> NDArray[np.int64]:
-        classes = self._rng.integers(len(self._counts), size=count)
-        within = self._rng.integers(self._counts[classes])
-        rows: NDArray[np.int64] = self._rows[self._starts[classes] + within]
-        return rows

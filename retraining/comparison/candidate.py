@@ -28,12 +28,12 @@ from retraining.settings import architectures
 from retraining.settings.compare import CompareSettings
 from retraining.settings.kinds import ALL
 from retraining.settings.training import TrainingSettings
+from retraining.training import training_curve
 from retraining.training.learning_curve import Epoch, LearningCurve
 from retraining.training.metrics import Metrics, measure
 from retraining.training.softmax_layer import SoftmaxLayer
 from retraining.training.tensorboard import SummaryWriter
 from retraining.training.trainer import TrainingStep
-from retraining.training.training_curve import CurvePoint
 
 RETRAINED, FROM_SCRATCH = "new layer", "from scratch"
 
@@ -65,14 +65,12 @@ class Candidate:
         # Only the vectors of a pretrained network say how its layer does on images that it has not seen.
         frozen = self.model.bottlenecks if self.kind == RETRAINED else None
         assessment = try_to_assess(self.model, self.layer_settings, near, frozen=frozen)
-        model = self.model.with_assessment(assessment) if assessment else self.model
+        model = self.model.with_assessment(assessment)
         return dataclasses.replace(self, model=model), findings.try_to_find(model, assessment)
 
     def run(self) -> Run:
         """Return how it was trained, for the report."""
-        points = enumerate(self.curve.epochs, start=1)
-        curve = (CurvePoint(number, epoch.training, epoch.validation) for number, epoch in points)
-        return Run(curve=tuple(curve), curve_unit="epoch")
+        return Run(curve=training_curve.of_epochs(self.curve.epochs), curve_unit="epoch")
 
 
 def retrain(

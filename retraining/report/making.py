@@ -11,7 +11,7 @@ from pathlib import Path
 from retraining.assessment import findings
 from retraining.assessment.assessment import Assessment
 from retraining.assessment.findings import Findings
-from retraining.errors import UserError, WorkFailed
+from retraining.errors import UserError, WorkFailed, in_one_line
 from retraining.process import Work
 from retraining.report import page
 from retraining.report.page import Written
@@ -58,7 +58,7 @@ def make(subjects: Sequence[Subject], places: Places) -> Made:
         raise
     except Exception as error:
         log.debug("the report: %r", error, exc_info=True)
-        raise failed(f"{type(error).__name__}: {error}".splitlines()[0]) from error
+        raise failed(in_one_line(error)) from error
 
 
 def prepare() -> None:

@@ -21,15 +21,19 @@ class SoftmaxLayer:
 
     def log_probabilities(self, vectors: Vectors) -> NDArray[np.float32]:
         """Return float32 [n, classes] for float32 [n, feature_size]."""
-        logits = vectors @ self.weights + self.biases
-        logits -= logits.max(axis=1, keepdims=True)  # so that no exponential overflows
-        normalised: NDArray[np.float32] = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
-        return normalised
+        return log_softmax(vectors @ self.weights + self.biases)
 
     def probabilities(self, vectors: Vectors) -> Probabilities:
         """Return float32 [n, classes], each row summing to 1, for float32 [n, feature_size]."""
         exponentials: Probabilities = np.exp(self.log_probabilities(vectors))
         return exponentials
+
+
+def log_softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the logarithms of probabilities, float32 [n, classes], for logits, which are changed."""
+    logits -= logits.max(axis=1, keepdims=True)  # so that no exponential overflows
+    normalised: NDArray[np.float32] = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    return normalised
 
 
 @dataclasses.dataclass(frozen=True)
