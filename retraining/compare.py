@@ -18,6 +18,7 @@ from retraining.data.dataset import Dataset
 from retraining.data.split import Split
 from retraining.errors import BadRequest, Message
 from retraining.settings.compare import CompareSettings
+from retraining.settings.output import REPORT_FILE
 
 
 def compare(settings: CompareSettings) -> None:
@@ -55,7 +56,7 @@ def compare(settings: CompareSettings) -> None:
     folder = settings.comparison.output_dir
     run = run_facts.of(programs.COMPARE, settings, folder, judgements=judgements)
     subjects = result.report_on(run)
-    places = making.Places(folder / "report.html", folder, settings.data.image_dir)
+    places = making.Places(folder / REPORT_FILE, folder, settings.data.image_dir)
     log_lines.reported(subjects[0].findings, making.make(subjects, places))
     log_lines.check_exported(judgements, formats)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from retraining.settings import kinds
 from retraining.settings.setting import Settings, setting
 
+REPORT_FILE = "report.html"  # unless it is named
 NO_FILE = Path("none")  # in place of a file that is not to be written
 LOG_LEVELS = ("DEBUG", "INFO", "WARN", "ERROR", "FATAL")
 
@@ -62,7 +63,7 @@ class OutputSettings(Settings):
         """The file of the report, or None if there is to be none."""
         if self.report == NO_FILE:
             return None
-        return self.report or self.summaries_dir / "report.html"
+        return self.report or self.summaries_dir / REPORT_FILE
 
     def checkpoint_files(self) -> tuple[Path, Path]:
         """Return the index file and the data file that TensorFlow writes for `checkpoint_path`."""

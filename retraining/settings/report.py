@@ -8,7 +8,7 @@ from pathlib import Path
 from retraining.settings import kinds
 from retraining.settings.data import DataSettings
 from retraining.settings.module import AUTO, ENGINES, ModuleSettings
-from retraining.settings.output import OutputSettings
+from retraining.settings.output import REPORT_FILE, OutputSettings
 from retraining.settings.setting import Settings, setting
 from retraining.settings.training import TrainingSettings
 
@@ -22,7 +22,7 @@ class ReportSettings(Settings):
         None, "Its labels, one per line, in order. Default: those in the graph.", kinds.OPTIONAL_FILE
     )
     report: Path = setting(
-        OutputSettings.summaries_dir / "report.html",
+        OutputSettings.summaries_dir / REPORT_FILE,
         "The report; the list of suspected labels goes beside it.",
         kinds.FILE,
     )
