@@ -32,7 +32,7 @@ FLOORS = (
     ("networks", "export"),
     ("report",),
     ("model",),
-    ("comparison", "visualization", "server"),
+    ("comparison", "visualization", "server", "distribution"),
     ("api",),
     ("cli",),
     (

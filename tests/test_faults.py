@@ -21,10 +21,11 @@ import retrain
 from retraining.data import dataset
 from retraining.errors import WorkFailed
 from retraining.export import checkpoint
-from retraining.features import bottlenecks, cache
+from retraining.features import bottlenecks
 from retraining.features.bottleneck_sets import Bottlenecks
-from retraining.features.cache import SHARD_SIZE, BottleneckCache
+from retraining.features.cache import BottleneckCache
 from retraining.features.extractor import FeatureExtractor
+from retraining.features.shards import SHARD_SIZE
 from retraining.graphs import graph_file
 from retraining.settings.data import DataSettings
 from retraining.storage import atomic_files, labels_file
@@ -121,7 +122,7 @@ def test_kill_costs_at_most_one_shard(
 ) -> None:
     scanned = dataset.scan(DataSettings(colour_photos))
     for limit in range(0, 90, 17):
-        monkeypatch.setattr(cache, "SHARD_SIZE", 32)
+        monkeypatch.setattr("retraining.features.shards.SHARD_SIZE", 32)
         counting = Counting(monkeypatch)
         killed_after(limit, scanned, extractor, tmp_path / str(limit), monkeypatch)
         done = counting.images

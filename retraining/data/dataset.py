@@ -14,6 +14,7 @@ from typing import NamedTuple
 from retraining.data import set_folders
 from retraining.data.class_checks import check_class_count, check_class_sizes, warn_about_similar_names
 from retraining.data.folder_walk import FolderFiles, FolderWalk, class_folders, warn_about_stray_files
+from retraining.data.image_list import Known
 from retraining.data.split import Split, split_names
 from retraining.errors import BadRequest
 from retraining.settings.data import DataSettings, HeldOut
@@ -22,7 +23,7 @@ log = logging.getLogger(__name__)
 
 
 class LabelledImage(NamedTuple):
-    """A file and the index of its class in `Dataset.labels`.
+    """A file, the index of its class in `Dataset.labels`, its set, and what a list of images knows of it.
 
     A tuple that holds the path as text, since folders of a hundred thousand images are scanned.
     """
@@ -30,6 +31,7 @@ class LabelledImage(NamedTuple):
     file: str
     label: int
     split: Split
+    known: Known | None = None
 
     @property
     def path(self) -> Path:
@@ -160,6 +162,6 @@ def _labelled(folder: FolderFiles, label: int, split: Split, to_cut: HeldOut) ->
         splits = split_names(
             folder.names, validation_percentage=to_cut.validation, testing_percentage=to_cut.testing
         )
-    fields = zip(folder.files, itertools.repeat(label), splits, strict=False)
+    fields = zip(folder.files, itertools.repeat(label), splits, itertools.repeat(None), strict=False)
     # What LabelledImage(...) comes down to, in half the time.
     return map(tuple.__new__, itertools.repeat(LabelledImage), fields)

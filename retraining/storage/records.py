@@ -32,7 +32,11 @@ def encode(record: bytes) -> bytes:
 
 def read(path: Path) -> Iterator[bytes]:
     """Yield the records of a file, in order. Raises OSError, and DamagedRecord at the first damaged one."""
-    content = path.read_bytes()
+    return decode(path.read_bytes())
+
+
+def decode(content: bytes) -> Iterator[bytes]:
+    """Yield the records in the bytes of a file, in order. Raises DamagedRecord at the first damaged one."""
     start = 0
     while start < len(content):
         if start + HEAD_BYTES > len(content):

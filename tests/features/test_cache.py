@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from retraining.features.cache import SHARD_SIZE, BottleneckCache
+from retraining.features.cache import BottleneckCache
 from retraining.features.extractor import FeatureExtractor
+from retraining.features.shards import SHARD_SIZE
 from tests.conftest import MODULE_FEATURES
 
 

@@ -9,8 +9,9 @@ import pytest
 from retraining.arrays import ImageSize
 from retraining.errors import BadRequest
 from retraining.export import classifier_graph
-from retraining.features.cache import KEY_BYTES, BottleneckCache
+from retraining.features.cache import BottleneckCache
 from retraining.features.extractor import FeatureExtractor, load_extractor
+from retraining.features.shards import KEY_BYTES
 from retraining.graphs.frozen_graph import forward, op_of
 from retraining.modules import hub_module, shipped
 from retraining.settings.module import BUILTIN, BUILTIN_SMALL, ModuleSettings

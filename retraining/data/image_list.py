@@ -1,0 +1,40 @@
+"""Lists of images, for data sets that are no folders: the path and the label of each, and perhaps its set."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NamedTuple
+
+from retraining.data.sample_depth import FULL
+from retraining.data.split import Split
+
+
+class Known(NamedTuple):
+    """What an earlier run found out about a file: with it, its feature vector is found without opening it.
+
+    `digest` is the SHA-256 of the file, and `bits` is how many bits of its 16-bit samples are used.
+    """
+
+    digest: bytes
+    bits: int = FULL
+
+
+class ListedImage(NamedTuple):
+    """A line of a list: a file, its label, the set that the list puts it in, and what is known of it."""
+
+    file: str
+    label: str
+    split: Split | None = None
+    known: Known | None = None
+
+
+def to_json(image: ListedImage) -> str:
+    """Return an image as a line of JSON, without the line break."""
+    fields: dict[str, Any] = {"path": image.file, "label": image.label}
+    if image.split is not None:
+        fields["set"] = image.split.value
+    if image.known is not None:
+        fields["sha256"] = image.known.digest.hex()
+        if image.known.bits != FULL:
+            fields["bits"] = image.known.bits
+    return json.dumps(fields, ensure_ascii=False)
