@@ -11,12 +11,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
-from retraining.data import set_folders
+from retraining.data import images, set_folders
 from retraining.data.class_checks import check_class_count, check_class_sizes, warn_about_similar_names
 from retraining.data.folder_walk import FolderFiles, FolderWalk, class_folders, warn_about_stray_files
 from retraining.data.image_list import Known
 from retraining.data.split import Split, split_names
-from retraining.errors import BadRequest
+from retraining.errors import BadImage, BadRequest
 from retraining.settings.data import DataSettings, HeldOut
 
 log = logging.getLogger(__name__)
@@ -37,6 +37,13 @@ class LabelledImage(NamedTuple):
     def path(self) -> Path:
         """The file's path."""
         return Path(self.file)
+
+    def read(self) -> bytes:
+        """Return the bytes of the file. Raises BadImage, also if they are not those that the list knows."""
+        content = images.read(self.path)
+        if self.known is not None and images.digest(content) != self.known.digest:
+            raise BadImage("has changed since the list was made (its SHA-256 differs)")
+        return content
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,13 +72,13 @@ def scan(settings: DataSettings, outputs: Iterable[Path] = ()) -> Dataset:
     """
     found = _class_folders(settings, FolderWalk(outputs))
     labels = tuple(folder.path.name for folder in found.classes[Split.TRAINING])
-    images: list[LabelledImage] = []
+    items: list[LabelledImage] = []
     for label in range(len(labels)):
         for split, folders in found.classes.items():
-            images += _labelled(folders[label], label, split, found.to_cut)
+            items += _labelled(folders[label], label, split, found.to_cut)
     dataset = Dataset(
         labels,
-        tuple(images),
+        tuple(items),
         has_set_folders=len(found.classes) > 1,
         significant_bits=settings.significant_bits,
     )
@@ -102,8 +109,8 @@ def check(dataset: Dataset, lost: Mapping[str, str] = MappingProxyType({})) -> N
 def image_counts(dataset: Dataset) -> dict[str, dict[Split, int]]:
     """Return the number of images of each class, in the order of the labels, in each set."""
     counts = {label: dict.fromkeys(Split, 0) for label in dataset.labels}
-    for label, images in itertools.groupby(dataset.images, key=operator.attrgetter("label")):
-        splits = [image.split for image in images]
+    for label, items in itertools.groupby(dataset.images, key=operator.attrgetter("label")):
+        splits = [item.split for item in items]
         counts[dataset.labels[label]] = {split: splits.count(split) for split in Split}
     return counts
 

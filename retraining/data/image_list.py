@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, NamedTuple
 
+from retraining.data import sample_depth
 from retraining.data.sample_depth import FULL
 from retraining.data.split import Split
 
@@ -12,11 +13,18 @@ from retraining.data.split import Split
 class Known(NamedTuple):
     """What an earlier run found out about a file: with it, its feature vector is found without opening it.
 
-    `digest` is the SHA-256 of the file, and `bits` is how many bits of its 16-bit samples are used.
+    `digest` is the SHA-256 of the file, and `bits` is how many bits of its 16-bit samples are used. They are
+    `decided` if the file does not record that, and all images together have told.
     """
 
     digest: bytes
     bits: int = FULL
+    decided: bool = False
+
+    def identity(self, significant_bits: int | None) -> bytes:
+        """Return the image's `sample_depth.identity`, if files that do not record it use so many bits."""
+        bits = significant_bits if self.decided and significant_bits is not None else self.bits
+        return sample_depth.identity(self.digest, bits)
 
 
 class ListedImage(NamedTuple):

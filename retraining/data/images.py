@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import stat
 from pathlib import Path
 
@@ -20,6 +21,8 @@ PREPROCESSING = "rgb in [0, 1], orientation applied, alpha over white, antialias
 
 _ORIENTATION = 0x0112  # EXIF's tag
 _SIDEWAYS = (5, 6, 7, 8)  # its values for which width and height are swapped
+
+_ELSEWHERE = re.compile(r"[a-z][a-z0-9+.-]+:/")  # what Path makes of gs://bucket/photo.jpg
 
 MAX_FILE_BYTES = 1 << 30  # more is a video or a disk image, and would fill the memory
 
@@ -40,6 +43,8 @@ def read(path: Path) -> bytes:
     except OSError as error:
         if path.is_symlink():
             raise BadImage("is a broken link ({reason})", reason=error.strerror) from error
+        if _ELSEWHERE.match(str(path)):
+            raise BadImage("is not on this computer, and no vector of it is in the cache") from error
         raise BadImage("cannot be read ({reason})", reason=error.strerror) from error
     if is_larger or len(content) > MAX_FILE_BYTES:
         raise BadImage("is larger than {limit} GiB", limit=MAX_FILE_BYTES >> 30)

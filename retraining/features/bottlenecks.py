@@ -166,9 +166,18 @@ class _Computation:
         return prefetching.ahead(numbers, self._prepare, lookahead=lookahead)
 
     def _prepare(self, number: int) -> _Prepared:
+        """Return the views of an image; its file is only opened if one of them is not in the cache."""
+        known = self.items[number].known
+        if known is not None:
+            views = self._cached(number, known.identity(self.significant_bits))
+            if all(view.vector is not None for view in views):
+                return _Prepared(number, tuple(views), known.digest)
+        return self._read(number)
+
+    def _read(self, number: int) -> _Prepared:
         """Read one file, only once, so that its keys always belong to the bytes that are decoded."""
         try:
-            content = images.read(self.items[number].path)
+            content = self.items[number].read()
             depth = images.depth(content)
             if depth.recorded is None and self.significant_bits is None:
                 return _Prepared(number, largest=depth.largest)

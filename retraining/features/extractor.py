@@ -151,7 +151,7 @@ def _some_pixels(photos: Dataset, size: ImageSize) -> Pixels:
     step = max(1, -(-len(photos.images) // CHECKED_PHOTOS))
     for photo in photos.images[::step]:
         with contextlib.suppress(BadImage):
-            decoded.append(images.decode(images.read(photo.path), size, photos.significant_bits))
+            decoded.append(images.decode(photo.read(), size, photos.significant_bits))
     if not decoded:
         raise BadImage("is one of many that cannot be decoded")
     return np.stack(decoded)
