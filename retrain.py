@@ -66,7 +66,7 @@ def retrain(settings: RetrainSettings) -> None:
         class_results.write(model.class_results, settings.output.summaries_dir)
         log_lines.evaluated(model, settings.output)
         formats = settings.export.formats
-        exporting.start(model.for_export(), settings.output, formats, seed=settings.training.seed)
+        exporting.start(model.for_export(formats), settings.output, formats, seed=settings.training.seed)
         if reporter is not None:  # perhaps while another process writes the graph
             reporter.look_at(model, assessment)
         written = exporting.result()

@@ -13,9 +13,7 @@ from retraining.data import images
 from retraining.errors import BadImage, WorkFailed
 from retraining.features.bottleneck_sets import BottleneckSet
 from retraining.runtimes.batches import BATCH_SIZE
-from retraining.training.model import TrainedModel
-
-CHECKED_IMAGES = 32
+from retraining.training.model import CHECKED_IMAGES, TrainedModel
 
 # Largest difference in a probability. Rounding in float32 makes about 1e-6; a graph with another layer or
 # other pixels differs by far more.

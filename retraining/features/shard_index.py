@@ -41,7 +41,7 @@ class ShardIndex:
     """The places of keys, by their bytes. Shards can be added."""
 
     def __init__(self, found: Iterable[tuple[Path, Sequence[bytes]]]) -> None:
-        """Take in the shards `found`, each with its keys; of a key that is in several, the last one counts."""
+        """Take in the shards `found`, each with its keys; a key that is in several counts in the last one."""
         self._shards: list[Path] = []
         self._starts: list[int] = []  # how many records all earlier shards have
         self._count = 0

@@ -145,7 +145,7 @@ def test_files_that_are_not_images_are_skipped_and_named(
         SkippedImage(empty, "is empty"),
     )
     assert len(result.dataset.images) == 90
-    assert broken not in result.training.paths + result.validation.paths + result.testing.paths
+    assert broken not in [*result.training.paths, *result.validation.paths, *result.testing.paths]
     assert len(result.digests) == 90
 
 
@@ -180,7 +180,7 @@ def test_only_training_images_get_random_views(
     plain = compute(colour_photos, extractor, tmp_path / "cache")
     augmented = compute_views(colour_photos, extractor, tmp_path / "cache", FLIPPED)
     assert len(augmented.training) == 3 * len(plain.training)
-    assert augmented.training.paths == tuple(path for path in plain.training.paths for _ in range(3))
+    assert [*augmented.training.paths] == [path for path in plain.training.paths for _ in range(3)]
     assert len({row.tobytes() for row in augmented.training.vectors}) == len(augmented.training)
     np.testing.assert_array_equal(augmented.testing.vectors, plain.testing.vectors)
     np.testing.assert_array_equal(augmented.validation.vectors, plain.validation.vectors)
