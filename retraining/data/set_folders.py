@@ -21,6 +21,9 @@ _SETS = {
     "testing": Split.TESTING,
 }
 
+# The names that mean the same whatever is beside them.
+PLAIN_NAMES = tuple(name for name in _SETS if name not in _EVALUATION)
+
 # Data sets for object detection have these in each set, one file of labels for each image.
 _DETECTION = {"images", "labels"}
 
@@ -32,6 +35,12 @@ log = logging.getLogger(__name__)
 def is_set_name(name: str) -> bool:
     """Return whether a folder is named like a set, in upper or lower case."""
     return name.lower() in _SETS
+
+
+def set_named(name: str) -> Split | None:
+    """Return the set that one of PLAIN_NAMES names, in upper or lower case; None for any other name."""
+    lower = name.strip().lower()
+    return _SETS[lower] if lower in PLAIN_NAMES else None
 
 
 def sets_among(image_dir: Path, folders: Mapping[str, Sequence[str]]) -> dict[Split, str]:

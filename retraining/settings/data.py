@@ -24,22 +24,28 @@ class HeldOut:
 class DataSettings(Settings):
     """The images, and how they are split into sets."""
 
-    image_dir: Path = setting(
+    image_dir: Path | None = setting(
         None,
         "Folder with one sub-folder of images per class, or with the folders train, val and test of such "
         "sub-folders.",
         kinds.FOLDER,
     )
+    image_list: Path | None = setting(
+        None,
+        "In place of a folder: a list of images, CSV or JSON lines with path and label, and perhaps the set, "
+        "of each.",
+        kinds.FILE,
+    )
     testing_percentage: float | None = setting(
         None,
         "Percentage of images held out for the final test. "
-        f"Default: {DEFAULT_PERCENTAGE}, or the images' own test folder.",
+        f"Default: {DEFAULT_PERCENTAGE}, or the images' own test set.",
         kinds.PERCENTAGE,
     )
     validation_percentage: float | None = setting(
         None,
         "Percentage of images held out for validation during training. "
-        f"Default: {DEFAULT_PERCENTAGE}, or the images' own validation folder.",
+        f"Default: {DEFAULT_PERCENTAGE}, or the images' own validation set.",
         kinds.PERCENTAGE,
     )
     strict: bool = setting(False, "Stop if any file cannot be used, after listing them all.", kinds.SWITCH)
@@ -57,9 +63,8 @@ class DataSettings(Settings):
     )
 
     def check(self) -> None:
-        """Raise BadRequest if there is no folder, or no image would be left for training."""
-        if self.image_dir is None:
-            raise BadRequest("{image_dir} is required: the folder with one sub-folder of images per class.")
+        """Raise BadRequest unless there is one folder or list, and images are left for training."""
+        check_source(self.image_dir, self.image_list)
         held_out = self.held_out
         if held_out.testing + held_out.validation >= 100:
             raise BadRequest(
@@ -71,9 +76,27 @@ class DataSettings(Settings):
             )
 
     @property
+    def source(self) -> Path:
+        """The folder or the list."""
+        source = self.image_list or self.image_dir
+        assert source is not None, "checked when the settings were made"
+        return source
+
+    @property
     def held_out(self) -> HeldOut:
         """The percentages as given, or their default: what is cut off from images that no folder splits."""
         return HeldOut(_or_default(self.testing_percentage), _or_default(self.validation_percentage))
+
+
+def check_source(image_dir: Path | None, image_list: Path | None) -> None:
+    """Raise BadRequest unless there is either a folder or a list of images."""
+    if image_dir is None and image_list is None:
+        raise BadRequest(
+            "{image_dir} is required: the folder with one sub-folder of images per class. Or give a list of "
+            "images as {image_list}."
+        )
+    if image_dir is not None and image_list is not None:
+        raise BadRequest("{image_dir} and {image_list} are two ways to say which images there are. Give one.")
 
 
 def _or_default(percentage: float | None) -> float:
