@@ -46,8 +46,8 @@ class ConversionSettings(Settings):
         for format in self.chosen:
             if format.needs_images and data is None:
                 raise BadRequest(
-                    "{formats} {format} needs {image_dir} or {image_list}, the images that the graph was trained on: they "
-                    "show how large the numbers in the network get.",
+                    "{formats} {format} needs {image_dir} or {image_list}, the images that the graph was "
+                    "trained on: they show how large the numbers in the network get.",
                     format=format.name,
                 )
 
