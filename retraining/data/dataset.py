@@ -93,6 +93,7 @@ def _in_folders(settings: DataSettings, outputs: Iterable[Path]) -> Dataset:
     )
 
 
+@list_reading.without_collecting()
 def _listed(settings: DataSettings) -> Dataset:
     listing = list_reading.read(settings.source)
     list_reading.check_files(listing)

@@ -41,9 +41,9 @@ class BadLine(BadRequest):
     """A line of a list that cannot be used: its `number`, from 1, and the reason."""
 
     @classmethod
-    def because(cls, number: int, template: str, /, **values: object) -> BadLine:
+    def because(cls, number: int, reason: Message) -> BadLine:
         """Return the error for a line; the reason completes "line 12 ..."."""
-        return cls("line {number:,} {reason}", number=number, reason=Message(template, **values))
+        return cls("line {number:,} {reason}", number=number, reason=reason)
 
     @property
     def number(self) -> int:

@@ -93,8 +93,8 @@ class DataSettings(SplitSettings):
             )
         if self.image_dir is not None and self.image_list is not None:
             raise BadRequest(
-                "{image_dir} and {image_list} both name the images, received '{folder}' and '{list}'. Keep one "
-                "of them.",
+                "{image_dir} and {image_list} both name the images, received '{folder}' and '{list}'. Keep "
+                "one of them.",
                 folder=self.image_dir,
                 list=self.image_list,
             )
