@@ -21,6 +21,10 @@ _SETS = {
     "testing": Split.TESTING,
 }
 
+# The names that mean the same whatever is beside them.
+_PLAIN = {name: split for name, split in _SETS.items() if name not in _EVALUATION}
+PLAIN_NAMES = tuple(_PLAIN)
+
 # Data sets for object detection have these in each set, one file of labels for each image.
 _DETECTION = {"images", "labels"}
 
@@ -32,6 +36,11 @@ log = logging.getLogger(__name__)
 def is_set_name(name: str) -> bool:
     """Return whether a folder is named like a set, in upper or lower case."""
     return name.lower() in _SETS
+
+
+def set_named(name: str) -> Split | None:
+    """Return the set that one of PLAIN_NAMES names, in upper or lower case; None for any other name."""
+    return _PLAIN.get(name.strip().lower())
 
 
 def sets_among(image_dir: Path, folders: Mapping[str, Sequence[str]]) -> dict[Split, str]:
