@@ -20,6 +20,12 @@ from retraining.settings.training import TrainingSettings
 # Steps times learning rate after which wrong labels show best, for each class. Later, layers learn them too:
 # measured by `python -m benchmarks label_errors`.
 _EARLY = 1.0
+# Multiplications that take about half a minute. Beyond, two layers do for what FOLDS would: of wrong labels
+# they find as many where each still learns from enough images of a class.
+_MOST_WORK = 5e11
+_FEWER_FOLDS = 2
+_ENOUGH_OF_A_CLASS = 100
+
 _LEAST_STEPS = TrainingSettings.how_many_training_steps  # that may be taken for that, however few are trained
 
 
@@ -52,8 +58,9 @@ def cross_validate(
     everything = ImageVectors.of_sets(bottlenecks, Split.TRAINING, Split.VALIDATION, Split.TESTING)
     images = [bottlenecks.dataset.images[number] for number in everything.numbers]
     groups = folds.groups(images, [bottlenecks.digests[number] for number in everything.numbers], near)
-    fold_of = folds.deal(known.labels.tolist(), groups[: len(known)])
-    is_unseen = _is_unseen(groups, fold_of)
+    count = _how_many_folds(known, classes, settings)
+    fold_of = folds.deal(known.labels.tolist(), groups[: len(known)], folds=count)
+    is_unseen = _is_unseen(groups, fold_of, count)
     is_used = ~is_unseen[: len(known)]
     can_judge = is_unseen & _knows(is_used, known.labels, classes)[:, everything.labels].T
     early = max(1, round(min(max(steps, _LEAST_STEPS), _EARLY * classes / settings.learning_rate)))
@@ -70,14 +77,20 @@ def cross_validate(
     return CrossValidation(held_in.first(len(sample)), fold_of, judges)
 
 
-def _is_unseen(groups: list[folds.Group], fold_of: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Return bool [n, FOLDS], whether the layer of a fold has seen neither an image nor a copy of it.
+def _how_many_folds(known: ImageVectors, classes: int, settings: TrainingSettings) -> int:
+    """Return how many layers there is time for."""
+    takes_long = layers.work(known, folds.FOLDS, classes, settings) > _MOST_WORK
+    return _FEWER_FOLDS if takes_long and len(known) >= _ENOUGH_OF_A_CLASS * classes else folds.FOLDS
+
+
+def _is_unseen(groups: list[folds.Group], fold_of: NDArray[np.int64], count: int) -> NDArray[np.bool_]:
+    """Return bool [n, count], whether the layer of a fold has seen neither an image nor a copy of it.
 
     `groups` of the images, of which those at the end, the test images, are in no fold.
     """
     known = dict(zip(groups, fold_of.tolist(), strict=False))
     own = np.array([known.get(group, -1) for group in groups], np.int64)[:, np.newaxis]
-    is_unseen: NDArray[np.bool_] = (own == np.arange(folds.FOLDS)) | (own < 0)
+    is_unseen: NDArray[np.bool_] = (own == np.arange(count)) | (own < 0)
     return is_unseen
 
 
