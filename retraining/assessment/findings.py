@@ -7,16 +7,18 @@ import logging
 
 import numpy as np
 
+from retraining.assessment import answers, mistakes, novelty_fit, suspects, trend
 from retraining.assessment import assessment as assessments
-from retraining.assessment import mistakes, novelty_fit, suspects, trend
+from retraining.assessment.answers import Answers, Examples
 from retraining.assessment.assessment import Assessment
 from retraining.assessment.calibration import Calibration
+from retraining.assessment.judges import Judges
 from retraining.assessment.mistakes import Mistake
 from retraining.assessment.novelty_fit import NoveltyCheck
-from retraining.assessment.scored import Scored
+from retraining.assessment.scored import MOST_IMAGES
 from retraining.assessment.suspects import Suspect
 from retraining.assessment.trend import Trend
-from retraining.data.dataset import Dataset
+from retraining.data.dataset_summary import DatasetSummary
 from retraining.data.split import Split
 from retraining.errors import in_one_line
 from retraining.features import duplicates
@@ -31,17 +33,19 @@ log = logging.getLogger(__name__)
 
 @dataclasses.dataclass(frozen=True)
 class Findings:
-    """What is known about a model, without its vectors.
+    """What is known about a model, without its vectors and without those images that no report shows.
 
     `evaluation` is None, and `testing` is empty, if there are no test images. `testing` are all test images
-    with the scores of the model itself, as it is exported. `judged` is the number of images that were looked
+    with the answers of the model itself, as it is exported, and `examples` the first of each pair of classes.
+    `judged` is the number of images that were looked
     at for wrong labels. `trend` and `novelty` are None if there is nothing to tell.
     """
 
     network: str
-    dataset: Dataset
+    dataset: DatasetSummary
     evaluation: Evaluation | None
-    testing: Scored
+    testing: Answers
+    examples: tuple[Examples, ...]
     mistakes: tuple[Mistake, ...]
     suspects: tuple[Suspect, ...]
     judged: int
@@ -60,13 +64,14 @@ def find(model: TrainedModel, assessment: Assessment) -> Findings:
     dataset = vectors.dataset
     testing = ImageVectors.of_sets(vectors, Split.TESTING)
     training = ImageVectors.of_sets(vectors, Split.TRAINING)
-    tested = assessments.scored(model.layer, vectors, Split.TESTING)
+    tested = Answers.of_layer(model.layer, testing)
     judged = _judged(model, assessment)
     return Findings(
         network=model.extractor.name,
-        dataset=dataset,
+        dataset=DatasetSummary.of(dataset),
         evaluation=model.evaluation,
         testing=tested,
+        examples=answers.examples(tested, dataset),
         mistakes=mistakes.find(dataset, tested, testing, training),
         suspects=suspects.find(vectors, judged),
         judged=len(judged),
@@ -99,23 +104,20 @@ def try_to_find(model: TrainedModel, assessment: Assessment | None) -> Findings 
         return None
 
 
-def _judged(model: TrainedModel, assessment: Assessment) -> Scored:
+def _judged(model: TrainedModel, assessment: Assessment) -> Judges:
     """Return all images that a layer can judge which has not seen them."""
     if assessment.crossed is not None:
-        return assessment.crossed.judged
-    parts = [
-        assessments.scored(model.layer, model.bottlenecks, split)
-        for split in (Split.VALIDATION, Split.TESTING)
-    ]
-    return Scored(
-        np.concatenate([part.numbers for part in parts]),
-        np.concatenate([part.labels for part in parts]),
-        np.concatenate([part.log_probabilities for part in parts]),
-    )
+        return assessment.crossed.judges
+    held_out = ImageVectors.of_sets(model.bottlenecks, Split.VALIDATION, Split.TESTING)
+    return Judges((model.layer,), held_out, np.ones((len(held_out), 1), bool))
 
 
 def _novelty_check(model: TrainedModel, assessment: Assessment, testing: ImageVectors) -> NoveltyCheck | None:
     if assessment.novelty is None:
         return None
-    known = assessments.known(model, assessment.frozen)
-    return novelty_fit.check(assessment.novelty, known, testing, len(model.labels))
+    digests = model.bottlenecks.digests
+    known, unseen = (
+        images.only(images.sample(digests, MOST_IMAGES))
+        for images in (assessments.known(model, assessment.frozen), testing)
+    )
+    return novelty_fit.check(assessment.novelty, known, unseen, len(model.labels))
