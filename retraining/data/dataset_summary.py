@@ -20,13 +20,13 @@ _SETS = tuple(Split)
 class DatasetSummary:
     """The classes of a dataset, and `counts` int64 [classes, sets] of their images, sets as in Split.
 
-    `has_set_folders` and `significant_bits` are those of the dataset. `folder` is the one that all images are
+    `has_given_sets` and `significant_bits` are those of the dataset. `folder` is the one that all images are
     in, with a separator at its end. Of a million images the list takes hundreds of megabytes, this does not.
     """
 
     labels: tuple[str, ...]
     counts: NDArray[np.int64] = dataclasses.field(compare=False)
-    has_set_folders: bool
+    has_given_sets: bool
     significant_bits: int | None
     folder: str
 
@@ -42,7 +42,7 @@ class DatasetSummary:
         )
         counts = np.bincount(cells, minlength=shape[0] * shape[1]).reshape(shape)
         folder = _common_folder(dataset.images)
-        return cls(dataset.labels, counts, dataset.has_set_folders, dataset.significant_bits, folder)
+        return cls(dataset.labels, counts, dataset.has_given_sets, dataset.significant_bits, folder)
 
     def __len__(self) -> int:
         return int(self.counts.sum())
