@@ -85,8 +85,8 @@ def find(bottlenecks: Bottlenecks, folder: Path | None = None) -> FoundGroups:
     """Return the groups of images that show nearly the same, with all of their identical copies.
 
     The same images always give the same groups, however they are ordered and named. Candidates that can no
-    longer be read are left out. Of more than MOST_IMAGES images, only LOOKED_UP are looked up among all, those
-    with the least hashes. With a `folder` all are looked up in any case; arrays too large for memory are kept
+    longer be read are left out. Of more than MOST_IMAGES images, only LOOKED_UP are looked up among all: the
+    first by their hashes. With a `folder` all are looked up in any case; arrays too large for memory are kept
     in files there. Raises WorkFailed if they do not fit.
     """
     copies = _Copies(bottlenecks)
@@ -116,7 +116,6 @@ def _tell(search: Search, found: int) -> None:
     """Log how images were looked up, if not all were; `found` of them have near-duplicates."""
     if search.is_sample:
         log.info(
-            "%s",
             Message(
                 "Near-duplicates: {count:,} of {total:,} images, chosen by the hash of their content, were "
                 "looked up among all; {found:,} have some ({share:.1%}). Turn {group_near_duplicates} on to "
