@@ -18,9 +18,9 @@ from typing import NamedTuple, TypeAlias
 
 from retraining.data import set_folders
 from retraining.data.image_list import BadLine, Known, ListedImage, as_json
-from retraining.data.sample_depth import FULL
 from retraining.data.split import Split
 from retraining.errors import BadRequest, Message
+from retraining.settings.kinds import MOST_BITS
 
 HEAD_BYTES = 1 << 16  # of the beginning of a list, which are enough to recognize its format
 
@@ -34,7 +34,7 @@ _COLUMNS = (*_REQUIRED, "set", "sha256", "bits", "significant_bits")
 _FEWEST, _MOST = 2, 3  # columns without a header
 _LOOKS_LIKE_A_PATH = re.compile(r"[./\\]")
 _SHA256 = re.compile("[0-9a-fA-F]{64}")
-_BIT_COUNTS = frozenset(map(str, range(1, FULL + 1)))
+_BIT_COUNTS = frozenset(map(str, range(1, MOST_BITS + 1)))
 _ELSEWHERE = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://")
 _JSON = json.JSONDecoder()
 _SHOWN_CHARACTERS = 60
@@ -277,7 +277,7 @@ def _known(sha256: object, bits: object, decided: object, *, number: int) -> Kno
         raise BadLine.because(number, Message("has a sha256 that is not 64 hexadecimal digits"))
     if bits and decided:
         raise BadLine.because(number, Message("has both bits and significant_bits"))
-    return Known(bytes.fromhex(sha256), _bits(decided or bits or FULL, number), bool(decided))
+    return Known(bytes.fromhex(sha256), _bits(decided or bits or MOST_BITS, number), bool(decided))
 
 
 def _bits(value: object, number: int) -> int:

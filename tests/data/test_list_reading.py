@@ -14,7 +14,11 @@ from retraining.data.dataset import Dataset, LabelledImage
 from retraining.data.image_list import Known, ListedImage, to_json
 from retraining.data.split import Split
 from retraining.errors import BadRequest
+from retraining.settings.augmentation import AugmentationSettings
+from retraining.settings.compare import ComparisonSettings
 from retraining.settings.data import DataSettings
+from retraining.settings.export import ExportSettings
+from retraining.settings.fine_tuning import FineTuningSettings
 from tests.data.test_dataset import touch
 from tests.data.test_set_folders import in_sets
 
@@ -237,12 +241,15 @@ def test_addresses_need_a_checksum(here: Path) -> None:
 
 
 def test_what_needs_the_images_themselves_says_so_before_any_work(tmp_path: Path) -> None:
+    settings = DataSettings(tmp_path), AugmentationSettings(), FineTuningSettings(), ExportSettings()
+    fresh = AugmentationSettings(flip_left_right=True, distorted_views=0)
+
     def check(*files: str) -> str | None:
         known = Known(b"")
         found = Dataset(("x",), tuple(LabelledImage(file, 0, TRAINING, known) for file in files))
-        needed_files.check(found, fine_tune=False, distorted_views=False)
+        needed_files.check(found, *settings)
         try:
-            needed_files.check(found, fine_tune=False, distorted_views=True)
+            needed_files.check(found, *settings, fresh)
         except BadRequest as error:
             return str(error)
         return None
@@ -257,6 +264,16 @@ def test_what_needs_the_images_themselves_says_so_before_any_work(tmp_path: Path
     assert "'/mnt/away/b.jpg' is not on this computer" in str(check("/mnt/away/b.jpg"))
     assert check("/mnt/away/b.jpg", here) is None
     assert check() is None
+    away = Dataset(("x",), (LabelledImage("/mnt/away/b.jpg", 0, TRAINING, Known(b"")),))
+    for needing, name in (
+        (DataSettings(tmp_path, group_near_duplicates=True), "group_near_duplicates"),
+        (FineTuningSettings(fine_tune=True), "fine_tune"),
+        (ExportSettings(("pb", "tflite-int8")), "export"),
+        (ComparisonSettings(("builtin",)), "models"),
+    ):
+        with pytest.raises(BadRequest) as caught:
+            needed_files.check(away, *settings, needing)
+        assert str(caught.value).startswith(f"{name} needs the images themselves")
 
 
 def test_most_bits_of_several_lists_are_enough_for_all(here: Path) -> None:
