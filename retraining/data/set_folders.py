@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from retraining.data.folder_walk import Folder
 from retraining.data.split import Split
 from retraining.errors import BadRequest, setting_named
-from retraining.settings.data import DataSettings, HeldOut
+from retraining.settings.data import HeldOut, SplitSettings
 
 # In lower case.
 _EVALUATION = ("eval", "evaluation")
@@ -20,6 +20,9 @@ _SETS = {
     "test": Split.TESTING,
     "testing": Split.TESTING,
 }
+
+# The names that mean the same whatever is beside them.
+PLAIN_NAMES = tuple(name for name in _SETS if name not in _EVALUATION)
 
 # Data sets for object detection have these in each set, one file of labels for each image.
 _DETECTION = {"images", "labels"}
@@ -32,6 +35,12 @@ log = logging.getLogger(__name__)
 def is_set_name(name: str) -> bool:
     """Return whether a folder is named like a set, in upper or lower case."""
     return name.lower() in _SETS
+
+
+def set_named(name: str) -> Split | None:
+    """Return the set that one of PLAIN_NAMES names, in upper or lower case; None for any other name."""
+    lower = name.strip().lower()
+    return _SETS[lower] if lower in PLAIN_NAMES else None
 
 
 def sets_among(image_dir: Folder, folders: Mapping[str, Sequence[str]]) -> dict[Split, str]:
@@ -53,7 +62,7 @@ def sets_among(image_dir: Folder, folders: Mapping[str, Sequence[str]]) -> dict[
     return {split: names[split] for split in Split if split in names}
 
 
-def left_to_cut(image_dir: Folder, sets: Mapping[Split, str], settings: DataSettings) -> HeldOut:
+def left_to_cut(image_dir: Folder, sets: Mapping[Split, str], settings: SplitSettings) -> HeldOut:
     """Return the percentages that are cut off from the training images: 0 for a set that has its own folder.
 
     Raises BadRequest if such a set was given a percentage, since that would be ignored.
