@@ -127,10 +127,13 @@ def names_below(folder: str) -> Iterator[str]:
     """
     start = f"{folder.rstrip('/')}/"
     system = _system(folder)
-    with _explained(folder):
+    try:
         # Not Beam's `match`, which makes a list of all, and takes a bracket in a name for a pattern.
-        for found in system._list(start):
-            yield found.path.removeprefix(start)
+        for path in _below(system, start) if system.has_dirs() else _listed(system, start):
+            yield path.removeprefix(start)
+    except Exception as error:  # each store has a family of its own
+        if not _is_gone(folder):
+            raise _unreadable(folder, atomic_files.reason(error)) from error
 
 
 def write(path: str, content: bytes) -> None:
@@ -186,6 +189,23 @@ def remove_folder(folder: str) -> None:
         raise WorkFailed(
             "'{folder}' cannot be removed: {reason}.", folder=folder, reason=atomic_files.reason(error)
         ) from error
+
+
+def _listed(system: Any, start: str) -> Iterator[str]:
+    return (found.path for found in system._list(start))
+
+
+def _below(system: Any, folder: str) -> Iterator[str]:
+    """Yield the paths of all files in a folder and below, where each folder is listed by itself."""
+    for found in system._list(folder):
+        # Nothing tells folders from empty files, but these cannot be listed.
+        if found.size_in_bytes:
+            yield found.path
+            continue
+        try:
+            yield from _below(system, found.path)
+        except BeamIOError:
+            yield found.path
 
 
 class _StoreFile(io.RawIOBase):
@@ -301,10 +321,21 @@ def _explained(path: str) -> Iterator[None]:
     except UserError:
         raise
     except Exception as error:  # each store has a family of its own
-        code = 404 if isinstance(error, FileNotFoundError) else getattr(error, "code", None)
+        code = getattr(error, "code", None)
+        if isinstance(error, FileNotFoundError) or (code is None and _is_gone(path)):
+            code = 404
         if code in _REFUSED:
             raise BadImage("cannot be read ({reason})", reason=_REFUSED[code]) from error
         raise _unreadable(path, atomic_files.reason(error)) from error
+
+
+def _is_gone(path: str) -> bool:
+    """Return whether a file system with folders, whose errors tell little, says that a path is not there."""
+    try:
+        system = _system(path)
+        return system.has_dirs() and not system.exists(path)
+    except Exception:  # it says nothing
+        return False
 
 
 def _unreadable(path: str, reason: str) -> WorkFailed:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from apache_beam.io.filesystem import CompressionTypes, FileMetadata, FileSystem
 
@@ -12,9 +12,9 @@ from apache_beam.io.filesystem import CompressionTypes, FileMetadata, FileSystem
 class MemoryFiles(FileSystem):
     """Files by address; it has no folders, as stores have none, and reads what an address begins with."""
 
-    files: dict[str, bytes] = {}
-    opened: list[str] = []
-    failing: dict[str, Exception] = {}
+    files: ClassVar[dict[str, bytes]] = {}
+    opened: ClassVar[list[str]] = []
+    failing: ClassVar[dict[str, Exception]] = {}
 
     @classmethod
     def scheme(cls) -> str:
@@ -27,7 +27,7 @@ class MemoryFiles(FileSystem):
         folder, _, name = path.rpartition("/")
         return folder, name
 
-    def mkdirs(self, path: str) -> None:
+    def mkdirs(self, _path: str) -> None:
         raise AssertionError("a store has no folders")
 
     def has_dirs(self) -> bool:
@@ -42,7 +42,7 @@ class MemoryFiles(FileSystem):
     def create(
         self,
         path: str,
-        mime_type: str = "application/octet-stream",
+        _mime_type: str = "application/octet-stream",
         compression_type: str = CompressionTypes.AUTO,
     ) -> io.BytesIO:
         assert compression_type == CompressionTypes.UNCOMPRESSED
@@ -52,7 +52,7 @@ class MemoryFiles(FileSystem):
     def open(
         self,
         path: str,
-        mime_type: str = "application/octet-stream",
+        _mime_type: str = "application/octet-stream",
         compression_type: str = CompressionTypes.AUTO,
     ) -> Any:
         assert compression_type == CompressionTypes.UNCOMPRESSED
@@ -62,11 +62,11 @@ class MemoryFiles(FileSystem):
             raise FileNotFoundError(2, f"Not found: {path}")
         return Reading(self.files[path])
 
-    def copy(self, source_file_names: Sequence[str], destination_file_names: Sequence[str]) -> None:
+    def copy(self, _sources: Sequence[str], _destinations: Sequence[str]) -> None:
         raise AssertionError("not used")
 
-    def rename(self, source_file_names: Sequence[str], destination_file_names: Sequence[str]) -> None:
-        for old, new in zip(source_file_names, destination_file_names, strict=True):
+    def rename(self, sources: Sequence[str], destinations: Sequence[str]) -> None:
+        for old, new in zip(sources, destinations, strict=True):
             self._fail(old)
             self.files[new] = self.files.pop(old)
 
@@ -77,10 +77,10 @@ class MemoryFiles(FileSystem):
     def size(self, path: str) -> int:
         return len(self.files[path])
 
-    def last_updated(self, path: str) -> float:
+    def last_updated(self, _path: str) -> float:
         return 0.0
 
-    def checksum(self, path: str) -> str:
+    def checksum(self, _path: str) -> str:
         return ""
 
     def metadata(self, path: str) -> FileMetadata:

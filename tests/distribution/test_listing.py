@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from retraining.data import dataset
+from retraining.data.address import Address
 from retraining.data.split import Split
 from retraining.distribution import archive_walk, listing, photographs, pieces
 from retraining.errors import BadRequest
@@ -98,7 +99,10 @@ def test_archives_beside_class_folders_have_class_folders_in_them(
 def test_archives_in_class_folders_hold_images_of_the_class(tmp_path: Path, store: dict[str, bytes]) -> None:
     on_disk(tmp_path / "plain", files(*CLASSES))
     roses, tulips = files("roses"), files("tulips")
-    shards = {"roses/more/all.TAR": tar(roses), "tulips/all.zip": zipped({f"x/{n}": c for n, c in tulips.items()})}
+    shards = {
+        "roses/more/all.TAR": tar(roses),
+        "tulips/all.zip": zipped({f"x/{n}": c for n, c in tulips.items()}),
+    }
     for folder in (in_store(store, shards), on_disk(tmp_path / "shards", shards)):
         assert found(folder) == expected(tmp_path / "plain")
 
@@ -107,7 +111,9 @@ def test_archives_of_sets(tmp_path: Path, store: dict[str, bytes]) -> None:
     on_disk(tmp_path / "plain", TREES["sets"])
     inside = {"all.tar": tar(TREES["sets"])}
     each = {
-        f"{name}/1.tar": tar({path.removeprefix(f"{name}/"): c for path, c in TREES["sets"].items() if name in path})
+        f"{name}/1.tar": tar(
+            {path.removeprefix(f"{name}/"): c for path, c in TREES["sets"].items() if name in path}
+        )
         for name in ("train", "test")
     }
     for number, shards in enumerate((inside, each)):
@@ -117,12 +123,14 @@ def test_archives_of_sets(tmp_path: Path, store: dict[str, bytes]) -> None:
 
 
 def test_files_of_webdataset_name_the_classes_of_their_images(store: dict[str, bytes]) -> None:
-    shard = {}
+    shard: dict[str, bytes] = {}
     for index, label in enumerate((*CLASSES, "7") * 10):
         shard |= {f"{index:06}.cls": f"{label}\n".encode(), f"{index:06}.jpg": label.encode()}
         shard |= {f"{index:06}.json": b"{}", f"{index:06}.txt": b"a caption"}
     images = found(in_store(store, {"photos-000000.tar": tar(shard)}))
-    assert [(label, content.decode()) for label, _, content in images] == sorted((c, c) for c in (*CLASSES, "7") * 10)
+    assert [(label, content.decode()) for label, _, content in images] == sorted(
+        (c, c) for c in (*CLASSES, "7") * 10
+    )
 
 
 def test_what_describes_an_image_in_an_archive_is_no_image(store: dict[str, bytes]) -> None:
@@ -132,7 +140,11 @@ def test_what_describes_an_image_in_an_archive_is_no_image(store: dict[str, byte
 
 
 def test_hidden_members_and_leftovers_are_passed_over(store: dict[str, bytes]) -> None:
-    shard = files(*CLASSES) | files("__MACOSX/roses", ".git/roses", "roses/.x") | files("roses", names=["._1.jpg"])
+    shard = (
+        files(*CLASSES)
+        | files("__MACOSX/roses", ".git/roses", "roses/.x")
+        | files("roses", names=["._1.jpg"])
+    )
     assert len(found(in_store(store, {"a.zip": zipped(shard)}))) == 2 * len(NAMES)
 
 
@@ -202,8 +214,9 @@ def test_archives_that_cannot_be_used_are_refused(store: dict[str, bytes]) -> No
     )
 
 
+@pytest.mark.usefixtures("store")
 def test_list_has_the_path_the_label_and_the_set_of_each_image(
-    tmp_path: Path, store: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     on_disk(tmp_path / "photos", files("roses", "tulips", "Blüten 花", "b\udcff"))
     monkeypatch.chdir(tmp_path)
@@ -214,7 +227,7 @@ def test_list_has_the_path_the_label_and_the_set_of_each_image(
     assert [(i.file, i.label, i.split) for i in images] == [
         (i.file, scanned.labels[i.label], i.split) for i in scanned.images
     ]
-    assert os.path.isabs(images[0].file)
+    assert Path(images[0].file).is_absolute()
 
 
 def test_list_that_is_given_is_used_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -232,8 +245,10 @@ def test_outputs_are_left_out_beside_archives(tmp_path: Path) -> None:
 def test_progress_counts_the_images_in_archives(store: dict[str, bytes]) -> None:
     counted: list[int] = []
     in_store(store, {"a.tar": tar(files(*CLASSES)), "roses/b.zip": zipped(files("x"))})
-    walk = listing._walk_in_store(listing.Address(ROOT), counted.append)
+    walk = listing._walk_in_store(Address(ROOT), counted.append)
     dataset.scan_folders(
-        listing.Address(ROOT), archive_walk.ArchiveWalk(walk, counted.append), ListedDataSettings(image_dir=ROOT)
+        Address(ROOT),
+        archive_walk.ArchiveWalk(walk, counted.append),
+        ListedDataSettings(image_dir=ROOT),
     )
     assert counted == [2 * len(NAMES), len(NAMES)]

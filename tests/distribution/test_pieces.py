@@ -67,7 +67,9 @@ def test_bad_line_is_named_by_its_number_in_the_list(tmp_path: Path) -> None:
 
 
 def test_line_says_what_it_says(store: dict[str, bytes]) -> None:
-    store[LIST] = f'{{"path": "/photos/1.jpg", "label": "a", "set": "test", "sha256": "{"ab" * 32}"}}'.encode()
+    store[LIST] = (
+        f'{{"path": "/photos/1.jpg", "label": "a", "set": "test", "sha256": "{"ab" * 32}"}}'.encode()
+    )
     ((_, image),) = pieces.images_in(pieces.cut(LIST)[0])
     assert (image.file, image.label, image.split) == ("/photos/1.jpg", "a", Split.TESTING)
     assert image.known

@@ -16,7 +16,8 @@ PHOTO = "mem://bucket/photos/1.jpg"
 
 
 @pytest.fixture(params=["local", "store"])
-def folder(request: pytest.FixtureRequest, tmp_path: Path, store: dict[str, bytes]) -> str:
+def folder(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    request.getfixturevalue("store")
     return str(tmp_path / "out") if request.param == "local" else "mem://bucket/out"
 
 
@@ -46,13 +47,15 @@ class _StoreError(Exception):
     code = 403
 
 
-def test_photo_that_a_store_refuses_is_a_bad_image(store: dict[str, bytes]) -> None:
+@pytest.mark.usefixtures("store")
+def test_photo_that_a_store_refuses_is_a_bad_image() -> None:
     assert reason("mem://bucket/none.jpg") == "cannot be read (not found)"
     MemoryFiles.failing[PHOTO] = _StoreError("a long story")
     assert reason(PHOTO) == "cannot be read (access denied)"
 
 
-def test_store_that_does_not_answer_is_no_fault_of_the_photo(store: dict[str, bytes]) -> None:
+@pytest.mark.usefixtures("store")
+def test_store_that_does_not_answer_is_no_fault_of_the_photo() -> None:
     MemoryFiles.failing[PHOTO] = TimeoutError("no answer\nfor a minute")
     with pytest.raises(WorkFailed) as caught:
         photographs.read(PHOTO)
@@ -118,7 +121,8 @@ def test_file_is_put_in_place_once_all_of_it_is_written(folder: str) -> None:
     assert places.list_names(folder) == ["list.jsonl"]
 
 
-def test_what_a_store_does_not_do_is_said_with_the_path(store: dict[str, bytes]) -> None:
+@pytest.mark.usefixtures("store")
+def test_what_a_store_does_not_do_is_said_with_the_path() -> None:
     MemoryFiles.failing["mem://bucket/out/"] = OSError(5, "Input/output error")
     MemoryFiles.failing["mem://bucket/out"] = MemoryFiles.failing[PHOTO] = OSError(5, "Input/output error")
     with pytest.raises(WorkFailed) as caught:
