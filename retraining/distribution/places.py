@@ -184,7 +184,7 @@ def remove_folder(folder: str) -> None:
         elif (system := _system(folder)).has_dirs():
             system.delete([folder])
         else:
-            system.delete([join(folder, name) for name in names_below(folder)])
+            _delete(system, [join(folder, name) for name in names_below(folder)])
     except Exception as error:
         raise WorkFailed(
             "'{folder}' cannot be removed: {reason}.", folder=folder, reason=atomic_files.reason(error)
@@ -294,10 +294,23 @@ def _put(path: str, content: IO[bytes]) -> None:
         raise WorkFailed("'{path}' cannot be written: {reason}.", path=path, reason=reason) from error
 
 
+def _delete(system: Any, paths: list[str]) -> None:
+    if not paths or (scheme := _scheme(paths[0])) not in _clients:
+        system.delete(paths)
+        return
+    with _client(paths[0], scheme) as client:
+        for path in paths:
+            client.delete(path)  # not by the file system, which takes a bracket in a name for a pattern
+
+
 def _send(system: Any, path: str, content: IO[bytes]) -> None:
-    file = system.create(path, compression_type=_AS_IT_IS)
-    shutil.copyfileobj(content, file, 1 << 20)
-    file.close()  # not after an error: what is there by then would become the file
+    with contextlib.ExitStack() as stack:
+        if (scheme := _scheme(path)) in _clients:
+            file = stack.enter_context(_client(path, scheme)).open(path, "wb")
+        else:
+            file = system.create(path, compression_type=_AS_IT_IS)
+        shutil.copyfileobj(content, file, 1 << 20)
+        file.close()  # not after an error: what is there by then would become the file
 
 
 def _system(path: str) -> Any:
