@@ -83,6 +83,16 @@ def test_scheme_that_nobody_knows_is_refused() -> None:
     )
 
 
+def test_store_whose_package_is_missing_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    with pytest.raises(BadRequest) as caught:
+        photographs.read("s3://bucket/1.jpg")
+    assert str(caught.value) == (
+        "'s3://bucket/1.jpg' cannot be reached by Apache Beam (boto3 is not installed). The packages for s3://, gs://, "
+        "hdfs:// and azfs:// come with pip install 'apache-beam[aws]', '[gcp]', '[hadoop]' and '[azure]'."
+    )
+
+
 def test_addresses_keep_their_slashes() -> None:
     assert places.join("gs://bucket/photos/", "roses", "1.jpg") == "gs://bucket/photos/roses/1.jpg"
     assert places.join("/photos", "roses", "1.jpg") == "/photos/roses/1.jpg"
