@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-import apache_beam as beam
-
 from retraining.data import sample_depth
 from retraining.data.split import Split
 from retraining.distribution import counters, shard_files
 from retraining.distribution.elements import Copy, Found, Missing, Wanted
+from retraining.distribution.steps import Step
 from retraining.features.views import Views
 
 WANTED, CACHED = "wanted", "cached"
@@ -23,14 +22,14 @@ def group_of(key: bytes, groups: int) -> int:
     return int.from_bytes(key[:_KEY_BYTES_OF_GROUP], "big") % groups
 
 
-class WantVectors(beam.DoFn):  # type: ignore[misc]
+class WantVectors(Step):
     """From an image to a Wanted for each of its views, by the group of its key."""
 
     def __init__(self, views: Views, groups: int) -> None:
         self._views = views
         self._groups = groups
 
-    def process(self, element: tuple[Any, ...]) -> Iterator[tuple[int, tuple[Any, ...]]]:
+    def work(self, element: tuple[Any, ...]) -> Iterator[tuple[int, tuple[Any, ...]]]:
         """Yield the vectors that are wanted for a Found."""
         found = Found(*element)
         if found.reason:
@@ -43,20 +42,31 @@ class WantVectors(beam.DoFn):  # type: ignore[misc]
             yield group_of(key, self._groups), tuple(wanted)
 
 
-class CachedKeys(beam.DoFn):  # type: ignore[misc]
+class ShardNames(Step):
+    """From anything to the names of all shards in the cache, which only a worker lists: there may be many."""
+
+    def __init__(self, shards: shard_files.ShardFiles) -> None:
+        self._shards = shards
+
+    def work(self, _: object) -> list[str]:
+        """Return the names."""
+        return self._shards.names()
+
+
+class CachedKeys(Step):
     """From the name of a shard to the keys in it, by their groups; a damaged shard has none."""
 
     def __init__(self, shards: shard_files.ShardFiles, groups: int) -> None:
         self._shards = shards
         self._groups = groups
 
-    def process(self, name: str) -> Iterator[tuple[int, bytes]]:
+    def work(self, name: str) -> Iterator[tuple[int, bytes]]:
         """Yield the keys of vectors that the cache has."""
         for key in self._shards.keys(name):
             yield group_of(key, self._groups), key
 
 
-class MissingVectors(beam.DoFn):  # type: ignore[misc]
+class MissingVectors(Step):
     """From a group of wanted and cached keys to a Missing for each key that the cache lacks.
 
     They come by the group of their content, so that all views of an image are computed together.
@@ -65,7 +75,7 @@ class MissingVectors(beam.DoFn):  # type: ignore[misc]
     def __init__(self, groups: int) -> None:
         self._groups = groups
 
-    def process(
+    def work(
         self, element: tuple[int, dict[str, Iterable[Any]]]
     ) -> Iterator[tuple[int, tuple[Any, ...]]]:
         """Yield the vectors of a group that are to be computed."""

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
-
-import apache_beam as beam
 
 from retraining.data import images, prefetching, sample_depth
 from retraining.data.image_list import Known, ListedImage
@@ -15,6 +13,7 @@ from retraining.data.split import Split, split_of
 from retraining.distribution import counters, photographs, pieces
 from retraining.distribution.elements import Found
 from retraining.distribution.pieces import Piece
+from retraining.distribution.steps import Step
 from retraining.errors import BadImage
 from retraining.settings.data import HeldOut
 
@@ -29,7 +28,7 @@ class _Read(NamedTuple):
     seconds: float
 
 
-class ReadImages(beam.DoFn):  # type: ignore[misc]
+class ReadImages(Step):
     """From a piece of the list to a Found, as a tuple, for each image in it.
 
     A file that the list knows is not opened: its vectors may all be there.
@@ -39,7 +38,7 @@ class ReadImages(beam.DoFn):  # type: ignore[misc]
         self._held_out = held_out
         self._significant_bits = significant_bits
 
-    def process(self, element: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
+    def work(self, element: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
         """Yield the images of a Piece."""
         piece = Piece(*element)
         read = functools.partial(self._read, piece.number)
@@ -100,3 +99,8 @@ def decided(element: tuple[Any, ...], most: int) -> tuple[Any, ...]:
     """Return a Found whose bits are decided; `most` is the `largest` of all images."""
     found = Found(*element)
     return tuple(found._replace(bits=sample_depth.enough_for(most)) if found.largest >= 0 else found)
+
+
+def largest_of(values: Iterable[int]) -> int:
+    """Return the largest of some values, or -1."""
+    return max(values, default=-1)

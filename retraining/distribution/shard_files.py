@@ -35,15 +35,14 @@ class ShardFiles:
         path = places.join(self.folder, name)
         try:
             return shards.keys(Shard(name, places.read_file(path)), self.feature_size)
-        except FileNotFoundError:
-            return []  # another run has just renamed it
         except DamagedShard as error:
             self._note(name, f"bottleneck shard {path} is damaged ({error})")
-            # Another worker, trying the same again, may have been faster.
-            with contextlib.suppress(OSError):
+            # The cache may not be writable, or another worker was faster; the warning is given anyway.
+            with contextlib.suppress(WorkFailed):
                 places.rename(path, path.removesuffix(".tfrecord") + _DAMAGED)
-        except OSError as error:
-            self._note(name, f"bottleneck shard {path} cannot be read ({error})")
+        except WorkFailed as error:
+            if places.exists(path):  # or else another run has just renamed it
+                self._note(name, str(error).rstrip("."))
         return []
 
     def write(self, vectors: Mapping[bytes, Vectors]) -> None:
@@ -52,7 +51,7 @@ class ShardFiles:
         try:
             places.write(places.join(self.folder, shard.name), shard.content)
         except WorkFailed as error:
-            raise cache.not_written(self.folder, error) from error
+            raise cache.not_written(self.folder, str(error.message.values["reason"])) from error
 
     def warnings(self) -> Iterator[str]:
         """Yield what workers have noted of shards."""
