@@ -10,6 +10,7 @@ import contextlib
 import io
 import os
 import shutil
+import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -129,19 +130,24 @@ def write(path: str, content: bytes) -> None:
     """Write a file, completely or not at all, in place of one that is there. Raises WorkFailed."""
     if is_local(path):
         atomic_files.write_bytes(Path(path), content)
+    else:
+        _put(path, io.BytesIO(content))
+
+
+@contextlib.contextmanager
+def writing(path: str) -> Iterator[IO[bytes]]:
+    """Yield a file to write; once all is written, it is put in place of one that is there.
+
+    What goes to a store is in a file without a name on this computer first. Raises WorkFailed.
+    """
+    if is_local(path):
+        with atomic_files.replacing(Path(path)) as beside, beside.open("wb") as file:
+            yield file
         return
-    system = _system(path)
-    try:
-        if not system.has_dirs():
-            _put(system, path, content)  # seen by others once it is complete
-            return
-        beside = f"{path}.{uuid.uuid4().hex}"
-        _put(system, beside, content)
-        if system.exists(path):
-            system.delete([path])  # which renaming does not replace there
-        system.rename([beside], [path])
-    except Exception as error:  # each store has a family of its own
-        raise WorkFailed("'{path}' cannot be written: {reason}.", path=path, reason=atomic_files.reason(error)) from error
+    with tempfile.TemporaryFile() as waiting:
+        yield waiting
+        waiting.seek(0)
+        _put(path, waiting)
 
 
 def rename(path: str, new: str) -> None:
@@ -235,9 +241,26 @@ def _new_client(scheme: str, options: Any) -> Any:
     return GcsIO(pipeline_options=options)
 
 
-def _put(system: FileSystem, path: str, content: bytes) -> None:
+def _put(path: str, content: IO[bytes]) -> None:
+    """Write a file of a store, completely or not at all. Raises WorkFailed."""
+    system = _system(path)
+    try:
+        if not system.has_dirs():
+            _send(system, path, content)  # seen by others once it is complete
+            return
+        beside = f"{path}.{uuid.uuid4().hex}"
+        _send(system, beside, content)
+        if system.exists(path):
+            system.delete([path])  # which renaming does not replace there
+        system.rename([beside], [path])
+    except Exception as error:  # each store has a family of its own
+        reason = atomic_files.reason(error)
+        raise WorkFailed("'{path}' cannot be written: {reason}.", path=path, reason=reason) from error
+
+
+def _send(system: FileSystem, path: str, content: IO[bytes]) -> None:
     file = system.create(path, compression_type=_AS_IT_IS)
-    file.write(content)
+    shutil.copyfileobj(content, file, 1 << 20)
     file.close()  # not after an error: what is there by then would become the file
 
 

@@ -93,6 +93,7 @@ class ExtractorSettings(ReadingSettings):
         "graph always uses float32.",
         kinds.one_of(AUTO, *PRECISIONS),
     )
+
     def check(self) -> None:
         """Raise BadRequest if no network is named, or two of them, or an engine that cannot do as asked."""
         if not self.tfhub_module:
