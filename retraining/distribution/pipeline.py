@@ -17,7 +17,10 @@ from retraining.distribution.vectors import ComputeVectors
 from retraining.features.views import Views
 from retraining.settings.data import HeldOut
 
-_GROUP_SIZE = 192  # images on average: their vectors fit into a shard
+# How many images a group has, on average: at most so many that their vectors fit into a shard, and in small
+# data sets fewer, so that there are groups for several workers.
+_MOST_IMAGES, _FEWEST_IMAGES = 192, 64
+_WANTED_GROUPS = 16
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,7 +48,8 @@ class Plan:
     @property
     def groups(self) -> int:
         """How many groups the vectors are computed in."""
-        return -(-self.images // _GROUP_SIZE)
+        size = min(_MOST_IMAGES, max(_FEWEST_IMAGES, self.images // _WANTED_GROUPS))
+        return -(-self.images // size)
 
 
 def build(pipeline: beam.Pipeline, plan: Plan) -> None:
