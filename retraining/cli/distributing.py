@@ -1,4 +1,4 @@
-"""The work of distribute: images are listed, their vectors computed by workers, and what they did is printed."""
+"""The work of distribute: images are listed, workers compute their vectors, and what they did is printed."""
 
 from __future__ import annotations
 

@@ -77,7 +77,9 @@ def _cached(pipeline: beam.Pipeline, plan: Plan) -> beam.PCollection:
     """Return the keys that the cache has, by group."""
     names = pipeline | "cache" >> beam.Create([""]) | "list shards" >> beam.ParDo(ShardNames(plan.shards))
     return (
-        names | "spread shards" >> beam.Reshuffle() | "read keys" >> beam.ParDo(CachedKeys(plan.shards, plan.groups))
+        names
+        | "spread shards" >> beam.Reshuffle()
+        | "read keys" >> beam.ParDo(CachedKeys(plan.shards, plan.groups))
     )
 
 

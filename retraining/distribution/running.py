@@ -88,7 +88,11 @@ class Runner:
         try:
             runner = self._direct_runner(alive) if self._is_direct else self._name
             return beam.Pipeline(runner=runner, options=self._options)
-        except (ValueError, ImportError, AttributeError) as error:  # an unknown runner, or a flag that it lacks
+        except (
+            ValueError,
+            ImportError,
+            AttributeError,
+        ) as error:  # an unknown runner, or a flag that it lacks
             raise BadRequest(
                 "{runner} cannot be used: {reason}.",
                 runner=self._name,
@@ -126,8 +130,8 @@ class Runner:
 
     def _failed(self, text: str) -> WorkFailed:
         return WorkFailed(
-            "{runner} could not finish: {reason}. What was computed is kept: run the same command again to go "
-            "on from there.",
+            "{runner} could not finish: {reason}. What was computed is kept; run the same command again to "
+            "compute the rest.",
             runner=self.title,
             reason=text.strip().splitlines()[-1].rstrip("."),
         )
