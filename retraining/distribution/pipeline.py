@@ -6,6 +6,7 @@ import dataclasses
 
 import apache_beam as beam
 
+from retraining.data.list_reading import SetRule
 from retraining.distribution import reading, results
 from retraining.distribution.keys import CACHED, WANTED, CachedKeys, MissingVectors, ShardNames, WantVectors
 from retraining.distribution.network_file import NetworkFile
@@ -15,7 +16,6 @@ from retraining.distribution.results import FAILURES, IMAGES, WriteParts
 from retraining.distribution.shard_files import ShardFiles
 from retraining.distribution.vectors import ComputeVectors
 from retraining.features.views import Views
-from retraining.settings.data import HeldOut
 
 # How many images a group has, on average: at most so many that their vectors fit into a shard, and in small
 # data sets fewer, so that there are groups for several workers.
@@ -27,12 +27,12 @@ _WANTED_GROUPS = 16
 class Plan:
     """What a run is to do: all that workers need to know.
 
-    `notes` is the folder of what workers tell this computer. `has_numbers` says that the cache has finite
-    vectors of this network already.
+    `rule` says what set an image is in, if the list alone does not. `notes` is the folder of what workers
+    tell this computer. `has_numbers` says that the cache has finite vectors of this network already.
     """
 
     pieces: tuple[Piece, ...]
-    held_out: HeldOut
+    rule: SetRule | None
     significant_bits: int | None
     network: NetworkFile
     shards: ShardFiles
@@ -55,7 +55,7 @@ class Plan:
 def build(pipeline: beam.Pipeline, plan: Plan) -> None:
     """Add the steps of a plan to a pipeline."""
     pieces = pipeline | "pieces" >> beam.Create(plan.pieces) | beam.Reshuffle()
-    images = pieces | "read images" >> beam.ParDo(ReadImages(plan.held_out, plan.significant_bits))
+    images = pieces | "read images" >> beam.ParDo(ReadImages(plan.rule, plan.significant_bits))
     images = images | "decide depth" >> beam.Map(reading.decided, _largest(images))
 
     failures = _missing(images, _cached(pipeline, plan), plan) | "compute vectors" >> beam.ParDo(

@@ -106,8 +106,8 @@ def check_source(image_dir: object, image_list: object) -> None:
         )
     if image_dir and image_list:
         raise BadRequest(
-            "{image_dir} and {image_list} both name the images, received '{folder}' and '{list}'. Keep one of "
-            "them.",
+            "{image_dir} and {image_list} both name the images, received '{folder}' and '{list}'. Keep one "
+            "of them.",
             folder=image_dir,
             list=image_list,
         )

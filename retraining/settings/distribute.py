@@ -20,8 +20,8 @@ class ListedDataSettings(SplitSettings):
 
     image_dir: str = setting(
         "",
-        "Folder of images as retrain.py takes it, on this computer or in a store (gs://, s3://, hdfs://). ZIP "
-        "and TAR files in it are folders too.",
+        "Folder of images as retrain.py takes it, on this computer or in a store (gs://, s3://, hdfs://). "
+        "ZIP and TAR files in it are folders too.",
         kinds.OPTIONAL_FOLDER_OR_ADDRESS,
     )
     image_list: str = setting(
