@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 BLOCK = 1 << 16  # bytes; what is read from a store at least
 
-_REFUSED = (403, 404)  # by a store that does answer: forbidden, not found
+_REFUSED = {403: "access denied", 404: "not found"}  # what a store means that does answer
 _AS_IT_IS = CompressionTypes.UNCOMPRESSED  # not unpacked on the way because of its suffix
 
 _FILE_SYSTEMS: Any = FileSystems  # whose types are not all there
@@ -301,9 +301,9 @@ def _explained(path: str) -> Iterator[None]:
     except UserError:
         raise
     except Exception as error:  # each store has a family of its own
-        is_refused = isinstance(error, FileNotFoundError | PermissionError)
-        if is_refused or getattr(error, "code", None) in _REFUSED:
-            raise BadImage("cannot be read ({reason})", reason=atomic_files.reason(error)) from error
+        code = 404 if isinstance(error, FileNotFoundError) else getattr(error, "code", None)
+        if code in _REFUSED:
+            raise BadImage("cannot be read ({reason})", reason=_REFUSED[code]) from error
         raise _unreadable(path, atomic_files.reason(error)) from error
 
 
