@@ -64,7 +64,9 @@ def test_only_the_bytes_of_a_member_are_read(name: str, store: dict[str, bytes])
     archive = put(store, name, tar(photos) if name == "a.tar" else zipped(photos, zipfile.ZIP_STORED))
     member = listed(archive)[2]
     assert member.position
-    assert archives.address(archive, member) == f"{archive}!{member.position.start}+{member.position.size}/2.jpg"
+    assert (
+        archives.address(archive, member) == f"{archive}!{member.position.start}+{member.position.size}/2.jpg"
+    )
     Reading.read_bytes = 0
     assert photographs.read(archives.address(archive, member)) == photos["2.jpg"]
     assert Reading.read_bytes < 1.2 * (1 << 20)
@@ -99,7 +101,9 @@ def test_what_is_no_plain_file_inside_its_archive_has_no_position(store: dict[st
     odd += [special("device.jpg", tarfile.CHRTYPE), special("pipe.jpg", tarfile.FIFOTYPE)]
     folder = special("folder", tarfile.DIRTYPE)
     archive = put(
-        store, "a.tar", tar({"/abs.jpg": b"1", "../out.jpg": b"2", "in.jpg": b"3"}, tarfile.PAX_FORMAT, *odd, folder)
+        store,
+        "a.tar",
+        tar({"/abs.jpg": b"1", "../out.jpg": b"2", "in.jpg": b"3"}, tarfile.PAX_FORMAT, *odd, folder),
     )
     assert {member.name: member.position is not None for member in listed(archive)} == {
         "/abs.jpg": False,
