@@ -28,6 +28,12 @@ def byte_progress(total: int | None, *, task: str) -> tqdm[NoReturn]:
     return bar
 
 
+def count_progress(total: int | None = None, *, task: str, unit: str) -> tqdm[NoReturn]:
+    """Return a progress bar that `update(count)` moves on by `count`; `total` may be unknown."""
+    bar: tqdm[NoReturn] = _tqdm()(total=total, desc=task, unit=unit, disable=_is_hidden(), dynamic_ncols=True)
+    return bar
+
+
 def write_line(text: str, stream: TextIO | None) -> None:
     """Write a line to `stream`, if there is one, without breaking a progress bar that is on screen."""
     if stream is None:

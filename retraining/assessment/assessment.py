@@ -66,6 +66,12 @@ def assess(
         fitted_on = scored(model.layer, model.bottlenecks, Split.VALIDATION)
         folds = np.arange(len(images)) % FOLDS
     testing = scored(model.layer, model.bottlenecks, Split.TESTING)
+    if len(fitted_on) < len(images):
+        log.info(
+            "Scores are calibrated on a sample of %s of %s images, chosen by the hash of their content.",
+            f"{len(fitted_on):,}",
+            f"{len(images):,}",
+        )
     asked = images.sample(model.bottlenecks.digests, MOST_IMAGES)
     return Assessment(
         calibration=calibration.assess(

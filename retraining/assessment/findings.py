@@ -25,6 +25,7 @@ from retraining.features import duplicates
 from retraining.features.bottleneck_sets import SkippedImage
 from retraining.features.duplicates import Duplicates
 from retraining.features.image_vectors import ImageVectors
+from retraining.features.near_duplicates import FoundGroups, Search
 from retraining.training.evaluation import Evaluation
 from retraining.training.model import TrainedModel
 
@@ -37,8 +38,9 @@ class Findings:
 
     `evaluation` is None, and `testing` is empty, if there are no test images. `testing` are all test images
     with the answers of the model itself, as it is exported, and `examples` the first of each pair of classes.
-    `judged` is the number of images that were looked
-    at for wrong labels. `trend` and `novelty` are None if there is nothing to tell.
+    `judged` is the number of images that were looked at for wrong labels. `trend` and `novelty` are None if
+    there is nothing to tell. `known` is the number of images that scores and vectors can be judged by without
+    the test images, and `near_search` says how near-duplicates were searched for, if that is known.
     """
 
     network: str
@@ -56,6 +58,8 @@ class Findings:
     calibration: Calibration
     novelty: NoveltyCheck | None
     is_fine_tuned: bool = False
+    known: int = 0
+    near_search: Search | None = None
 
 
 def find(model: TrainedModel, assessment: Assessment) -> Findings:
@@ -77,6 +81,8 @@ def find(model: TrainedModel, assessment: Assessment) -> Findings:
         judged=len(judged),
         same=duplicates.identical(dataset, vectors.digests),
         near=duplicates.nearly(dataset, assessment.near),
+        known=len(assessments.known(model, assessment.frozen)),
+        near_search=assessment.near.search if isinstance(assessment.near, FoundGroups) else None,
         skipped=vectors.skipped,
         trend=None if assessment.frozen is None else trend.find(assessment.frozen, assessment.settings),
         calibration=assessment.calibration,

@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # no program needs the settings of all the others
     from retraining.settings.conversion import ExportGraphSettings
     from retraining.settings.data import DataSettings
     from retraining.settings.deep_dream import DeepDreamSettings
+    from retraining.settings.distribute import DistributeSettings
     from retraining.settings.export import ExportSettings
     from retraining.settings.feature_maps import FeatureMapsSettings
     from retraining.settings.formats import Format
@@ -87,6 +88,16 @@ def check_compare(settings: CompareSettings) -> None:
     _check_folder("output_dir", comparison.output_dir)
     _check_folder("bottleneck_dir", comparison.bottleneck_dir)
     _check_formats(settings.export.formats, settings.export.onnxruntime_web)
+
+
+def check_distribute(settings: DistributeSettings, flags: Sequence[str]) -> None:
+    """Raise BadRequest if Beam or the module is missing, or a folder cannot be written; `flags` are ours."""
+    from retraining.cli import beam_flags  # which imports Beam
+
+    beam_flags.check(settings.run.beam_flags, flags)
+    _check_module(settings.module.local())
+    if "://" not in settings.output_dir:
+        _check_folder("output_dir", Path(settings.output_dir))
 
 
 def check_export(settings: ExportGraphSettings) -> None:

@@ -9,6 +9,7 @@ from retraining.cli.parser import Listing, Program
 from retraining.settings.compare import CompareSettings
 from retraining.settings.conversion import ExportGraphSettings
 from retraining.settings.deep_dream import DeepDreamSettings
+from retraining.settings.distribute import DistributeSettings
 from retraining.settings.feature_maps import FeatureMapsSettings
 from retraining.settings.relabel import RelabelSettings
 from retraining.settings.report import ReportOnGraphSettings
@@ -29,6 +30,7 @@ def _module_table() -> str:
     return catalogue.table()
 
 
+LIST_MODULES = Listing("Print the modules that are known by name, and exit.", _module_table)
 LIST_FORMATS = Listing("Print the formats that a classifier can be exported to, and exit.", _format_table)
 
 RETRAIN = Program(
@@ -38,7 +40,7 @@ RETRAIN = Program(
     settings=RetrainSettings,
     check=checks.check_retrain,
     listings={
-        "list_modules": Listing("Print the modules that are known by name, and exit.", _module_table),
+        "list_modules": LIST_MODULES,
         "list_formats": LIST_FORMATS,
     },
 )
@@ -58,6 +60,22 @@ COMPARE = Program(
     check=checks.check_compare,
     listings={"list_formats": LIST_FORMATS},
 )
+DISTRIBUTE = Program(
+    name="distribute",
+    description="Compute the feature vectors of more images than one machine can, with Apache Beam. Its own "
+    "flags, such as --runner, are passed on to it.",
+    example="--image_dir ~/flower_photos --direct_running_mode multi_processing --direct_num_workers 2",
+    settings=DistributeSettings,
+    check=lambda settings: checks.check_distribute(settings, _flags_of_distribute()),
+    passes_on="beam_flags",
+    listings={"list_modules": LIST_MODULES},
+)
+
+
+def _flags_of_distribute() -> list[str]:
+    return DISTRIBUTE.flags()
+
+
 EXPORT = Program(
     name="export",
     description="Export a graph that retrain.py wrote, or any other frozen classifier, to more formats.",
@@ -116,6 +134,7 @@ PROGRAMS: tuple[Program[Any], ...] = (
     LABEL_IMAGE,
     SERVE,
     COMPARE,
+    DISTRIBUTE,
     EXPORT,
     REPORT,
     RELABEL,

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import TypeAlias
 
+from retraining.data.folder_walk import Folder
 from retraining.data.split import Split
 from retraining.errors import BadRequest, Message, setting_named
 
@@ -21,7 +21,7 @@ Counts: TypeAlias = Mapping[Split, int]
 log = logging.getLogger(__name__)
 
 
-def check_class_count(image_dir: Path, labels: Sequence[str]) -> None:
+def check_class_count(image_dir: Folder, labels: Sequence[str]) -> None:
     """Raise BadRequest if there are fewer than two classes to tell apart."""
     if len(labels) >= 2:
         return

@@ -13,11 +13,11 @@ from typing import NamedTuple
 
 from retraining.data import list_reading, set_folders
 from retraining.data.class_checks import check_class_count, check_class_sizes, warn_about_similar_names
-from retraining.data.folder_walk import FolderFiles, FolderWalk, class_folders, warn_about_stray_files
+from retraining.data.folder_walk import Folder, FolderFiles, FolderWalk, Walk, classes_among
 from retraining.data.image_list import Known
 from retraining.data.split import Split, split_names
 from retraining.errors import BadImage, BadRequest
-from retraining.settings.data import DataSettings, HeldOut
+from retraining.settings.data import DataSettings, HeldOut, SplitSettings
 
 log = logging.getLogger(__name__)
 
@@ -73,15 +73,27 @@ def scan(settings: DataSettings, outputs: Iterable[Path] = ()) -> Dataset:
     Small classes and likely mistakes are warned about. Raises BadRequest if there is nothing that could be
     trained on, or if it is unclear what the sets are.
     """
-    dataset = _in_folders(settings, outputs) if settings.image_list is None else _listed(settings)
+    if settings.image_list is None:
+        dataset = _in_folders(settings.source, FolderWalk(outputs), settings)
+    else:
+        dataset = _listed(settings)
     check_grouping(dataset, settings)
+    return _checked(dataset)
+
+
+def scan_folders(image_dir: Folder, walk: Walk, settings: SplitSettings) -> Dataset:
+    """Return the images that a walk finds below `image_dir`, by the rules of `scan`. Raises BadRequest."""
+    return _checked(_in_folders(image_dir, walk, settings))
+
+
+def _checked(dataset: Dataset) -> Dataset:
     warn_about_similar_names(dataset.labels)
     check(dataset)
     return dataset
 
 
-def _in_folders(settings: DataSettings, outputs: Iterable[Path]) -> Dataset:
-    found = _class_folders(settings, FolderWalk(outputs))
+def _in_folders(image_dir: Folder, walk: Walk, settings: SplitSettings) -> Dataset:
+    found = _class_folders(image_dir, walk, settings)
     labels = tuple(folder.path.name for folder in found.classes[Split.TRAINING])
     items: list[LabelledImage] = []
     for label in range(len(labels)):
@@ -148,37 +160,36 @@ class _ClassFolders(NamedTuple):
     to_cut: HeldOut
 
 
-def _class_folders(settings: DataSettings, walk: FolderWalk) -> _ClassFolders:
-    image_dir = settings.source
-    folders = class_folders(image_dir)
+def _class_folders(image_dir: Folder, walk: Walk, settings: SplitSettings) -> _ClassFolders:
+    folders = walk.class_folders(image_dir)
     in_sets = {
         folder.name: classes
         for folder in folders
-        if set_folders.is_set_name(folder.name) and (classes := walk.classes(walk.folders_in(folder)))
+        if set_folders.is_set_name(folder.name) and (classes := classes_among(walk.folders_in(folder), walk))
     }
-    classes = walk.classes(folder for folder in folders if folder.name not in in_sets)
+    classes = classes_among((folder for folder in folders if folder.name not in in_sets), walk)
     names: dict[str, list[str]] = {folder.path.name: [] for folder in classes}
     names |= {name: [folder.path.name for folder in folders] for name, folders in in_sets.items()}
     sets = set_folders.sets_among(image_dir, names)
     to_cut = set_folders.left_to_cut(image_dir, sets, settings)
     if not sets:
-        classes += walk.classes(image_dir / name for name in in_sets)  # which are classes too
+        classes += classes_among((image_dir / name for name in in_sets), walk)  # which are classes too
         _check_classes(image_dir, classes)
         return _ClassFolders({Split.TRAINING: sorted(classes, key=_name)}, to_cut)
     log.info("%s", set_folders.described(image_dir, sets, to_cut))
     for name in sets.values():
-        warn_about_stray_files(image_dir / name)
+        walk.warn_about_stray_files(image_dir / name)
     check_class_count(image_dir / sets[Split.TRAINING], names[sets[Split.TRAINING]])
     return _ClassFolders({split: in_sets[name] for split, name in sets.items()}, to_cut)
 
 
-def _check_classes(image_dir: Path, classes: Sequence[FolderFiles]) -> None:
+def _check_classes(image_dir: Folder, classes: Sequence[FolderFiles]) -> None:
     """Warn about class folders that are the sets of a split or have them inside, or raise BadRequest."""
     check_class_count(image_dir, [_name(folder) for folder in classes])
-    nested = [folder for folder in classes if folder.files and Path(folder.files[0]).parent != folder.path]
+    nested = [folder for folder in classes if folder.sub_folders]
     set_folders.check_names_of_classes(image_dir, map(_name, nested))
     for folder in nested[:1]:  # one warning for all
-        set_folders.warn_about_sets_in_class(folder.path, folder.files)
+        set_folders.warn_about_sets_in_class(folder.path, folder.sub_folders)
 
 
 def _name(folder: FolderFiles) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from retraining.errors import WorkFailed
@@ -15,6 +15,7 @@ from retraining.storage.csv_file import write_csv
 
 SKIPPED_FILE = "skipped_images.csv"
 DUPLICATES_FILE = "duplicate_images.csv"
+NAMED_FILES = 1_000  # most files in warnings; the CSV file lists all
 
 log = logging.getLogger(__name__)
 
@@ -26,31 +27,46 @@ def report(bottlenecks: Bottlenecks, near: Groups, folder: Path, *, strict: bool
     Raises WorkFailed if `strict` is on and a file cannot be used.
     """
     write_csv(folder / SKIPPED_FILE, ("path", "reason"), _skipped_rows(bottlenecks.skipped))
-    warn_of_skipped(bottlenecks.skipped)
+    warn_of_skipped(bottlenecks.skipped, rest=f"see '{folder / SKIPPED_FILE}'")
     report_duplicates(bottlenecks, near, folder)
     check_strict(bottlenecks.skipped, strict=strict, listed=f"above and in '{folder / SKIPPED_FILE}'")
 
 
-def warn_of_skipped(skipped: Iterable[SkippedImage]) -> None:
-    """Log a warning for each file that cannot be used, with the reason."""
-    for image in skipped:
+def warn_of_skipped(skipped: Sequence[SkippedImage], rest: str = "not listed here") -> None:
+    """Log a warning for each file that cannot be used, with the reason.
+
+    `rest` says where those are that are not named, if there are more than NAMED_FILES.
+    """
+    for image in skipped[:NAMED_FILES]:
         log.warning("skipped %s: it %s.", image.path, image.reason)
+    if len(skipped) > NAMED_FILES:
+        log.warning("skipped %s: %s.", f"{len(skipped) - NAMED_FILES:,} more files", rest)
 
 
 def check_strict(skipped: Sequence[SkippedImage], *, strict: bool, listed: str = "above") -> None:
     """Raise WorkFailed if `strict` is on and a file cannot be used; `listed` says where to find the list."""
+    check_strict_count(len(skipped), strict=strict, listed=listed)
+
+
+def check_strict_count(skipped: int, *, strict: bool, listed: str) -> None:
+    """Raise WorkFailed if `strict` is on and so many files cannot be used, as `check_strict` does."""
     if strict and skipped:
         raise WorkFailed(
             "{files} cannot be used, listed {listed}, and {strict} is on. Fix or remove what is listed, or "
             "turn {strict} off.",
-            files=number_of_files(skipped),
+            files=files(skipped),
             listed=listed,
         )
 
 
 def number_of_files(skipped: Sequence[SkippedImage]) -> str:
     """Return '1 file' or '1,234 files'."""
-    return f"{len(skipped):,} file{'' if len(skipped) == 1 else 's'}"
+    return files(len(skipped))
+
+
+def files(count: int) -> str:
+    """Return '1 file' or '1,234 files'."""
+    return f"{count:,} file{'' if count == 1 else 's'}"
 
 
 def report_duplicates(bottlenecks: Bottlenecks, near: Groups, folder: Path | None = None) -> None:
