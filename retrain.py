@@ -1,4 +1,4 @@
-"""Turn a folder of images, one sub-folder per class, into an image classifier.
+"""Turn a folder or a list of images into an image classifier.
 
     python retrain.py --image_dir ~/flower_photos
     python label_image.py --image photo.jpg
@@ -16,7 +16,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from retraining.cli import console, logs, programs
-from retraining.data import dataset
+from retraining.data import dataset, needed_files
 from retraining.fine_tuning import validation_images
 from retraining.settings.retrain import RetrainSettings
 
@@ -43,6 +43,12 @@ def retrain(settings: RetrainSettings) -> None:
     exporting, reporter = prepare_export(settings), prepare_report(settings)
     images = dataset.scan(settings.data, settings.outputs())
     validation_images.check(images, settings.fine_tuning)
+    needed_files.check(
+        images,
+        fine_tune=settings.fine_tuning.fine_tune,
+        distorted_views=settings.augmentation.are_fresh(),
+        group_near_duplicates=settings.data.group_near_duplicates,
+    )
 
     # Imported here, since TensorFlow takes seconds to load: a mistake above is reported at once.
     from retraining.assessment.assessment import try_to_assess
@@ -198,7 +204,7 @@ def prepare_report(settings: RetrainSettings) -> Reporter | None:
     if not quiet_tensorflow.is_loaded():  # as it is in a notebook, which may hold much else
         prepare = functools.partial(begin_process, settings.output.logging_verbosity, making.prepare)
         work = WorkProcess(making.make, prepare, task="makes the report")
-    places = making.Places(path, settings.output.summaries_dir, settings.data.image_dir)
+    places = making.Places(path, settings.output.summaries_dir, settings.data.source)
     return making.Reporter(work, places)
 
 

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from retraining.data import dataset
+from retraining.data import dataset, needed_files
 from retraining.data.dataset import Dataset
 from retraining.errors import BadRequest, setting_named
 from retraining.features import lost_classes, problem_files
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from retraining.features.extractor import FeatureExtractor
     from retraining.inference.image_classifier import ImageClassifier
     from retraining.keywords import (
+        AnyPath,
         AugmentationKeywords,
         DataKeywords,
         GraphKeywords,
@@ -56,13 +57,14 @@ _NEED_IMAGES = {"strict", "group_near_duplicates"}
 
 
 def retrain(
-    image_dir: str | os.PathLike[str],
+    image_dir: AnyPath | None = None,
     *,
     on_report: Callable[[TrainingStep], None] | None = None,
     **settings: Unpack[RetrainKeywords],
 ) -> RetrainedModel:
     """Return a classifier of the images in `image_dir`, which has one sub-folder per class.
 
+    Or give a list of images as `image_list`, in place of the folder.
     `settings` are those of docs/flags.md, such as tfhub_module, how_many_training_steps and seed. Feature
     vectors are kept in `bottleneck_dir` and reused. Files that cannot be used are skipped with a warning, or
     end the work if `strict`. Unbalanced classes and classes with few test images are warned of.
@@ -78,6 +80,12 @@ def retrain(
     fine_tuning = _group(FineTuningSettings, given)
     found = dataset.scan(data, (module.bottleneck_dir,))
     validation_images.check(found, fine_tuning)
+    needed_files.check(
+        found,
+        fine_tune=fine_tuning.fine_tune,
+        distorted_views=augmentation.are_fresh(),
+        group_near_duplicates=data.group_near_duplicates,
+    )
 
     from retraining.assessment.assessment import try_to_assess
     from retraining.features import extractor as extractors
@@ -102,8 +110,10 @@ def retrain(
     return model
 
 
-def scan(image_dir: str | os.PathLike[str], **settings: Unpack[DataKeywords]) -> Dataset:
-    """Return the images in `image_dir`, by class, and the set that each belongs to. No file is opened.
+def scan(image_dir: AnyPath | None = None, **settings: Unpack[DataKeywords]) -> Dataset:
+    """Return the images in `image_dir`, by class, and the set that each belongs to. No image is opened.
+
+    Or give a list of images as `image_list`, in place of the folder.
 
     Raises BadRequest if nothing could be trained on what is there.
     """

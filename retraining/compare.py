@@ -1,4 +1,4 @@
-"""Train several models on the same split of a folder of images, and say which one to use.
+"""Train several models on the same split of the same images, and say which one to use.
 
     python -m retraining.compare --image_dir ~/flower_photos --models builtin,googlenet,resnet50
 
@@ -13,7 +13,7 @@ import functools
 import sys
 
 from retraining.cli import console, logs, programs
-from retraining.data import dataset
+from retraining.data import dataset, needed_files
 from retraining.data.dataset import Dataset
 from retraining.data.split import Split
 from retraining.errors import BadRequest, Message
@@ -26,6 +26,7 @@ def compare(settings: CompareSettings) -> None:
     logs.configure_logging("INFO")
     scanned = dataset.scan(settings.data, settings.outputs())
     _check_held_out(scanned)
+    needed_files.check(scanned, models=True)  # to find out which images are usable
 
     # Only now, since TensorFlow takes seconds to import: a mistake above is answered at once.
     from retraining.cli import log_lines, run_facts
@@ -56,7 +57,7 @@ def compare(settings: CompareSettings) -> None:
     folder = settings.comparison.output_dir
     run = run_facts.of(programs.COMPARE, settings, folder, judgements=judgements)
     subjects = result.report_on(run)
-    places = making.Places(folder / REPORT_FILE, folder, settings.data.image_dir)
+    places = making.Places(folder / REPORT_FILE, folder, settings.data.source)
     log_lines.reported(subjects[0].findings, making.make(subjects, places))
     log_lines.check_exported(judgements, formats)
 
@@ -67,7 +68,7 @@ def _check_held_out(scanned: Dataset) -> None:
         raised = Message("Raise {validation_percentage} or {testing_percentage}, or add images.")
         raise BadRequest(
             "a comparison needs images that no model is trained on, but none are held out. {remedy}",
-            remedy="Add images to the validation or test folder." if scanned.has_set_folders else raised,
+            remedy="Add validation or test images." if scanned.has_given_sets else raised,
         )
 
 

@@ -11,6 +11,7 @@ AnyPath: TypeAlias = str | os.PathLike[str]
 class DataKeywords(TypedDict, total=False):
     """Settings of `scan`."""
 
+    image_list: AnyPath | None
     testing_percentage: float | None
     validation_percentage: float | None
     significant_bits: int | None

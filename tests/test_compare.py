@@ -256,8 +256,8 @@ def test_sets_that_hold_nothing_out_are_refused_with_a_remedy_that_helps(
     none = ("--validation_percentage", "0")
     assert compare.main(words(photos, tmp_path, "alexnet", *none)) == 2
     assert capsys.readouterr().err.splitlines()[-1] == (
-        "compare: error: a comparison needs images that no model is trained on, but none are held out. Add images "
-        "to the validation or test folder."
+        "compare: error: a comparison needs images that no model is trained on, but none are held out. Add "
+        "validation or test images."
     )
 
 

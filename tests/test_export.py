@@ -99,6 +99,6 @@ def test_folder_of_other_classes_is_refused(
     words = ["--graph", str(graph), "--image_dir", str(tmp_path / "pets"), "saved_model"]
     assert export.main(words) == 2
     assert capsys.readouterr().err.splitlines()[-1] == (
-        "export: error: --image_dir has the classes cats, dogs, and the graph cyan, magenta, yellow; give "
-        "the folder that the graph was trained on, or none."
+        "export: error: the images have the classes cats, dogs, and the graph cyan, magenta, yellow; give "
+        "those that the graph was trained on, or none."
     )

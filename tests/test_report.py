@@ -64,8 +64,8 @@ def test_folder_with_other_classes_is_refused(
     (colour_photos / "cyan").rename(colour_photos / "blue")
     assert report.main([*again(run), "--image_dir", str(colour_photos)]) == 2
     assert capsys.readouterr().err.splitlines()[-1] == (
-        "report: error: --image_dir has the classes blue, magenta, yellow, and the graph cyan, magenta, "
-        "yellow; give the folder that the graph was trained on."
+        "report: error: the images have the classes blue, magenta, yellow, and the graph cyan, magenta, "
+        "yellow; give those that the graph was trained on."
     )
 
 

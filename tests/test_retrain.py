@@ -302,8 +302,8 @@ def test_class_with_only_broken_files_is_an_error(
         path.write_bytes(b"<html>")
     assert retrain.main(words(colour_photos, tmp_path, module=tf2_module)) == 2
     assert capsys.readouterr().err.splitlines()[-1] == (
-        "retrain: error: class 'daisy' has no usable images, only 25 web pages. Add images to its folder, or "
-        "remove the folder."
+        "retrain: error: class 'daisy' has no usable images, only 25 web pages. Add images of it, or "
+        "remove the class."
     )
     assert not (tmp_path / "graph.pb").exists()
 

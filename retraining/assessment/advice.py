@@ -47,8 +47,8 @@ def _no_test(findings: Findings) -> Advice | None:
         Message("Hold photographs out for a test."),
         Message(
             "No class has a test photograph, so nobody knows how good the classifier is. {remedy}",
-            remedy="Put some into the test folder."
-            if findings.dataset.has_set_folders
+            remedy="Put some into the test set."
+            if findings.dataset.has_given_sets
             else Message("Add photographs, or raise {testing_percentage}."),
         ),
     )
@@ -65,8 +65,8 @@ def _leaks(findings: Findings) -> Advice | None:
             "is in the test, its accuracy is too good to be true. {remedy}",
             groups=_counted(groups, "group"),
             are="is" if groups == 1 else "are",
-            remedy="Put each group into the folder of one set."
-            if findings.dataset.has_set_folders
+            remedy="Keep each group in one set."
+            if findings.dataset.has_given_sets
             else Message("Run again with {group_near_duplicates}."),
         ),
     )
@@ -210,8 +210,8 @@ def _small_test(findings: Findings) -> Advice | None:
             count=evaluation.count,
             low=evaluation.interval.low,
             high=evaluation.interval.high,
-            remedy="Add photographs to the test folder."
-            if findings.dataset.has_set_folders
+            remedy="Add test photographs."
+            if findings.dataset.has_given_sets
             else Message("Add photographs, or raise {testing_percentage}."),
         ),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,9 @@ from retraining.suggestions import closest, did_you_mean
 if TYPE_CHECKING:  # no program needs the settings of all the others
     from retraining.settings.compare import CompareSettings
     from retraining.settings.conversion import ExportGraphSettings
+    from retraining.settings.data import DataSettings
     from retraining.settings.deep_dream import DeepDreamSettings
+    from retraining.settings.distribute import DistributeSettings
     from retraining.settings.export import ExportSettings
     from retraining.settings.feature_maps import FeatureMapsSettings
     from retraining.settings.formats import Format
@@ -40,11 +42,12 @@ def check_retrain(settings: RetrainSettings) -> None:
     output, module = settings.output, settings.module
     _check_module(module)
     _check_outputs(output, settings.export)
-    if output_paths.is_same(output.summaries_dir, settings.data.image_dir):
+    _check_list_stays(settings.data, (*output.paths(), *settings.export.paths(output.output_graph)))
+    if output_paths.is_same(output.summaries_dir, settings.data.source):
         raise BadRequest(
             "{summaries_dir} must not be {image_dir}, or its folders would become classes; received "
             "'{folder}' for both.",
-            folder=settings.data.image_dir,
+            folder=settings.data.source,
         )
     if output_paths.is_within(output.output_graph, Path(module.tfhub_module)):
         raise BadRequest(
@@ -85,6 +88,16 @@ def check_compare(settings: CompareSettings) -> None:
     _check_folder("output_dir", comparison.output_dir)
     _check_folder("bottleneck_dir", comparison.bottleneck_dir)
     _check_formats(settings.export.formats, settings.export.onnxruntime_web)
+
+
+def check_distribute(settings: DistributeSettings, flags: Sequence[str]) -> None:
+    """Raise BadRequest if Beam or the module is missing, or a folder cannot be written; `flags` are ours."""
+    from retraining.cli import beam_flags  # which imports Beam
+
+    beam_flags.check(settings.run.beam_flags, flags)
+    _check_module(settings.module.local())
+    if "://" not in settings.output_dir:
+        _check_folder("output_dir", Path(settings.output_dir))
 
 
 def check_export(settings: ExportGraphSettings) -> None:
@@ -134,6 +147,16 @@ def check_deep_dream(settings: DeepDreamSettings) -> None:
     _check_folder("output_dir", dream.output_dir)
     if dream.class_label:
         _check_is_file("labels", dream.labels, remedy=_WRITTEN_BY_RETRAIN)
+
+
+def _check_list_stays(data: DataSettings, outputs: Iterable[Path]) -> None:
+    """Raise BadRequest if the list of images would be written over."""
+    if data.image_list is not None and any(output_paths.is_same(path, data.image_list) for path in outputs):
+        raise BadRequest(
+            "{image_list} '{path}' would be written over by an output of the same name. Give the output "
+            "another.",
+            path=data.image_list,
+        )
 
 
 def _check_module(module: ModuleSettings) -> None:

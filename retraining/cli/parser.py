@@ -36,7 +36,8 @@ class Program(Generic[AnySettings]):
     `settings` is a group of settings, or a dataclass whose fields are groups. `positional` are the settings
     that are given without a flag, each with its name in the help. `check` raises BadRequest if something on
     disk that the settings name cannot be used; it is called before the program begins. A filter is there for
-    what it prints: it ends early if nobody reads that any more.
+    what it prints: it ends early if nobody reads that any more. `passes_on` is the setting that takes the
+    words that are no flag of the program, in a tuple, if it has one; `check` refuses those that nobody knows.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Program(Generic[AnySettings]):
     positional: Mapping[str, str] = dataclasses.field(default_factory=dict)
     listings: Mapping[str, Listing] = dataclasses.field(default_factory=dict)
     is_filter: bool = False
+    passes_on: str = ""
 
     def groups(self) -> dict[str, type[Settings]]:
         """Return the groups of settings by their names in `settings`; '' if it is itself a group."""
@@ -57,6 +59,12 @@ class Program(Generic[AnySettings]):
     def flag_name(self, setting: str) -> str:
         """Return what a setting is called on the command line."""
         return self.positional.get(setting) or flag_name(setting)
+
+    def flags(self) -> list[str]:
+        """Return all flags, with their dashes."""
+        settings = [field.name for group in self.groups().values() for field in fields(group)]
+        named = [name for name in settings if name not in self.positional and name != self.passes_on]
+        return ["-h", "--help", *map(flag_name, [*self.listings, *named])]
 
 
 def flag_name(setting: str) -> str:
@@ -97,7 +105,7 @@ def _given_values(program: Program[Any], argv: Sequence[str] | None) -> dict[str
     for name, listing in program.listings.items():
         parser.add_argument(flag_name(name), action="store_true", help=listing.meaning)
     for group in program.groups().values():
-        _add_flags(parser, group, program.positional)
+        _add_flags(parser, group, program)
     given = parser.parse(argv)
     for name, listing in program.listings.items():
         if given.pop(name):
@@ -106,19 +114,20 @@ def _given_values(program: Program[Any], argv: Sequence[str] | None) -> dict[str
     return given
 
 
-def _add_flags(parser: argparse.ArgumentParser, group: type[Settings], positional: Mapping[str, str]) -> None:
+def _add_flags(parser: argparse.ArgumentParser, group: type[Settings], program: Program[Any]) -> None:
     """Add each setting of a group as a flag, under the group's docstring as the title."""
     section = parser.add_argument_group((group.__doc__ or "").splitlines()[0].rstrip("."))
     for field in fields(group):
+        if field.name == program.passes_on:
+            continue
         default = shown_default(field)
         meaning = f"{meaning_of(field)} Default: {default}." if default else meaning_of(field)
         meaning = meaning.replace("%", "%%")
         # SUPPRESS: a setting that was not given is left out, since the settings know their own defaults.
         about: dict[str, Any] = {"help": meaning, "default": argparse.SUPPRESS}
-        if field.name in positional:
-            section.add_argument(
-                field.name, metavar=positional[field.name], nargs=_positional_count(field), **about
-            )
+        if field.name in program.positional:
+            metavar = program.positional[field.name]
+            section.add_argument(field.name, metavar=metavar, nargs=_positional_count(field), **about)
         else:
             section.add_argument(flag_name(field.name), dest=field.name, **about, **_arity(field))
 
@@ -163,9 +172,10 @@ class _Parser(argparse.ArgumentParser):
         """Return the values that were given, by the name of their setting. Raises BadRequest."""
         # Intermixed: positional arguments may also come after flags, where argparse would overlook them.
         values, unknown = self.parse_known_intermixed_args(argv)
-        if unknown:
-            self._refuse(unknown[0])
-        return vars(values)
+        if unknown and not self._program.passes_on:
+            refuse_unknown(unknown[0], self._program.flags())
+        given = vars(values)
+        return {**given, self._program.passes_on: tuple(unknown)} if unknown else given
 
     def error(self, message: str) -> NoReturn:
         """Raise BadRequest with argparse's message, reworded."""
@@ -175,11 +185,12 @@ class _Parser(argparse.ArgumentParser):
             message = f"{lacking[1]} needs a value; give one that begins with '-' as {lacking[1]}=VALUE"
         raise BadRequest("{message}.", message=message)
 
-    def _refuse(self, word: str) -> NoReturn:
-        if not word.startswith("-"):
-            raise BadRequest("'{word}' does not belong to any flag. See --help for the flags.", word=word)
-        flag = word.split("=")[0]
-        known = [name for action in self._actions for name in action.option_strings]
-        meant = closest(flag.replace("-", "_").replace("__", "--", 1), known)
-        remedy = did_you_mean([meant]) if meant else "See --help for the flags."
-        raise BadRequest("unknown flag {flag}. {remedy}", flag=flag, remedy=remedy)
+
+def refuse_unknown(word: str, known: Sequence[str]) -> NoReturn:
+    """Raise BadRequest for a word that is neither one of the flags in `known` nor the value of one."""
+    if not word.startswith("-"):
+        raise BadRequest("'{word}' does not belong to any flag. See --help for the flags.", word=word)
+    flag = word.split("=")[0]
+    meant = closest(flag.replace("-", "_").replace("__", "--", 1), known)
+    remedy = did_you_mean([meant]) if meant else "See --help for the flags."
+    raise BadRequest("unknown flag {flag}. {remedy}", flag=flag, remedy=remedy)

@@ -9,6 +9,7 @@ from retraining.cli.parser import Listing, Program
 from retraining.settings.compare import CompareSettings
 from retraining.settings.conversion import ExportGraphSettings
 from retraining.settings.deep_dream import DeepDreamSettings
+from retraining.settings.distribute import DistributeSettings
 from retraining.settings.feature_maps import FeatureMapsSettings
 from retraining.settings.relabel import RelabelSettings
 from retraining.settings.report import ReportOnGraphSettings
@@ -57,6 +58,14 @@ COMPARE = Program(
     settings=CompareSettings,
     check=checks.check_compare,
     listings={"list_formats": LIST_FORMATS},
+)
+DISTRIBUTE = Program(
+    name="distribute",
+    description="Compute the feature vectors of more images than one machine can, with Apache Beam.",
+    example="--image_dir ~/flower_photos --direct_running_mode multi_processing --direct_num_workers 2",
+    settings=DistributeSettings,
+    check=lambda settings: checks.check_distribute(settings, DISTRIBUTE.flags()),
+    passes_on="beam_flags",
 )
 EXPORT = Program(
     name="export",
@@ -116,6 +125,7 @@ PROGRAMS: tuple[Program[Any], ...] = (
     LABEL_IMAGE,
     SERVE,
     COMPARE,
+    DISTRIBUTE,
     EXPORT,
     REPORT,
     RELABEL,

@@ -9,14 +9,48 @@ from pathlib import Path
 from retraining.cli import commands, logs
 from retraining.errors import WorkFailed
 from retraining.settings.relabel import RelabelSettings
-from retraining.sorting import relabelling
+from retraining.sorting import relabelling, relisting
 from retraining.sorting.relabelling import Move, Plan
+from retraining.sorting.relisting import Relisting
 
 log = logging.getLogger(__name__)
 
 
 def relabel(settings: RelabelSettings) -> None:
     """Show, or carry out, what a list asks for. Raises WorkFailed if some of it cannot be done."""
+    relisting_plan = relisting.plan(settings.csv)
+    if relisting_plan is None:
+        _move(settings)
+    else:
+        _relist(relisting_plan, settings)
+
+
+def _relist(plan: Relisting, settings: RelabelSettings) -> None:
+    """Show the corrections of a list of images, or write the corrected copy."""
+    for refusal in plan.refused:
+        log.warning("%s keeps its label: %s.", refusal.image, refusal.reason)
+    for change in plan.changes:
+        would = "has" if settings.apply else "would have"
+        logs.say(f"{change.image} {would} the label {change.new} instead of {change.label}")
+    count = f"{len(plan.changes):,} of {plan.count:,}"
+    if plan.changes and settings.apply:
+        written = relisting.write(plan)
+        logs.say(f"{count} labels are corrected in {written}, a copy of the list of images.")
+        logs.say("Now run retrain.py again with it. It is quick: images keep their vectors.")
+    elif plan.changes:
+        logs.say(f"{count} labels would be corrected, nothing has changed yet. Write a copy of the list:")
+        logs.say(f"  {commands.relabel(commands.this_start(), settings.csv, apply=True)}")
+    elif not plan.refused:
+        logs.say(_none_marked(plan.count))
+    if plan.refused:
+        raise WorkFailed(
+            "{stay} of {count} labels could not be corrected, see above.",
+            stay=len(plan.refused),
+            count=len(plan.changes) + len(plan.refused),
+        )
+
+
+def _move(settings: RelabelSettings) -> None:
     plan = relabelling.plan(settings.csv)
     for refusal in plan.refused:
         _warn(refusal.image, refusal.reason)
@@ -82,8 +116,12 @@ class _Shown:
 def _nothing(plan: Plan) -> str:
     if plan.is_undo:
         return "There is nothing to take back: each photo is where it was."
+    return _none_marked(plan.count)
+
+
+def _none_marked(count: int) -> str:
     return (
-        f"None of {plan.count:,} photos is marked. Write into the column 'action' of those with a wrong "
+        f"None of {count:,} photos is marked. Write into the column 'action' of those with a wrong "
         "label: 'move' for the suggested class, or the name of another."
     )
 

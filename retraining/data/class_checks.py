@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import TypeAlias
 
+from retraining.data.folder_walk import Folder
 from retraining.data.split import Split
 from retraining.errors import BadRequest, Message, setting_named
 
@@ -21,7 +21,7 @@ Counts: TypeAlias = Mapping[Split, int]
 log = logging.getLogger(__name__)
 
 
-def check_class_count(image_dir: Path, labels: Sequence[str]) -> None:
+def check_class_count(image_dir: Folder, labels: Sequence[str]) -> None:
     """Raise BadRequest if there are fewer than two classes to tell apart."""
     if len(labels) >= 2:
         return
@@ -36,27 +36,24 @@ def check_class_count(image_dir: Path, labels: Sequence[str]) -> None:
     )
 
 
-def check_class_sizes(
-    counts: Mapping[str, Counts], *, lost: Mapping[str, str], has_set_folders: bool
-) -> None:
+def check_class_sizes(counts: Mapping[str, Counts], *, lost: Mapping[str, str], has_given_sets: bool) -> None:
     """Warn about classes with few images or an empty set; raise BadRequest if one cannot be trained.
 
     `counts` are the numbers of images in each set, by class. `lost` says what there is instead, such as
-    "12 PDF documents", in each class of which no file is a usable image. With `has_set_folders`, no advice
+    "12 PDF documents", in each class of which no file is a usable image. With `has_given_sets`, no advice
     is given on percentages, which do not decide then which images are in a set.
     """
     for label in counts:
         if label in lost:
             raise BadRequest(
-                "class '{label}' has no usable images, only {files}. Add images to its folder, or remove the "
-                "folder.",
+                "class '{label}' has no usable images, only {files}. Add images of it, or remove the class.",
                 label=label,
                 files=lost[label],
             )
-        _check_can_be_trained(label, counts[label], has_set_folders=has_set_folders)
+        _check_can_be_trained(label, counts[label], has_given_sets=has_given_sets)
     _warn_about_small_classes(counts)
     for split in (Split.VALIDATION, Split.TESTING):
-        _warn_about_classes_without(split, counts, has_set_folders=has_set_folders)
+        _warn_about_classes_without(split, counts, has_given_sets=has_given_sets)
 
 
 def warn_about_similar_names(labels: Iterable[str]) -> None:
@@ -67,25 +64,23 @@ def warn_about_similar_names(labels: Iterable[str]) -> None:
         if folded in seen:
             log.warning(
                 "classes '%s' and '%s' differ only in upper and lower case or in how a letter is encoded. If "
-                "they are one class, put their images into one folder.",
+                "they are one class, give them one name.",
                 seen[folded],
                 label,
             )
         seen[folded] = label
 
 
-def _check_can_be_trained(label: str, counts: Counts, *, has_set_folders: bool) -> None:
+def _check_can_be_trained(label: str, counts: Counts, *, has_given_sets: bool) -> None:
     if sum(counts.values()) == 0:
-        raise BadRequest(
-            "class '{label}' has no images. Add images to its folder, or remove the folder.", label=label
-        )
+        raise BadRequest("class '{label}' has no images. Add some, or remove the class.", label=label)
     if counts[Split.TRAINING] == 0:
         lower = Message("Add images, or lower {validation_percentage} and {testing_percentage}.")
         raise BadRequest(
             "class '{label}' has no training images: {counts}. {remedy}",
             label=label,
             counts=_shown(counts),
-            remedy="Add images to its training folder." if has_set_folders else lower,
+            remedy="Add training images." if has_given_sets else lower,
         )
 
 
@@ -107,7 +102,7 @@ def _warn_about_small_classes(counts: Mapping[str, Counts]) -> None:
         )
 
 
-def _warn_about_classes_without(split: Split, counts: Mapping[str, Counts], *, has_set_folders: bool) -> None:
+def _warn_about_classes_without(split: Split, counts: Mapping[str, Counts], *, has_given_sets: bool) -> None:
     percentage = setting_named(f"{split.value}_percentage")
     raised = Message("Add images, or raise {percentage}.", percentage=percentage)
     without = [label for label in counts if counts[label][split] == 0]
@@ -119,7 +114,7 @@ def _warn_about_classes_without(split: Split, counts: Mapping[str, Counts], *, h
                 label=label,
                 split=split.value,
                 counts=_shown(counts[label]),
-                remedy="Add images." if has_set_folders else raised,
+                remedy="Add images." if has_given_sets else raised,
             )
         )
     if len(without) > NAMED_CLASSES:
@@ -131,10 +126,10 @@ def _shown(counts: Counts) -> str:
 
 
 def check_same(found: Sequence[str], known: Sequence[str], *, remedy: str = "") -> None:
-    """Raise BadRequest unless the classes of a folder are those of a graph; `remedy` is another way out."""
+    """Raise BadRequest unless the classes of images are those of a graph; `remedy` is another way out."""
     if tuple(found) != tuple(known):
         raise BadRequest(
-            "{image_dir} has the classes {found}, and the graph {known}; give the folder that the graph was "
+            "the images have the classes {found}, and the graph {known}; give those that the graph was "
             "trained on{remedy}.",
             found=", ".join(found[:NAMED_CLASSES]),
             known=", ".join(known[:NAMED_CLASSES]),

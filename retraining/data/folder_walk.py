@@ -9,8 +9,9 @@ import logging
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, TypeAlias
 
+from retraining.data.address import Address
 from retraining.data.leftovers import without_leftover_files, without_leftover_folders
 from retraining.errors import BadRequest
 from retraining.storage import cache_tag
@@ -25,53 +26,67 @@ IMAGE_SUFFIXES = (
 log = logging.getLogger(__name__)
 
 
-class FolderFiles(NamedTuple):
-    """A folder, the files in it at any depth, and whether anything in it was left out as an output."""
+Folder: TypeAlias = Path | Address
 
-    path: Path
+
+class FolderFiles(NamedTuple):
+    """A folder, the files in it at any depth, and whether anything in it was left out as an output.
+
+    `sub_folders` are the names of its sub-folders if all files are in these, as in a folder that is a set.
+    """
+
+    path: Folder
     files: list[str]
     names: list[str]  # the files' base names
+    sub_folders: list[str]
     holds_outputs: bool
 
 
-def class_folders(image_dir: Path) -> list[Path]:
-    """Return the visible first-level folders, sorted; warn about other things there that look like images.
+class Walk(Protocol):
+    """A way through folders, wherever they are: what a data set is scanned by."""
 
-    Raises BadRequest if `image_dir` is not a folder or cannot be read.
-    """
-    if not image_dir.is_dir():
-        found = "is a file" if image_dir.exists() else "does not exist"
-        raise BadRequest(
-            "{image_dir} must be a folder with one sub-folder of images per class; '{folder}' {found}.",
-            folder=image_dir,
-            found=found,
-        )
-    try:
-        folders, names = _content(str(image_dir))
-    except OSError as error:
-        raise BadRequest(
-            "{image_dir} '{folder}' cannot be read: {reason}.", folder=image_dir, reason=error.strerror
-        ) from error
-    _warn_about_stray_files(image_dir, names)
-    return [image_dir / name for name in folders]
+    def class_folders(self, folder: Folder) -> list[Folder]:
+        """Return the visible folders in the images' folder, sorted; warn about what else is there."""
+
+    def folders_in(self, folder: Folder) -> list[Folder]:
+        """Return the visible folders in a folder, sorted."""
+
+    def files_in(self, folder: Folder) -> FolderFiles:
+        """Return the files at any depth in a folder, by sub-folder and name."""
+
+    def warn_about_stray_files(self, folder: Folder) -> None:
+        """Warn about what is beside the class folders in a folder and looks like images."""
 
 
-def warn_about_stray_files(folder: Path) -> None:
-    """Warn about what is beside the class folders in a folder and looks like images. Raises BadRequest."""
-    _warn_about_stray_files(folder, _readable_content(folder)[1])
+def classes_among(folders: Iterable[Folder], walk: Walk) -> list[FolderFiles]:
+    """Return the folders with their files, without those that only hold outputs. Raises BadRequest."""
+    classes = []
+    for folder in map(walk.files_in, folders):
+        if folder.files or not folder.holds_outputs:
+            classes.append(folder)
+        else:
+            log.info("Folder '%s' holds outputs of this program and is not a class.", folder.path)
+    return classes
 
 
-def _warn_about_stray_files(image_dir: Path, names: list[str]) -> None:
-    for path in (image_dir / name for name in sorted(names)):
-        if path.is_symlink() and not os.path.exists(path):
-            log.warning("'%s' is a broken link, so it is not a class.", path)
+def no_folder(folder: Folder, found: str) -> BadRequest:
+    """Return that there is no folder of images; `found` says what there is."""
+    return BadRequest(
+        "{image_dir} must be a folder with one sub-folder of images per class; '{folder}' {found}.",
+        folder=folder,
+        found=found,
+    )
+
+
+def warn_about_loose_images(folder: Folder, names: Iterable[str]) -> None:
+    """Warn if there are images among the names in a folder that has class folders."""
     loose = sum(name.lower().endswith(IMAGE_SUFFIXES) for name in names)
     if loose:
         log.warning(
             "%s images are in '%s' itself, outside any class folder, and are ignored. Move them into a class "
             "folder.",
             f"{loose:,}",
-            image_dir,
+            folder,
         )
 
 
@@ -93,34 +108,54 @@ class FolderWalk:
         self._output_names = {path.name for path in identities}
         self._left_out = 0
 
-    def classes(self, folders: Iterable[Path]) -> list[FolderFiles]:
-        """Return the folders with their files, without those that only hold outputs. Raises BadRequest."""
-        classes = []
-        for folder in map(self.files_in, folders):
-            if folder.files or not folder.holds_outputs:
-                classes.append(folder)
-            else:
-                log.info("Folder '%s' holds outputs of this program and is not a class.", folder.path)
-        return classes
+    def class_folders(self, folder: Folder) -> list[Folder]:
+        """Return the visible first-level folders, sorted; warn about other things there.
 
-    def folders_in(self, folder: Path) -> list[Path]:
+        Raises BadRequest if `folder` is not a folder or cannot be read.
+        """
+        image_dir = Path(folder)
+        if not image_dir.is_dir():
+            raise no_folder(folder, "is a file" if image_dir.exists() else "does not exist")
+        try:
+            folders, names = _content(str(folder))
+        except OSError as error:
+            raise BadRequest(
+                "{image_dir} '{folder}' cannot be read: {reason}.", folder=folder, reason=error.strerror
+            ) from error
+        _warn_about_stray_files(folder, names)
+        return [folder / name for name in folders]
+
+    def warn_about_stray_files(self, folder: Folder) -> None:
+        """Warn about what is beside the class folders in a folder and looks like images. Raises BadRequest."""
+        _warn_about_stray_files(folder, self.names_in(folder))
+
+    def names_in(self, folder: Folder) -> list[str]:
+        """Return the visible names in a folder that are no folders. Raises BadRequest."""
+        return _readable_content(folder)[1]
+
+    def folders_in(self, folder: Folder) -> list[Folder]:
         """Return the sub-folders of a folder, sorted; none if the folder is an output. Raises BadRequest."""
         folders, names = _readable_content(folder)
         is_output = self._is_output_folder(_identity(folder), names)
         return [] if is_output else [folder / name for name in folders]
 
-    def files_in(self, folder: Path) -> FolderFiles:
+    def files_in(self, folder: Folder) -> FolderFiles:
         """Return the files at any depth in a folder, by sub-folder and name. Raises BadRequest."""
         files: list[str] = []
         names: list[str] = []
+        sub_folders: dict[str, None] = {}
         left_out = self._left_out
+        below = f"{folder}{os.sep}"
         for parent, found in self._folders_in(folder):
             found.sort()
             names += found
             files += map(f"{parent}{os.sep}".__add__, found)
-        return FolderFiles(folder, files, names, self._left_out > left_out)
+            if found:
+                sub_folders[parent[len(below) :].partition(os.sep)[0]] = None
+        nested = [] if "" in sub_folders else list(sub_folders)
+        return FolderFiles(folder, files, names, nested, self._left_out > left_out)
 
-    def _folders_in(self, folder: Path) -> Iterator[tuple[str, list[str]]]:
+    def _folders_in(self, folder: Folder) -> Iterator[tuple[str, list[str]]]:
         """Yield each folder, itself first, with the names in it that may be images.
 
         A folder that cannot be read is given as a name too, so that it is listed among the files that
@@ -159,7 +194,14 @@ class FolderWalk:
         return [name for name in names if name not in written] if written else names
 
 
-def _readable_content(folder: Path) -> tuple[list[str], list[str]]:
+def _warn_about_stray_files(folder: Folder, names: list[str]) -> None:
+    for path in (Path(folder, name) for name in sorted(names)):
+        if path.is_symlink() and not os.path.exists(path):
+            log.warning("'%s' is a broken link, so it is not a class.", path)
+    warn_about_loose_images(folder, names)
+
+
+def _readable_content(folder: Folder) -> tuple[list[str], list[str]]:
     """Return the content of a folder. Raises BadRequest if it cannot be read."""
     try:
         return _content(str(folder))
@@ -167,7 +209,7 @@ def _readable_content(folder: Path) -> tuple[list[str], list[str]]:
         raise _unreadable(folder, error) from error
 
 
-def _unreadable(folder: Path, error: OSError) -> BadRequest:
+def _unreadable(folder: Folder, error: OSError) -> BadRequest:
     return BadRequest("folder '{folder}' cannot be read: {reason}.", folder=folder, reason=error.strerror)
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
+import re
 import stat
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -21,6 +25,8 @@ PREPROCESSING = "rgb in [0, 1], orientation applied, alpha over white, antialias
 _ORIENTATION = 0x0112  # EXIF's tag
 _SIDEWAYS = (5, 6, 7, 8)  # its values for which width and height are swapped
 
+_ELSEWHERE = re.compile(r"[a-z][a-z0-9+.-]+:/")  # what Path makes of gs://bucket/photo.jpg
+
 MAX_FILE_BYTES = 1 << 30  # more is a video or a disk image, and would fill the memory
 
 
@@ -29,21 +35,35 @@ def read(path: Path) -> bytes:
 
     Only a regular file is read: a pipe or a device could keep the run waiting for ever.
     """
+    with opened(path) as file:
+        # Its size tells without filling the memory; but a file can grow while it is read.
+        check_size(os.fstat(file.fileno()).st_size)
+        content = file.read(MAX_FILE_BYTES + 1)
+    check_size(len(content))
+    return content
+
+
+def check_size(size: int) -> None:
+    """Raise BadImage if a file of so many bytes is too large for a photo."""
+    if size > MAX_FILE_BYTES:
+        raise BadImage("is larger than {limit} GiB", limit=MAX_FILE_BYTES >> 30)
+
+
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[BinaryIO]:
+    """Yield a regular file, opened for reading. Raises BadImage as `read` does."""
     try:
         mode = path.stat().st_mode
         if not stat.S_ISREG(mode):
             raise BadImage("is {kind}, not a file", kind=_KINDS.get(stat.S_IFMT(mode), "something else"))
         with open(path, "rb", opener=_open_at_once) as file:
-            # Its size tells without filling the memory; but a file can grow while it is read.
-            is_larger = os.fstat(file.fileno()).st_size > MAX_FILE_BYTES
-            content = b"" if is_larger else file.read(MAX_FILE_BYTES + 1)
+            yield file
     except OSError as error:
         if path.is_symlink():
             raise BadImage("is a broken link ({reason})", reason=error.strerror) from error
+        if _ELSEWHERE.match(str(path)):
+            raise BadImage("is not on this computer, and no vector of it is in the cache") from error
         raise BadImage("cannot be read ({reason})", reason=error.strerror) from error
-    if is_larger or len(content) > MAX_FILE_BYTES:
-        raise BadImage("is larger than {limit} GiB", limit=MAX_FILE_BYTES >> 30)
-    return content
 
 
 _KINDS = {

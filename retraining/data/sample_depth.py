@@ -120,9 +120,17 @@ def decided(largest: Sequence[int]) -> int:
 
     Logs it.
     """
-    bits = _enough_for(largest)
-    subject = "it is" if len(largest) == 1 else "they are"
-    log.info("%s, so %s read as %s-bit.", _unrecorded(largest), subject, bits)
+    return decided_for(len(largest), max(largest))
+
+
+def decided_for(count: int, most: int) -> int:
+    """Return how many bits are used in so many images that do not record it, and log it.
+
+    `most` is the largest value in all of them.
+    """
+    bits = enough_for(most)
+    subject = "it is" if count == 1 else "they are"
+    log.info("%s, so %s read as %s-bit.", _unrecorded(count, most), subject, bits)
     return bits
 
 
@@ -131,29 +139,29 @@ def warn_of_undecided(largest: Sequence[int]) -> None:
 
     `largest` has the largest value of each.
     """
-    if largest and _enough_for(largest) < FULL:
+    if largest and enough_for(max(largest)) < FULL:
         log.warning(
             Message(
                 "{found}. Nothing says what was used in training, so all 16 are assumed, and the images may "
                 "come out too dark. Set {significant_bits} to the camera's number of bits, such as {bits}.",
-                found=_unrecorded(largest),
-                bits=_enough_for(largest),
+                found=_unrecorded(len(largest), max(largest)),
+                bits=enough_for(max(largest)),
             )
         )
 
 
-def _enough_for(largest: Sequence[int]) -> int:
-    """Return the smallest of the usual numbers of bits that hold these values."""
-    return next(bits for bits in USUAL if not max(largest) >> bits)
+def enough_for(most: int) -> int:
+    """Return the smallest of the usual numbers of bits that hold a value."""
+    return next(bits for bits in USUAL if not most >> bits)
 
 
-def _unrecorded(largest: Sequence[int]) -> str:
-    if len(largest) == 1:
+def _unrecorded(count: int, most: int) -> str:
+    if count == 1:
         images, its, it = "1 16-bit image does", "its", "it"
     else:
-        images, its, it = f"{len(largest):,} 16-bit images do", "their", "them"
+        images, its, it = f"{count:,} 16-bit images do", "their", "them"
     return (
-        f"{images} not record how many of {its} bits are used; the largest value in {it} is {max(largest):,}"
+        f"{images} not record how many of {its} bits are used; the largest value in {it} is {most:,}"
     )
 
 

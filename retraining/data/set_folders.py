@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 
+from retraining.data.folder_walk import Folder
 from retraining.data.split import Split
 from retraining.errors import BadRequest, setting_named
-from retraining.settings.data import DataSettings, HeldOut
+from retraining.settings.data import HeldOut, SplitSettings
 
 # In lower case.
 _EVALUATION = ("eval", "evaluation")
@@ -20,6 +20,9 @@ _SETS = {
     "test": Split.TESTING,
     "testing": Split.TESTING,
 }
+
+# The names that mean the same whatever is beside them.
+PLAIN_NAMES = tuple(name for name in _SETS if name not in _EVALUATION)
 
 # Data sets for object detection have these in each set, one file of labels for each image.
 _DETECTION = {"images", "labels"}
@@ -34,7 +37,13 @@ def is_set_name(name: str) -> bool:
     return name.lower() in _SETS
 
 
-def sets_among(image_dir: Path, folders: Mapping[str, Sequence[str]]) -> dict[Split, str]:
+def set_named(name: str) -> Split | None:
+    """Return the set that one of PLAIN_NAMES names, in upper or lower case; None for any other name."""
+    lower = name.strip().lower()
+    return _SETS[lower] if lower in PLAIN_NAMES else None
+
+
+def sets_among(image_dir: Folder, folders: Mapping[str, Sequence[str]]) -> dict[Split, str]:
     """Return the name of each set's folder in `image_dir`, training first; {} if the folders are classes.
 
     `folders` are the first-level folders, each with the sub-folders in it; those of ordinary folders do not
@@ -53,7 +62,7 @@ def sets_among(image_dir: Path, folders: Mapping[str, Sequence[str]]) -> dict[Sp
     return {split: names[split] for split in Split if split in names}
 
 
-def left_to_cut(image_dir: Path, sets: Mapping[Split, str], settings: DataSettings) -> HeldOut:
+def left_to_cut(image_dir: Folder, sets: Mapping[Split, str], settings: SplitSettings) -> HeldOut:
     """Return the percentages that are cut off from the training images: 0 for a set that has its own folder.
 
     Raises BadRequest if such a set was given a percentage, since that would be ignored.
@@ -76,7 +85,7 @@ def left_to_cut(image_dir: Path, sets: Mapping[Split, str], settings: DataSettin
     )
 
 
-def described(image_dir: Path, sets: Mapping[Split, str], held_out: HeldOut) -> str:
+def described(image_dir: Folder, sets: Mapping[Split, str], held_out: HeldOut) -> str:
     """Return a sentence that says which images are which set."""
     training = f"'{sets[Split.TRAINING]}'"
     cut = {Split.VALIDATION: held_out.validation, Split.TESTING: held_out.testing}
@@ -85,7 +94,7 @@ def described(image_dir: Path, sets: Mapping[Split, str], held_out: HeldOut) -> 
     return f"Using the folders of '{image_dir}' as the split: {named}."
 
 
-def check_names_of_classes(image_dir: Path, nested: Iterable[str]) -> None:
+def check_names_of_classes(image_dir: Folder, nested: Iterable[str]) -> None:
     """Raise BadRequest if class folders seem to be sets by other names, such as seg_train and seg_test.
 
     `nested` are the class folders whose images are all in sub-folders, as those of sets are.
@@ -100,13 +109,9 @@ def check_names_of_classes(image_dir: Path, nested: Iterable[str]) -> None:
         )
 
 
-def warn_about_sets_in_class(folder: Path, files: Sequence[str]) -> None:
-    """Warn if a class folder has the folders of sets in it, which would have to be the other way round.
-
-    `files` are the files in it, by sub-folder, so that the first and the last one tell.
-    """
-    names = {Path(file).relative_to(folder).parts[0] for file in (files[0], files[-1])} if files else set()
-    sets = _sets_of([name for name in sorted(names) if is_set_name(name)])
+def warn_about_sets_in_class(folder: Folder, sub_folders: Sequence[str]) -> None:
+    """Warn if a class folder has the folders of sets in it, which would have to be the other way round."""
+    sets = _sets_of([name for name in sorted(sub_folders) if is_set_name(name)])
     if len(set(sets.values())) > 1:
         log.warning(
             "the folders %s in '%s' are not used as the split: they must hold the class folders, as in '%s'.",
@@ -133,7 +138,7 @@ def _sets_of(names: Sequence[str]) -> dict[str, Split]:
     return sets
 
 
-def _check_no_classes_beside(image_dir: Path, sets: Mapping[str, Split], others: Sequence[str]) -> None:
+def _check_no_classes_beside(image_dir: Folder, sets: Mapping[str, Split], others: Sequence[str]) -> None:
     if others:
         raise BadRequest(
             "{image_dir} must have either class folders or set folders, such as train and test; in "
@@ -145,7 +150,7 @@ def _check_no_classes_beside(image_dir: Path, sets: Mapping[str, Split], others:
         )
 
 
-def _check_one_folder_each(image_dir: Path, sets: Mapping[str, Split]) -> None:
+def _check_one_folder_each(image_dir: Folder, sets: Mapping[str, Split]) -> None:
     for split in Split:
         folders = [name for name in sets if sets[name] is split]
         if len(folders) > 1:
@@ -166,7 +171,7 @@ def _check_one_folder_each(image_dir: Path, sets: Mapping[str, Split]) -> None:
         )
 
 
-def _check_have_classes(image_dir: Path, folders: Mapping[str, Sequence[str]]) -> None:
+def _check_have_classes(image_dir: Folder, folders: Mapping[str, Sequence[str]]) -> None:
     """Raise BadRequest unless all sets have the same classes."""
     empty = [name for name, classes in folders.items() if not classes]
     if empty:

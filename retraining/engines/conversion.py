@@ -53,6 +53,7 @@ class Conversion:
         self.graph = graph
         self.network = network
         self.refused = ""
+        self.content = b""  # the network in the engine's format, once it is loaded
         self._name = name
         self._place = Place(bottleneck_dir, engine, name=name, network=network)
         self._is_asked_for = is_asked_for
@@ -60,7 +61,7 @@ class Conversion:
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what another process needs: not what has been loaded, which only this one can use."""
-        return self.__dict__ | {"_forward": None}
+        return self.__dict__ | {"_forward": None, "content": b""}
 
     def __call__(self, images: Images) -> Vectors:
         """Return float32 [n, features] for n images."""
@@ -111,10 +112,12 @@ class Conversion:
     def _loaded(self, content: bytes) -> Extract:
         try:
             with native_output_captured(is_shown_on_error=False):
-                return self.engine.load(content)
+                forward = self.engine.load(content)
         except Exception as error:  # a library that is missing, for example: not kept, since that may change
             log.debug("%s cannot load %s: %s", self.engine.title, self._name, error)
             return self._refuse("it does not start on this computer")
+        self.content = content
+        return forward
 
     def _refuse(self, reason: str, *, keep: bool = False) -> Extract:
         self.refused = reason

@@ -3,7 +3,7 @@
     python -m retraining.export --graph output_graph.pb --labels output_labels.txt tflite onnx
 
 The files go beside the graph, each with its labels inside. Each is read back and tried: on the test images
-with --image_dir, so that a table shows its accuracy, or else on images made up.
+with --image_dir or --image_list, so that a table shows its accuracy, or else on images made up.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import sys
 from retraining.cli import console, logs, programs
 from retraining.data import class_checks, dataset
 from retraining.settings.conversion import ExportGraphSettings
-from retraining.settings.data import DataSettings
 
 
 def export(settings: ExportGraphSettings) -> None:
@@ -21,9 +20,9 @@ def export(settings: ExportGraphSettings) -> None:
     logs.configure_logging("INFO")
     conversion, place = settings.conversion, settings.graph.graph
     images = None
-    if conversion.image_dir is not None:
+    if conversion.data is not None:
         outputs = [format.path_beside(place) for format in conversion.chosen]
-        images = dataset.scan(DataSettings(conversion.image_dir), outputs)
+        images = dataset.scan(conversion.data, outputs)
 
     # Imported here, since TensorFlow takes seconds to load: a mistake above is reported at once.
     from retraining.cli import log_lines

@@ -68,7 +68,7 @@ def samples(dataset: Dataset, size: ImageSize, seed: int) -> Iterator[Pixels]:
         if not left:
             return
         try:
-            content = images.read(known[row].path)
+            content = known[row].read()
             yield images.decode(content, size, dataset.significant_bits)
         except BadImage:
             continue

@@ -14,7 +14,7 @@ from retraining.arrays import Pixels, Vectors
 from retraining.data import images, prefetching, sample_depth
 from retraining.data.dataset import Dataset, LabelledImage
 from retraining.data.split import Split
-from retraining.errors import BadImage, WorkFailed
+from retraining.errors import BadImage
 from retraining.features import extraction
 from retraining.features.bottleneck_sets import Bottlenecks, BottleneckSet, SkippedImage
 from retraining.features.cache import BottleneckCache
@@ -166,9 +166,18 @@ class _Computation:
         return prefetching.ahead(numbers, self._prepare, lookahead=lookahead)
 
     def _prepare(self, number: int) -> _Prepared:
+        """Return the views of an image; its file is only opened if one of them is not in the cache."""
+        known = self.items[number].known
+        if known is not None:
+            views = self._cached(number, known.identity(self.significant_bits))
+            if all(view.vector is not None for view in views):
+                return _Prepared(number, tuple(views), known.digest)
+        return self._read(number)
+
+    def _read(self, number: int) -> _Prepared:
         """Read one file, only once, so that its keys always belong to the bytes that are decoded."""
         try:
-            content = images.read(self.items[number].path)
+            content = self.items[number].read()
             depth = images.depth(content)
             if depth.recorded is None and self.significant_bits is None:
                 return _Prepared(number, largest=depth.largest)
@@ -209,7 +218,8 @@ class _Computation:
             self._extractor, [view.pixels for view in batch if view.pixels is not None]
         )
         if not (extracted.are_finite.any() or self._has_numbers):
-            raise self._no_numbers(batch[0])
+            first = self.items[self.rows.item_of_row[batch[0].row]]
+            raise extraction.no_numbers(self._extractor, first.file)
         self._has_numbers = True
         self.extracted += len(batch)
         for view, vector, is_finite in zip(batch, extracted.vectors, extracted.are_finite, strict=True):
@@ -217,17 +227,7 @@ class _Computation:
             if is_finite:
                 self._cache.add(view.key, vector)
             else:
-                reason = f"makes module {self._extractor.name} give values that are not numbers"
-                self.reasons[int(self.rows.item_of_row[view.row])] = reason
-
-    def _no_numbers(self, view: _View) -> WorkFailed:
-        first = self.items[self.rows.item_of_row[view.row]]
-        return WorkFailed(
-            "module {module} gives values that are not numbers (NaN or infinite), first for '{file}'. It is "
-            "damaged, or expects pixels in a range other than 0 to 1. Use another module.",
-            module=self._extractor.name,
-            file=first.file,
-        )
+                self.reasons[int(self.rows.item_of_row[view.row])] = extraction.not_numbers(self._extractor)
 
 
 def _by_split(dataset: Dataset, run: _Computation) -> Bottlenecks:

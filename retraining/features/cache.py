@@ -124,13 +124,18 @@ def write_shard(folder: Path, vectors: Mapping[bytes, Vectors]) -> Path:
         try:
             beside.write_bytes(shard.content)
         except OSError as error:
-            raise WorkFailed(
-                "feature vectors cannot be written to '{folder}': {reason}. Those written earlier are kept. "
-                "Free some space, or set {bottleneck_dir} to another folder, and run again.",
-                folder=folder,
-                reason=reason(error),
-            ) from error
+            raise not_written(folder, reason(error)) from error
     return path
+
+
+def not_written(folder: Path | str, reason: str) -> WorkFailed:
+    """Return the error of a module's folder, local or in a store, to which no shard can be written."""
+    return WorkFailed(
+        "feature vectors cannot be written to '{folder}': {reason}. Those written earlier are kept. "
+        "Free some space, or set {bottleneck_dir} to another folder, and run again.",
+        folder=folder,
+        reason=reason,
+    )
 
 
 @functools.lru_cache(maxsize=16)  # vectors are read in about the order in which they were written

@@ -100,7 +100,7 @@ def warn_of_identical(found: Duplicates, rest: str) -> None:
         log.warning("%s more than once in the same class: %s.", copied, rest)
 
 
-def warn_of_near(found: Duplicates, rest: str, *, has_set_folders: bool) -> None:
+def warn_of_near(found: Duplicates, rest: str, *, has_given_sets: bool) -> None:
     """Log warnings about images that show nearly the same: one for each kind, with a few examples."""
     if found.conflicts:
         log.warning(
@@ -111,8 +111,8 @@ def warn_of_near(found: Duplicates, rest: str, *, has_set_folders: bool) -> None
         )
     if found.leaks:
         remedy = Message("Turn {group_near_duplicates} on to keep each group in one set.")
-        if has_set_folders:
-            remedy = Message("Keep each group in the folder of one set.")
+        if has_given_sets:
+            remedy = Message("Keep each group in one set.")
         log.warning(
             Message(
                 "leak: {groups} in several sets, such as {examples}: {rest}. The test accuracy will be too "

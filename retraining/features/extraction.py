@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +17,20 @@ from numpy.typing import NDArray
 from retraining.arrays import ImageSize, Pixels, Vectors
 from retraining.data import augmentation, images
 from retraining.data.split import Split
-from retraining.features.extractor import FeatureExtractor
+from retraining.errors import WorkFailed
 from retraining.features.views import Views
+from retraining.runtimes.batches import Images
+
+
+class Extractor(Protocol):
+    """What turns the pixels of images into float32 [n, features]: a FeatureExtractor, or a part of one."""
+
+    @property
+    def name(self) -> str:
+        """The module's name."""
+
+    def extract(self, images: Images) -> Vectors:
+        """Return float32 [n, features] for n images."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,7 +63,22 @@ def decode(
     return [augmentation.draw(image, size, views.augmentation, np.random.default_rng(seed)) for seed in seeds]
 
 
-def extract(extractor: FeatureExtractor, pixels: Sequence[Pixels]) -> Extracted:
+def extract(extractor: Extractor, pixels: Sequence[Pixels]) -> Extracted:
     """Return the vectors of at most BATCH_SIZE decoded views."""
     vectors = extractor.extract(pixels)
     return Extracted(vectors, np.atleast_1d(np.isfinite(vectors).all(axis=1)))
+
+
+def not_numbers(extractor: Extractor) -> str:
+    """Return why an image is skipped whose vector has numbers that are not finite."""
+    return f"makes module {extractor.name} give values that are not numbers"
+
+
+def no_numbers(extractor: Extractor, file: str) -> WorkFailed:
+    """Return the error of a module that gives no finite vector at all; `file` is its first image."""
+    return WorkFailed(
+        "module {module} gives values that are not numbers (NaN or infinite), first for '{file}'. It is "
+        "damaged, or expects pixels in a range other than 0 to 1. Use another module.",
+        module=extractor.name,
+        file=file,
+    )

@@ -7,6 +7,7 @@ import dataclasses
 import functools
 import hashlib
 import logging
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -120,11 +121,22 @@ def settled(extractor: FeatureExtractor, photos: Dataset) -> FeatureExtractor:
 
     Its fingerprint is then that of the engine which really computes its vectors.
     """
+    step = max(1, -(-len(photos.images) // CHECKED_PHOTOS))  # spread over all classes
+    return settled_on(extractor, (photo.read for photo in photos.images[::step]), photos.significant_bits)
+
+
+def settled_on(
+    extractor: FeatureExtractor, photos: Iterable[Callable[[], bytes]], significant_bits: int | None
+) -> FeatureExtractor:
+    """Return what `settled` does; each of the photos returns the bytes of a file, or raises BadImage.
+
+    The first CHECKED_PHOTOS that can be decoded are used. `significant_bits` is that of their dataset.
+    """
     conversion = extractor.conversion
     if conversion is None:
         return extractor
     try:
-        is_used = conversion.settle(lambda: _some_pixels(photos, extractor.image_size))
+        is_used = conversion.settle(lambda: _some_pixels(photos, extractor.image_size, significant_bits))
     except BadImage:  # none of them could be decoded, so the first batch decides
         return extractor
     return extractor if is_used else extractor.in_tensorflow()
@@ -145,13 +157,16 @@ def _converted(extractor: FeatureExtractor, engine: str, settings: ModuleSetting
     )
 
 
-def _some_pixels(photos: Dataset, size: ImageSize) -> Pixels:
-    """Return some images, spread over all classes, as float32 [n, height, width, 3]. Raises BadImage."""
-    decoded = []
-    step = max(1, -(-len(photos.images) // CHECKED_PHOTOS))
-    for photo in photos.images[::step]:
+def _some_pixels(
+    photos: Iterable[Callable[[], bytes]], size: ImageSize, significant_bits: int | None
+) -> Pixels:
+    """Return the first photos that can be decoded as float32 [n, height, width, 3]. Raises BadImage."""
+    decoded: list[Pixels] = []
+    for read in photos:
         with contextlib.suppress(BadImage):
-            decoded.append(images.decode(images.read(photo.path), size, photos.significant_bits))
+            decoded.append(images.decode(read(), size, significant_bits))
+        if len(decoded) == CHECKED_PHOTOS:
+            break
     if not decoded:
         raise BadImage("is one of many that cannot be decoded")
     return np.stack(decoded)

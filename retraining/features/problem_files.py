@@ -66,7 +66,7 @@ def report_duplicates(bottlenecks: Bottlenecks, near: Groups, folder: Path | Non
         write_csv(listing, duplicates.HEADER, duplicates.rows(same, nearly, dataset.labels))
         rest = f"see '{listing}'"
     duplicates.warn_of_identical(same, rest)
-    duplicates.warn_of_near(nearly, rest, has_set_folders=dataset.has_set_folders)
+    duplicates.warn_of_near(nearly, rest, has_given_sets=dataset.has_given_sets)
 
 
 def _skipped_rows(skipped: tuple[SkippedImage, ...]) -> list[tuple[str, ...]]:

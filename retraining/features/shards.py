@@ -49,6 +49,12 @@ def is_name(name: str) -> bool:
     return _NAME.fullmatch(name) is not None
 
 
+def count(name: str) -> int:
+    """Return how many vectors are in the shard of this name."""
+    match = _NAME.fullmatch(name)
+    return int(match[1]) if match else 0
+
+
 def keys(shard: Shard, feature_size: int) -> list[bytes]:
     """Return the keys in a shard that was read, after checking all of its bytes. Raises DamagedShard."""
     found = []
@@ -60,8 +66,7 @@ def keys(shard: Shard, feature_size: int) -> list[bytes]:
             found.append(record[:KEY_BYTES])
     except DamagedRecord as error:
         raise DamagedShard(str(error)) from error
-    match = _NAME.fullmatch(shard.name)
-    if match is None or len(found) != int(match[1]):
+    if len(found) != count(shard.name):
         raise DamagedShard(f"it has {len(found)} records, but its name says otherwise")
     return found
 

@@ -66,7 +66,7 @@ def _decoded(
 ) -> NDArray[np.uint8]:
     item, digest = image
     try:
-        content = image_files.read(item.path)
+        content = item.read()
         if image_files.digest(content) != digest:
             raise BadImage("has changed")
         pixels = image_files.decode(content, size, significant_bits)

@@ -15,7 +15,7 @@ def check(dataset: Dataset, settings: FineTuningSettings) -> None:
     raise BadRequest(
         "{fine_tune} needs validation images, which tell when to stop and whether it was worth it, and there "
         "are none. {remedy}",
-        remedy="Add images to the validation folder."
-        if dataset.has_set_folders
+        remedy="Add validation images."
+        if dataset.has_given_sets
         else Message("Raise {validation_percentage}, or add images."),
     )

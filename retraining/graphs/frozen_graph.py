@@ -39,6 +39,11 @@ class FrozenGraph:
         """Return the graph with the same input and output in another GraphDef."""
         return FrozenGraph(graph_def, self.input_name, self.output_name)
 
+    def content(self) -> bytes:
+        """Return the serialized GraphDef, the same bytes for the same graph."""
+        content: bytes = self.graph_def.SerializeToString(deterministic=True)
+        return content
+
 
 class UnreadGraph(FrozenGraph):
     """A frozen graph whose serialized GraphDef is read, with TensorFlow, when it is first asked for."""
@@ -52,6 +57,11 @@ class UnreadGraph(FrozenGraph):
     def graph_def(self) -> Any:
         """The GraphDef."""
         return GraphDef.FromString(self._content)  # type: ignore[attr-defined]
+
+    def content(self) -> bytes:
+        """Return the serialized GraphDef, without TensorFlow."""
+        content: bytes = self._content  # type: ignore[attr-defined]
+        return content
 
 
 def op_of(tensor_name: str) -> str:

@@ -142,7 +142,7 @@ class _View:
     def decode(self) -> Pixels:
         try:
             least = augmentation.least_size(self.size, self.augmentation)
-            image = images.upright(images.read(self.item.path), least, self.significant_bits)
+            image = images.upright(self.item.read(), least, self.significant_bits)
         except BadImage as error:
             raise WorkFailed(
                 "{path} {reason}, although it could be read before. Run the command again.",
@@ -172,7 +172,7 @@ class _Checked:
 def _check(image: LabelledImage, significant_bits: int | None) -> _Checked | BadImage:
     """Return what is to be known of an image, or why it cannot be used."""
     try:
-        content = images.read(image.path)
+        content = image.read()
         images.upright(content, significant_bits=significant_bits)
         return _Checked(images.digest(content), images.depth(content))
     except BadImage as error:

@@ -37,12 +37,12 @@ class Made:
 class Places:
     """Where a report is written: the page, and the folder of the lists beside it.
 
-    `image_dir` is the folder that has the folders of the classes.
+    `source` is the folder that has the folders of the classes, or the list of the images.
     """
 
     page: Path
     lists: Path
-    image_dir: Path
+    source: Path
 
 
 def make(subjects: Sequence[Subject], places: Places) -> Made:
@@ -52,7 +52,7 @@ def make(subjects: Sequence[Subject], places: Places) -> Made:
     """
     try:
         listed = places.lists / suspected_labels.FILE
-        suspected_labels.write(_suspected(subjects[0].findings), places.image_dir, listed)
+        suspected_labels.write(_suspected(subjects[0].findings), places.source, listed)
         return Made(page.write(subjects, places.page, lists=places.lists), listed)
     except UserError:
         raise

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from retraining.errors import BadRequest
 from retraining.settings import kinds
+from retraining.settings.data import DataSettings
 from retraining.settings.export import check_formats, onnxruntime_web_folder
 from retraining.settings.formats import FORMATS, Format
 from retraining.settings.label_image import GraphSettings
@@ -27,6 +28,9 @@ class ConversionSettings(Settings):
         "how accurate each file is; tflite-int8 needs its training images. Default: images made up.",
         kinds.OPTIONAL_FOLDER,
     )
+    image_list: Path | None = setting(
+        None, "In place of a folder: the list of images that the graph was trained on.", kinds.OPTIONAL_FILE
+    )
     seed: int = setting(
         TrainingSettings.seed, "Random seed: draws the images for tflite-int8.", kinds.NON_NEGATIVE
     )
@@ -38,13 +42,21 @@ class ConversionSettings(Settings):
         if not self.formats:
             raise BadRequest("{formats} is required: one or more of {known}.", known=", ".join(FORMATS))
         check_formats("formats", self.formats)
+        data = self.data
         for format in self.chosen:
-            if format.needs_images and self.image_dir is None:
+            if format.needs_images and data is None:
                 raise BadRequest(
-                    "{formats} {format} needs {image_dir}, the images that the graph was trained on: they "
-                    "show how large the numbers in the network get.",
+                    "{formats} {format} needs {image_dir} or {image_list}, the images that the graph was "
+                    "trained on: they show how large the numbers in the network get.",
                     format=format.name,
                 )
+
+    @property
+    def data(self) -> DataSettings | None:
+        """The images, if any are given. Raises BadRequest if they are given twice."""
+        if self.image_dir is None and self.image_list is None:
+            return None
+        return DataSettings(self.image_dir, self.image_list)
 
     @property
     def chosen(self) -> tuple[Format, ...]:

@@ -134,6 +134,7 @@ def _text(value: Any) -> str:
 
 NAME = Kind("NAME", _text)
 NAMES_IN_TEXT = Kind("NAMES", _text)
+WORDS = Kind("WORD", tuple, is_list=True)
 HANDLE = Kind("HANDLE", _text)
 LABEL = Kind("LABEL", _text)
 
@@ -172,6 +173,15 @@ def _paths(value: Any) -> tuple[Path, ...]:
     return tuple(map(_path, paths))
 
 
+def _place(value: Any) -> str:
+    is_address = isinstance(value, str) and re.match(r"[a-z0-9+.-]+://.", value)
+    return str(value) if is_address else str(_path(value))
+
+
+def _optional_place(value: Any) -> str:
+    return "" if value in ("", None) else _place(value)
+
+
 FILE = Kind("FILE", _path)
 PATH = Kind("PATH", _path)
 FOLDER = Kind("DIR", _path)
@@ -179,6 +189,9 @@ PATH_PREFIX = Kind("PREFIX", _path)
 OPTIONAL_FILE = Kind("FILE", _optional_path)
 OPTIONAL_FOLDER = Kind("DIR", _optional_path)
 PATHS = Kind("PATH", _paths, is_list=True)
+FOLDER_OR_ADDRESS = Kind("DIR|ADDRESS", _place)
+OPTIONAL_FOLDER_OR_ADDRESS = Kind("DIR|ADDRESS", _optional_place)
+OPTIONAL_FILE_OR_ADDRESS = Kind("FILE|ADDRESS", _optional_place)
 
 
 def _op_name(value: Any) -> str:

@@ -57,8 +57,8 @@ class ReadingSettings(Settings):
 
 
 @dataclasses.dataclass(frozen=True)
-class ModuleSettings(ReadingSettings):
-    """The pretrained network."""
+class ExtractorSettings(ReadingSettings):
+    """The pretrained network, and what computes it."""
 
     tfhub_module: str = setting(
         BUILTIN,
@@ -93,14 +93,6 @@ class ModuleSettings(ReadingSettings):
         "graph always uses float32.",
         kinds.one_of(AUTO, *PRECISIONS),
     )
-    bottleneck_dir: Path = setting(
-        Path("/tmp/bottleneck"), "Cache of feature vectors, reused by later runs.", kinds.FOLDER
-    )
-
-    @property
-    def networks_dir(self) -> Path:
-        """The folder of networks that were loaded once, within the cache."""
-        return self.bottleneck_dir / "networks"
 
     def check(self) -> None:
         """Raise BadRequest if no network is named, or two of them, or an engine that cannot do as asked."""
@@ -119,3 +111,17 @@ class ModuleSettings(ReadingSettings):
                 "them out.",
                 name=self.engine,
             )
+
+
+@dataclasses.dataclass(frozen=True)
+class ModuleSettings(ExtractorSettings):
+    """The pretrained network."""
+
+    bottleneck_dir: Path = setting(
+        Path("/tmp/bottleneck"), "Cache of feature vectors, reused by later runs.", kinds.FOLDER
+    )
+
+    @property
+    def networks_dir(self) -> Path:
+        """The folder of networks that were loaded once, within the cache."""
+        return self.bottleneck_dir / "networks"

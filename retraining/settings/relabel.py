@@ -19,4 +19,8 @@ class RelabelSettings(Settings):
         "an earlier call can be undone.",
         kinds.FILE,
     )
-    apply: bool = setting(False, "Move the photos. Default: only say what would be moved.", kinds.SWITCH)
+    apply: bool = setting(
+        False,
+        "Move the photos, or write the corrected copy of their list. Default: only say what would be done.",
+        kinds.SWITCH,
+    )

@@ -12,8 +12,10 @@ from retraining.storage.spreadsheet import cell
 FILE = "suspected_labels.csv"
 MOVE = "move"  # in the column `action`: into the folder of the suggested class
 
-# `image` is a path in `folder`, which has the folders of the classes.
+# `image` is a path in `folder`, which has the folders of the classes; or it is one in a list of images, and
+# then the column `list` takes the place of `folder`.
 COLUMNS = ("image", "label", "suggested", "score", "suggested_score", "action", "folder", "sha256")
+COLUMNS_OF_LIST = tuple("list" if name == "folder" else name for name in COLUMNS)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,21 +33,32 @@ class SuspectedLabel:
     sha256: bytes
 
 
-def write(suspected: Sequence[SuspectedLabel], image_dir: Path, path: Path) -> None:
+def write(suspected: Sequence[SuspectedLabel], source: Path, path: Path) -> None:
     """Write the list in the order given, with nothing marked. Raises WorkFailed.
 
-    The files are in the class folders of `image_dir`, or in those of the set folders there.
+    The files are those of the list of images at `source`; or they are in the class folders of the folder
+    there, or in those of the set folders in it.
     """
+    if source.is_file():
+        inside = f"{source.parent}/"
+        rows = [_row(one, source.absolute(), one.file.removeprefix(inside)) for one in suspected]
+        spreadsheet.write(path, COLUMNS_OF_LIST, rows)
+    else:
+        _write_of_folders(suspected, source, path)
+
+
+def _write_of_folders(suspected: Sequence[SuspectedLabel], image_dir: Path, path: Path) -> None:
     found = [(Path(one.file).relative_to(image_dir), one) for one in suspected]
     has_sets = any(place.parts[0] != one.label for place, one in found)
     rows = []
     for place, one in found:
         above = place.parts[: int(has_sets)]
-        rows.append(_row(one, image_dir.absolute().joinpath(*above), Path(*place.parts[len(above) :])))
+        image = Path(*place.parts[len(above) :]).as_posix()
+        rows.append(_row(one, image_dir.absolute().joinpath(*above), image))
     spreadsheet.write(path, COLUMNS, rows)
 
 
-def _row(one: SuspectedLabel, folder: Path, image: Path) -> tuple[str, ...]:
+def _row(one: SuspectedLabel, source: Path, image: str) -> tuple[str, ...]:
     scores = (f"{one.score:.3f}", f"{one.suggested_score:.3f}")
-    names = (cell(image.as_posix()), cell(one.label), cell(one.suggested))
-    return (*names, *scores, "", cell(folder.as_posix()), one.sha256.hex())
+    names = (cell(image), cell(one.label), cell(one.suggested))
+    return (*names, *scores, "", cell(source.as_posix()), one.sha256.hex())

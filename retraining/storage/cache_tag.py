@@ -18,4 +18,9 @@ def mark(folder: Path, note: str) -> None:
     """Mark a folder, unless it is marked already; `note` tells people what is in it. Raises WorkFailed."""
     path = folder / NAME
     if not path.exists():
-        write_bytes(path, f"{_SIGNATURE}\n# {note}\n".encode())
+        write_bytes(path, content(note))
+
+
+def content(note: str) -> bytes:
+    """Return what is in the file; `note` tells people what is in its folder."""
+    return f"{_SIGNATURE}\n# {note}\n".encode()

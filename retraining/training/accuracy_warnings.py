@@ -26,7 +26,7 @@ def warn(dataset: Dataset, evaluation: Evaluation | None) -> None:
     _warn_of_imbalance({label: sum(sets.values()) for label, sets in counts.items()}, evaluation)
     if evaluation is not None:
         tested = {label: sets[Split.TESTING] for label, sets in counts.items()}
-        _warn_of_few_test_images(tested, has_set_folders=dataset.has_set_folders)
+        _warn_of_few_test_images(tested, has_given_sets=dataset.has_given_sets)
 
 
 def _warn_of_imbalance(images: Mapping[str, int], evaluation: Evaluation | None) -> None:
@@ -58,7 +58,7 @@ def _advice(largest: str, number: int, evaluation: Evaluation) -> Message:
     )
 
 
-def _warn_of_few_test_images(images: Mapping[str, int], *, has_set_folders: bool) -> None:
+def _warn_of_few_test_images(images: Mapping[str, int], *, has_given_sets: bool) -> None:
     """Warn if a class has few test images; `images` is their number by class, and not 0 for all."""
     few = {label: count for label, count in images.items() if count < ADVISED_TEST_IMAGES}
     if not few:
@@ -72,8 +72,8 @@ def _warn_of_few_test_images(images: Mapping[str, int], *, has_set_folders: bool
             classes=len(images),
             named=_named(few),
             meaning=_meaning(few),
-            remedy="Add images to the test folder."
-            if has_set_folders
+            remedy="Add test images."
+            if has_given_sets
             else Message("Add images, or raise {testing_percentage}."),
         )
     )

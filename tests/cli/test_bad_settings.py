@@ -40,6 +40,7 @@ WHOLE = (*NUMBERS, "1.5", "1e3")
 # The values that each flag must refuse; a test checks that no flag is missing here.
 REFUSED = {
     "image_dir": ("",),
+    "image_list": ("", "/nowhere/list.csv", "/tmp", "/dev/null"),
     "testing_percentage": (*FLOATS, "100.1"),
     "validation_percentage": (*FLOATS, "100.1"),
     "strict": ("maybe", "2", "-"),
@@ -172,7 +173,7 @@ def test_retrain_refuses_a_wrong_value_in_one_line_before_any_work(
     flag: str, value: str, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # If the images were checked first, the message would be about this folder.
-    image_dir = [] if flag == "image_dir" else ["--image_dir", "nowhere"]
+    image_dir = [] if flag in ("image_dir", "image_list") else ["--image_dir", "nowhere"]
     assert retrain.main([*image_dir, f"--{flag}={value}"]) == 2
     assert_one_line_names(flag, value, capsys.readouterr().err)
     assert list(folder.iterdir()) == []

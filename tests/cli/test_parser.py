@@ -123,7 +123,8 @@ def test_flag_that_cannot_be_used_is_refused_with_its_rule(words: str, message: 
 
 def test_image_dir_is_required() -> None:
     assert refused(RETRAIN, []) == (
-        "--image_dir is required: the folder with one sub-folder of images per class."
+        "--image_dir is required: the folder with one sub-folder of images per class. Or give a list of "
+        "images as --image_list."
     )
 
 

@@ -181,9 +181,9 @@ def test_names_that_only_a_computer_tells_apart_are_two_classes_with_a_warning(
     assert dataset.scan(DataSettings(tmp_path)).labels == ("Roses", "cafe\u0301", "caf\u00e9", "roses")
     assert [record.getMessage() for record in caplog.records] == [
         "classes 'cafe\u0301' and 'caf\u00e9' differ only in upper and lower case or in how a letter is encoded. If they are one "
-        "class, put their images into one folder.",
-        "classes 'Roses' and 'roses' differ only in upper and lower case or in how a letter is encoded. If they are one class, put "
-        "their images into one folder.",
+        "class, give them one name.",
+        "classes 'Roses' and 'roses' differ only in upper and lower case or in how a letter is encoded. If they are one class, give "
+        "them one name.",
     ]
 
 

@@ -181,7 +181,7 @@ def test_class_without_images_is_an_error_with_a_remedy(tmp_path: Path) -> None:
     (tmp_path / "daisy").mkdir()
     with pytest.raises(BadRequest) as caught:
         dataset.scan(DataSettings(tmp_path))
-    assert str(caught.value) == "class 'daisy' has no images. Add images to its folder, or remove the folder."
+    assert str(caught.value) == "class 'daisy' has no images. Add some, or remove the class."
 
 
 def test_class_without_training_images_is_an_error_with_its_counts(tmp_path: Path) -> None:

@@ -92,7 +92,7 @@ def test_images_are_in_the_set_of_their_folder(tmp_path: Path, caplog: pytest.Lo
     touch(tmp_path / "test" / "roses" / "2019" / "may", "deep.jpg")
     found = scanned(tmp_path)
     assert found.labels == CLASSES
-    assert found.has_set_folders
+    assert found.has_given_sets
     assert splits_in(found, tmp_path / "train") == {TRAINING: 120}
     assert splits_in(found, tmp_path / "val") == {VALIDATION: 120}
     assert splits_in(found, tmp_path / "test") == {TESTING: 121}
@@ -127,7 +127,7 @@ def test_training_folder_alone_is_split_as_its_classes_would_be(tmp_path: Path) 
     in_sets(tmp_path, "train")
     found = scanned(tmp_path)
     assert found == scanned(tmp_path / "train")
-    assert not found.has_set_folders
+    assert not found.has_given_sets
 
 
 @pytest.mark.parametrize("name", ["testing", "validation"])
@@ -159,7 +159,7 @@ def test_leftovers_outputs_hidden_and_loose_files_do_not_hide_the_sets(
     found = dataset.scan(
         DataSettings(tmp_path), [tmp_path / "logs", tmp_path / "train" / "results" / "graph.pb"]
     )
-    assert (found.labels, len(found.images), found.has_set_folders) == (CLASSES, 240, True)
+    assert (found.labels, len(found.images), found.has_given_sets) == (CLASSES, 240, True)
     assert warnings(caplog) == []
 
 
@@ -301,7 +301,7 @@ def test_class_that_is_called_train_is_a_class_without_a_word(
     found = scanned(tmp_path)
     assert found.labels == ("cars", "ships", "train")
     assert sum(splits_in(found, tmp_path / "train").values()) == 180
-    assert not found.has_set_folders
+    assert not found.has_given_sets
     assert caplog.messages == []
 
 
@@ -309,7 +309,7 @@ def test_sets_inside_classes_are_warned_about_since_they_are_not_used(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     in_sets(tmp_path, *CLASSES, classes=["train", "val", "test"])
-    assert not scanned(tmp_path).has_set_folders
+    assert not scanned(tmp_path).has_given_sets
     assert caplog.messages == [
         f"the folders 'test' and 'val' in '{tmp_path / 'roses'}' are not used as the split: they must hold the "
         f"class folders, as in '{tmp_path / 'train' / 'roses'}'."

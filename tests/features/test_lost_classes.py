@@ -71,8 +71,8 @@ def photos_and_videos(colour_photos: Path) -> Path:
 
 
 EXPECTED = (
-    "class 'films' has no usable images, only 2 MP4 videos and 1 file that is empty. Add images to its folder, or "
-    "remove the folder."
+    "class 'films' has no usable images, only 2 MP4 videos and 1 file that is empty. Add images of it, or "
+    "remove the class."
 )
 
 

@@ -175,13 +175,13 @@ def test_class_that_would_lose_its_training_images_is_refused() -> None:
 
 
 def test_sets_that_are_folders_are_not_regrouped(tmp_path: Path) -> None:
-    found = Dataset(("a", "b"), (), has_set_folders=True)
+    found = Dataset(("a", "b"), (), has_given_sets=True)
     dataset.check_grouping(found, DataSettings(tmp_path))
     with pytest.raises(BadRequest) as caught:
         dataset.check_grouping(found, DataSettings(tmp_path, group_near_duplicates=True))
     assert str(caught.value) == (
-        f"group_near_duplicates would move images between sets, but '{tmp_path}' has a folder for each set. Turn "
-        "it off, or give a folder of classes without sets."
+        f"group_near_duplicates would move images between sets, but '{tmp_path}' says which set each is in. "
+        "Turn it off, or give the images without sets."
     )
 
 
@@ -312,9 +312,8 @@ def compare_words(mixed: Path, models: str, tmp_path: Path) -> list[str]:
 def test_remedy_for_sets_that_are_folders_is_another(caplog: pytest.LogCaptureFixture) -> None:
     items = (LabelledImage("a/1.jpg", 0, Split.TRAINING), LabelledImage("a/2.jpg", 0, Split.TESTING))
     found = duplicates.nearly(Dataset(("a",), items), (("a/1.jpg", "a/2.jpg"),))
-    duplicates.warn_of_near(found, "see 'x.csv'", has_set_folders=True)
+    duplicates.warn_of_near(found, "see 'x.csv'", has_given_sets=True)
     assert caplog.messages == [
         "leak: 1 group of images that show nearly the same is in several sets, such as 'a/1.jpg' (training) and "
-        "'a/2.jpg' (testing): see 'x.csv'. The test accuracy will be too optimistic. Keep each group in the folder "
-        "of one set."
+        "'a/2.jpg' (testing): see 'x.csv'. The test accuracy will be too optimistic. Keep each group in one set."
     ]

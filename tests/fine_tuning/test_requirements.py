@@ -35,7 +35,7 @@ def test_folders_of_sets_without_validation_images_are_refused_with_their_own_re
     photos = write_sets(tmp_path / "photos", train=5, test=3)
     with pytest.raises(BadRequest) as caught:
         retraining.retrain(photos, fine_tune=True, validation_percentage=0, tfhub_module="builtin_small")
-    assert str(caught.value) == f"fine_tune {NO_IMAGES} Add images to the validation folder."
+    assert str(caught.value) == f"fine_tune {NO_IMAGES} Add validation images."
 
 
 def test_network_without_convolutions_is_refused_before_its_vectors_are_computed(

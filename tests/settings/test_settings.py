@@ -106,7 +106,9 @@ def test_changed_copy_is_checked_like_a_new_group() -> None:
 
 def test_text_and_python_values_make_the_same_settings() -> None:
     text = {"testing_percentage": "20", "validation_percentage": "5.5", "strict": "yes"}
-    assert made(DataSettings, **text) == DataSettings(Path("photos"), 20, 5.5, True)
+    assert made(DataSettings, **text) == DataSettings(
+        Path("photos"), testing_percentage=20, validation_percentage=5.5, strict=True
+    )
     numbers = {"seed": np.int64(7), "train_batch_size": np.int32(-1), "learning_rate": np.float64(0.5)}
     assert made(TrainingSettings, **numbers) == made(
         TrainingSettings, seed="7", train_batch_size="-1", learning_rate="0.5"
@@ -162,10 +164,15 @@ REFUSALS: dict[str, tuple[Callable[[], object], str]] = {
     ),
     "no images": (
         lambda: DataSettings(),
-        "--image_dir is required: the folder with one sub-folder of images per class.",
+        "--image_dir is required: the folder with one sub-folder of images per class. Or give a list of "
+        "images as --image_list.",
+    ),
+    "images given twice": (
+        lambda: DataSettings(Path("photos"), Path("list.csv")),
+        "--image_dir and --image_list both name the images, received 'photos' and 'list.csv'. Keep one of them.",
     ),
     "nothing to train on": (
-        lambda: DataSettings(Path("photos"), 60, 40),
+        lambda: DataSettings(Path("photos"), testing_percentage=60, validation_percentage=40),
         "--testing_percentage and --validation_percentage must leave some images for training, received "
         "60 + 40 = 100. Lower one of them.",
     ),

@@ -62,11 +62,11 @@ def test_classes_with_few_test_images_are_counted_and_named_in_one_warning(
 def test_no_percentage_is_advised_where_the_test_images_have_a_folder_of_their_own(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    dataset = dataclasses.replace(images_of(rose=(40, 5), tulip=(40, 10)), has_set_folders=True)
+    dataset = dataclasses.replace(images_of(rose=(40, 5), tulip=(40, 10)), has_given_sets=True)
     accuracy_warnings.warn(dataset, evaluation_of([5, 0], [0, 10]))
     assert caplog.messages == [
         "fewer than 10 test images in 1 of 2 classes (rose: 5): one image more or less changes the recall of "
-        "'rose' by 20 points. Add images to the test folder."
+        "'rose' by 20 points. Add test images."
     ]
 
 

@@ -1,0 +1,150 @@
+"""The network as a file in the cache, from which each worker loads it once, to compute as this computer would."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import threading
+
+import PIL
+
+import retraining
+from retraining.arrays import ImageSize, Vectors
+from retraining.distribution import places
+from retraining.engines import tensorflow_engine
+from retraining.engines.table import CONVERTING
+from retraining.errors import WorkFailed
+from retraining.features.extractor import FeatureExtractor
+from retraining.graphs import precision
+from retraining.graphs.frozen_graph import UnreadGraph
+from retraining.native_output import native_output_captured
+from retraining.runtimes.batches import Extract, Images
+from retraining.runtimes.requirements import REQUIREMENTS
+from retraining.settings.module import BFLOAT16, TENSORFLOW
+from retraining.storage.kept_network import checksum
+
+_loading = threading.Lock()
+
+
+@dataclasses.dataclass(frozen=True)
+class NetworkFile:
+    """A network in a file at `path`, and what a worker needs to know of it.
+
+    `engine` is one of ENGINES and `precision` one of PRECISIONS. `versions` are those of all that has a part
+    in a vector: with others, its last digits might differ. `sha256` (hex) is that of the file. `input_name`
+    and `output_name` are those of a TensorFlow graph.
+    """
+
+    path: str
+    sha256: str
+    name: str
+    image_size: ImageSize
+    feature_size: int
+    engine: str
+    precision: str
+    versions: str
+    input_name: str
+    output_name: str
+
+    def loaded(self) -> LoadedNetwork:
+        """Return the network, loaded once in a process. Raises WorkFailed if that is not possible."""
+        with _loading:
+            return _loaded(self)
+
+
+class LoadedNetwork:
+    """A network in a worker: all that is needed of a FeatureExtractor there.
+
+    `has_numbers` is true once a vector was finite.
+    """
+
+    def __init__(self, file: NetworkFile, forward: Extract) -> None:
+        self.name = file.name
+        self.image_size = file.image_size
+        self.has_numbers = False
+        self._forward = forward
+        self._computing = threading.Lock()
+
+    def extract(self, images: Images) -> Vectors:
+        """Return float32 [n, features] for n images."""
+        with self._computing:  # a batch keeps all processors busy: two at once would be in each other's way
+            return self._forward(images)
+
+
+def write(extractor: FeatureExtractor, folder: str) -> NetworkFile:
+    """Write a settled extractor's network to a file in a folder, and return what workers get. Raises WorkFailed."""
+    conversion = extractor.conversion
+    engine, suffix = (
+        (TENSORFLOW, ".pb") if conversion is None else (conversion.engine.name, conversion.engine.suffix)
+    )
+    content = extractor.graph.content() if conversion is None else conversion.content
+    sha256 = checksum(content)
+    path = places.join(folder, f"network-{sha256[:16]}{suffix}")
+    places.write(path, content)
+    return NetworkFile(
+        path=path,
+        sha256=sha256,
+        name=extractor.name,
+        image_size=extractor.image_size,
+        feature_size=extractor.feature_size,
+        engine=engine,
+        precision=extractor.precision,
+        versions=_versions(engine),
+        input_name=extractor.graph.input_name,
+        output_name=extractor.graph.output_name,
+    )
+
+
+@functools.lru_cache(maxsize=1)  # a worker computes with one network, and two might not fit into its memory
+def _loaded(file: NetworkFile) -> LoadedNetwork:
+    _check_versions(file)
+    content = places.read_file(file.path)
+    if checksum(content) != file.sha256:
+        raise WorkFailed(
+            "'{path}' is damaged, or another program has changed it. Run again: it is written anew.",
+            path=file.path,
+        )
+    return LoadedNetwork(file, _forward(file, content))
+
+
+def _forward(file: NetworkFile, content: bytes) -> Extract:
+    """Return the function that runs a network's file. Raises WorkFailed."""
+    if file.engine == TENSORFLOW:
+        _check_precision(file)
+        graph = UnreadGraph(content, file.input_name, file.output_name)
+        return tensorflow_engine.load(graph, file.precision)
+    try:
+        with native_output_captured(is_shown_on_error=False):
+            return CONVERTING[file.engine].load(content)
+    except Exception as error:  # whatever the engine's library raises
+        raise WorkFailed(
+            "{title} does not start on a worker: {reason}. Set {engine} to another one.",
+            title=REQUIREMENTS[file.engine].title,
+            reason=str(error).splitlines()[0] if str(error) else type(error).__name__,
+        ) from error
+
+
+def _versions(engine: str) -> str:
+    """Return the versions of what computes a vector: this program, the engine, and Pillow, which decodes."""
+    return f"image-retrainer {retraining.__version__}, {REQUIREMENTS[engine].versions()}, pillow {PIL.__version__}"
+
+
+def _check_versions(file: NetworkFile) -> None:
+    here = _versions(file.engine)
+    if here != file.versions:
+        raise WorkFailed(
+            "a worker has {here}, but the computer that started the run {there}: their vectors might differ. "
+            "Install the same versions on both.",
+            here=here,
+            there=file.versions,
+        )
+
+
+def _check_precision(file: NetworkFile) -> None:
+    reason = precision.unsupported_reason() if file.precision == BFLOAT16 else ""
+    if reason:
+        raise WorkFailed(
+            "a worker cannot compute in bfloat16, because {reason}. Set {precision} to float32.", reason=reason
+        )
+
+

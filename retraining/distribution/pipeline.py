@@ -1,0 +1,85 @@
+"""The pipeline: from a list of images to feature vectors in the cache."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import apache_beam as beam
+
+from retraining.distribution import reading, results
+from retraining.distribution.keys import CACHED, WANTED, CachedKeys, MissingVectors, ShardNames, WantVectors
+from retraining.distribution.network_file import NetworkFile
+from retraining.distribution.pieces import Piece
+from retraining.distribution.reading import ReadImages
+from retraining.distribution.results import FAILURES, IMAGES, WriteParts
+from retraining.distribution.shard_files import ShardFiles
+from retraining.distribution.vectors import ComputeVectors
+from retraining.features.views import Views
+from retraining.settings.data import HeldOut
+
+_GROUP_SIZE = 192  # images on average: their vectors fit into a shard
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What a run is to do: all that workers need to know.
+
+    `notes` is the folder of what workers tell this computer. `has_numbers` says that the cache has finite
+    vectors of this network already.
+    """
+
+    pieces: tuple[Piece, ...]
+    held_out: HeldOut
+    significant_bits: int | None
+    network: NetworkFile
+    shards: ShardFiles
+    views: Views
+    has_numbers: bool
+    notes: str
+
+    @property
+    def images(self) -> int:
+        """How many images are listed."""
+        return sum(piece.lines for piece in self.pieces)
+
+    @property
+    def groups(self) -> int:
+        """How many groups the vectors are computed in."""
+        return -(-self.images // _GROUP_SIZE)
+
+
+def build(pipeline: beam.Pipeline, plan: Plan) -> None:
+    """Add the steps of a plan to a pipeline."""
+    pieces = pipeline | "pieces" >> beam.Create(list(map(tuple, plan.pieces))) | beam.Reshuffle()
+    images = pieces | "read images" >> beam.ParDo(ReadImages(plan.held_out, plan.significant_bits))
+    images = images | "decide depth" >> beam.Map(reading.decided, _largest(images))
+
+    failures = _missing(images, _cached(pipeline, plan), plan) | "compute vectors" >> beam.ParDo(
+        ComputeVectors(plan.network, plan.shards, plan.views, has_numbers=plan.has_numbers)
+    )
+
+    by_piece = images | "by piece" >> beam.Map(results.by_piece)
+    outcome = {IMAGES: by_piece, FAILURES: failures} | "outcomes" >> beam.CoGroupByKey()
+    _ = outcome | "write lists" >> beam.ParDo(WriteParts(plan.notes))
+
+
+def _largest(images: beam.PCollection) -> beam.pvalue.AsSingleton:
+    """Return the largest value in all 16-bit images that do not record how many bits they use."""
+    values = images | "largest values" >> beam.Map(reading.largest)
+    return beam.pvalue.AsSingleton(values | "largest" >> beam.CombineGlobally(reading.largest_of))
+
+
+def _cached(pipeline: beam.Pipeline, plan: Plan) -> beam.PCollection:
+    """Return the keys that the cache has, by group."""
+    names = pipeline | "cache" >> beam.Create([""]) | "list shards" >> beam.ParDo(ShardNames(plan.shards))
+    return (
+        names | "spread shards" >> beam.Reshuffle() | "read keys" >> beam.ParDo(CachedKeys(plan.shards, plan.groups))
+    )
+
+
+def _missing(images: beam.PCollection, cached: beam.PCollection, plan: Plan) -> beam.PCollection:
+    """Return the groups of vectors that are to be computed."""
+    wanted = images | "want vectors" >> beam.ParDo(WantVectors(plan.views, plan.groups))
+    compared = {WANTED: wanted, CACHED: cached} | "compare" >> beam.CoGroupByKey()
+    missing = compared | "missing vectors" >> beam.ParDo(MissingVectors(plan.groups))
+    return missing | "group" >> beam.GroupByKey()

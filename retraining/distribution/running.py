@@ -1,0 +1,121 @@
+"""Runs a pipeline where Beam's flags say, and says in one line why it failed."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import apache_beam as beam
+from apache_beam.io.filesystems import FileSystems
+from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, StandardOptions
+from apache_beam.runners.runner import PipelineResult, PipelineRunner, PipelineState
+
+from retraining.data import prefetching
+from retraining.distribution import steps, worker
+from retraining.errors import BadRequest, WorkFailed
+
+_DIRECT = ("directrunner", "direct")
+_MULTI_PROCESSING = "multi_processing"
+
+log = logging.getLogger(__name__)
+
+
+class Runner:
+    """Where pipelines are run: by default, in this process."""
+
+    def __init__(self, beam_flags: Sequence[str]) -> None:
+        """Prepare it. Beam's file systems use its flags from then on."""
+        self._options = PipelineOptions(list(beam_flags))
+        self._name: str = self._options.view_as(StandardOptions).runner or "DirectRunner"
+        self.title = self._title()
+        FileSystems.set_options(self._options)
+
+    def _title(self) -> str:
+        """Return what runs pipelines, as a person names it."""
+        if not self._is_direct:
+            return self._name
+        direct = self._options.view_as(DirectOptions)
+        workers = direct.direct_num_workers or prefetching.processors()
+        return f"DirectRunner ({direct.direct_running_mode}, {workers} worker{'' if workers == 1 else 's'})"
+
+    def run(self, build: Callable[[beam.Pipeline], None]) -> PipelineResult:
+        """Run a pipeline to its end; `build` adds the steps.
+
+        Raises BadRequest for flags that the runner cannot run with, and WorkFailed.
+        """
+        with tempfile.TemporaryDirectory(prefix="distribute-") as folder:
+            alive = Path(folder, "alive")  # gone at the end, however the run ends
+            alive.touch()
+            pipeline = self._pipeline(alive)
+            build(pipeline)
+            with self._explained():
+                return self._finished(pipeline, alive)
+
+    def _finished(self, pipeline: beam.Pipeline, alive: Path) -> PipelineResult:
+        result = None
+        try:
+            result = pipeline.run()
+            state = result.wait_until_finish()
+        except KeyboardInterrupt:
+            alive.unlink()
+            if result is not None:
+                result.cancel()
+            raise
+        if state not in (None, PipelineState.DONE):
+            raise RuntimeError(f"it ended as {state}")
+        return result
+
+    @property
+    def _is_direct(self) -> bool:
+        return self._name.lower() in _DIRECT
+
+    def _pipeline(self, alive: Path) -> beam.Pipeline:
+        try:
+            runner = self._direct_runner(alive) if self._is_direct else self._name
+            return beam.Pipeline(runner=runner, options=self._options)
+        except (ValueError, ImportError, AttributeError) as error:  # an unknown runner, or a flag that it lacks
+            raise BadRequest(
+                "{runner} cannot be used: {reason}.",
+                runner=self._name,
+                reason=" ".join(str(error).split()).rstrip("."),
+            ) from error
+
+    def _direct_runner(self, alive: Path) -> PipelineRunner:
+        """Return Beam's runner for one computer that is written in Python.
+
+        By its usual name, Beam would first try to download another one, Prism.
+        """
+        from apache_beam.portability.api import beam_provision_api_pb2
+        from apache_beam.runners.portability.fn_api_runner.fn_runner import ExtendedProvisionInfo, FnApiRunner
+        from apache_beam.runners.portability.portable_runner import JobServiceHandle
+        from apache_beam.transforms.environments import SubprocessSDKEnvironment
+
+        direct = self._options.view_as(DirectOptions)
+        environment = None
+        if direct.direct_running_mode == _MULTI_PROCESSING:
+            environment = SubprocessSDKEnvironment.from_command_string(worker.command_line(alive))
+            direct.direct_running_mode = "in_memory"  # or else the runner would make an environment itself
+        encoded = JobServiceHandle.encode_pipeline_options(self._options.get_all_options())
+        provision = ExtendedProvisionInfo(beam_provision_api_pb2.ProvisionInfo(pipeline_options=encoded))
+        return FnApiRunner(default_environment=environment, provision_info=provision)
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Turn what a runner raises into an error for users."""
+        try:
+            yield
+        except Exception as error:
+            text = str(error)
+            log.debug("%s", text)
+            raise steps.error_in(text) or self._failed(text or type(error).__name__) from error
+
+    def _failed(self, text: str) -> WorkFailed:
+        return WorkFailed(
+            "{runner} could not finish: {reason}. What was computed is kept: run the same command again to go "
+            "on from there.",
+            runner=self.title,
+            reason=text.strip().splitlines()[-1].rstrip("."),
+        )

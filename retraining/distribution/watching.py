@@ -1,0 +1,44 @@
+"""The progress of a run, seen in the names of the shards that workers write."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+from retraining.distribution.shard_files import ShardFiles
+from retraining.errors import UserError
+from retraining.features import shards
+from retraining.progress import count_progress
+
+_EVERY = 1.0  # seconds
+_SHARE = 0.05  # of the time is spent on looking, at most: a store takes a while to list many shards
+
+
+@contextlib.contextmanager
+def progress(files: ShardFiles, *, known: set[str], total: int) -> Iterator[None]:
+    """Show how many vectors have been written beyond those in the shards `known`; `total` is the most."""
+    with count_progress(total, task="Bottlenecks", unit="vector") as bar:
+        if bar.disable:
+            yield
+            return
+        ended = threading.Event()
+        watcher = threading.Thread(target=_watch, args=[files, known, bar.update, ended], daemon=True)
+        watcher.start()
+        try:
+            yield
+        finally:
+            ended.set()
+
+
+def _watch(files: ShardFiles, known: set[str], update: Callable[[int], object], ended: threading.Event) -> None:
+    pause = _EVERY
+    seen = set(known)
+    while not ended.wait(pause):
+        started = time.monotonic()
+        with contextlib.suppress(UserError):  # a store that gives no answer: the next look may have one
+            new = set(files.names()) - seen
+            update(sum(map(shards.count, new)))
+            seen |= new
+        pause = max(_EVERY, (time.monotonic() - started) / _SHARE)

@@ -1,0 +1,111 @@
+"""Settings of distribute."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+from retraining.errors import BadRequest
+from retraining.settings import kinds
+from retraining.settings.augmentation import AugmentationSettings
+from retraining.settings.data import DataSettings, SplitSettings
+from retraining.settings.module import ExtractorSettings, ModuleSettings
+from retraining.settings.output import LOG_LEVELS, OutputSettings
+from retraining.settings.setting import Settings, fields, setting
+from retraining.settings.training import TrainingSettings
+
+
+@dataclasses.dataclass(frozen=True)
+class ListedDataSettings(SplitSettings):
+    """The images, and how they are split into sets."""
+
+    image_dir: str = setting(
+        "",
+        "Folder of images as retrain.py takes it, on this computer or in a store (gs://, s3://, hdfs://); ZIP "
+        "and TAR files in it are read as folders.",
+        kinds.OPTIONAL_FOLDER_OR_ADDRESS,
+    )
+    image_list: str = setting(
+        "",
+        "List of images instead: CSV or JSON lines with path and label of each, and perhaps its set.",
+        kinds.OPTIONAL_FILE_OR_ADDRESS,
+    )
+
+    def check(self) -> None:
+        """Raise BadRequest unless there is either a folder or a list, and images are left for training."""
+        if not self.image_dir and not self.image_list:
+            raise BadRequest("{image_dir} or {image_list} is required: the images.")
+        if self.image_dir and self.image_list:
+            raise BadRequest(
+                "{image_dir} and {image_list} both name the images, received '{folder}' and '{list}'. Keep one "
+                "of them.",
+                folder=self.image_dir,
+                list=self.image_list,
+            )
+        super().check()
+
+
+@dataclasses.dataclass(frozen=True)
+class SharedModuleSettings(ExtractorSettings):
+    """The pretrained network."""
+
+    bottleneck_dir: str = setting(
+        str(ModuleSettings.bottleneck_dir),
+        "Cache of feature vectors, which all workers can write to: a folder, or an address in a store.",
+        kinds.FOLDER_OR_ADDRESS,
+    )
+
+    def local(self) -> ModuleSettings:
+        """Return the settings with which this computer loads the network."""
+        given = {field.name: getattr(self, field.name) for field in fields(ExtractorSettings)}
+        # Networks that were loaded once are kept there.
+        is_folder = "://" not in self.bottleneck_dir
+        folder = Path(self.bottleneck_dir) if is_folder else ModuleSettings.bottleneck_dir
+        return ModuleSettings(**given, bottleneck_dir=folder)
+
+
+@dataclasses.dataclass(frozen=True)
+class DistributedRunSettings(Settings):
+    """The run."""
+
+    seed: int = setting(
+        TrainingSettings.seed,
+        "Random seed of the views of training images: that of retrain.py.",
+        kinds.NON_NEGATIVE,
+    )
+    output_dir: str = setting(
+        "",
+        "Folder of the lists of usable images and of skipped files. Default: {bottleneck_dir}.",
+        kinds.OPTIONAL_FOLDER_OR_ADDRESS,
+    )
+    dry_run: bool = setting(
+        False, "List the images, and show what would be run and where, without running it.", kinds.SWITCH
+    )
+    logging_verbosity: str = setting(
+        OutputSettings.logging_verbosity,
+        f"One of {' '.join(LOG_LEVELS)}; DEBUG also shows what Beam says.",
+        kinds.one_of(*LOG_LEVELS, placeholder="LEVEL"),
+    )
+    beam_flags: tuple[str, ...] = setting(
+        (), "Flags of Apache Beam, which say where to run: see its own documentation.", kinds.WORDS
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class DistributeSettings:
+    """All settings of distribute, by group."""
+
+    data: ListedDataSettings
+    module: SharedModuleSettings
+    augmentation: AugmentationSettings
+    run: DistributedRunSettings
+
+    @property
+    def output_dir(self) -> str:
+        """The folder of the lists that are written."""
+        return self.run.output_dir or self.module.bottleneck_dir
+
+    def outputs(self) -> tuple[Path, ...]:
+        """Return the folders on this computer that are written."""
+        folders = (self.output_dir, self.module.bottleneck_dir)
+        return tuple(Path(folder) for folder in folders if "://" not in folder)
