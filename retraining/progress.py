@@ -20,14 +20,6 @@ def progress(items: Iterable[Item], *, total: int, task: str, unit: str) -> Iter
     yield from _tqdm()(items, total=total, desc=task, unit=unit, disable=_is_hidden(), dynamic_ncols=True)
 
 
-def count_progress(total: int, *, task: str, unit: str) -> tqdm[NoReturn]:
-    """Return a progress bar that `update(count)` moves on by `count` of at most `total`."""
-    bar: tqdm[NoReturn] = _tqdm()(
-        total=total, desc=task, unit=unit, disable=_is_hidden(), dynamic_ncols=True
-    )
-    return bar
-
-
 def byte_progress(total: int | None, *, task: str) -> tqdm[NoReturn]:
     """Return a progress bar that `update(count)` moves on by `count` bytes; `total` may be unknown."""
     bar: tqdm[NoReturn] = _tqdm()(
@@ -36,9 +28,11 @@ def byte_progress(total: int | None, *, task: str) -> tqdm[NoReturn]:
     return bar
 
 
-def count_progress(*, task: str, unit: str) -> tqdm[NoReturn]:
-    """Return a progress bar that `update(count)` moves on, of things whose number nobody knows yet."""
-    bar: tqdm[NoReturn] = _tqdm()(desc=task, unit=unit, disable=_is_hidden(), dynamic_ncols=True)
+def count_progress(total: int | None = None, *, task: str, unit: str) -> tqdm[NoReturn]:
+    """Return a progress bar that `update(count)` moves on by `count`; `total` may be unknown."""
+    bar: tqdm[NoReturn] = _tqdm()(
+        total=total, desc=task, unit=unit, disable=_is_hidden(), dynamic_ncols=True
+    )
     return bar
 
 

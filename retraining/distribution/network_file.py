@@ -71,18 +71,15 @@ class LoadedNetwork:
             return self._forward(images)
 
 
-def write(extractor: FeatureExtractor, folder: str) -> NetworkFile:
-    """Write a settled extractor's network to a file in a folder, and return what workers get. Raises WorkFailed."""
+def of(extractor: FeatureExtractor, folder: str) -> NetworkFile:
+    """Return what workers need to know of a settled extractor, once `write` has written its file to a folder."""
     conversion = extractor.conversion
     engine, suffix = (
         (TENSORFLOW, ".pb") if conversion is None else (conversion.engine.name, conversion.engine.suffix)
     )
-    content = extractor.graph.content() if conversion is None else conversion.content
-    sha256 = checksum(content)
-    path = places.join(folder, f"network-{sha256[:16]}{suffix}")
-    places.write(path, content)
+    sha256 = checksum(_content(extractor))
     return NetworkFile(
-        path=path,
+        path=places.join(folder, f"network-{sha256[:16]}{suffix}"),
         sha256=sha256,
         name=extractor.name,
         image_size=extractor.image_size,
@@ -93,6 +90,16 @@ def write(extractor: FeatureExtractor, folder: str) -> NetworkFile:
         input_name=extractor.graph.input_name,
         output_name=extractor.graph.output_name,
     )
+
+
+def write(extractor: FeatureExtractor, file: NetworkFile) -> None:
+    """Write the file of an extractor. Raises WorkFailed."""
+    places.write(file.path, _content(extractor))
+
+
+def _content(extractor: FeatureExtractor) -> bytes:
+    conversion = extractor.conversion
+    return extractor.graph.content() if conversion is None else conversion.content
 
 
 @functools.lru_cache(maxsize=1)  # a worker computes with one network, and two might not fit into its memory

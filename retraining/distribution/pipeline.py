@@ -50,7 +50,7 @@ class Plan:
 
 def build(pipeline: beam.Pipeline, plan: Plan) -> None:
     """Add the steps of a plan to a pipeline."""
-    pieces = pipeline | "pieces" >> beam.Create(list(map(tuple, plan.pieces))) | beam.Reshuffle()
+    pieces = pipeline | "pieces" >> beam.Create(plan.pieces) | beam.Reshuffle()
     images = pieces | "read images" >> beam.ParDo(ReadImages(plan.held_out, plan.significant_bits))
     images = images | "decide depth" >> beam.Map(reading.decided, _largest(images))
 

@@ -38,9 +38,8 @@ class ReadImages(Step):
         self._held_out = held_out
         self._significant_bits = significant_bits
 
-    def work(self, element: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
-        """Yield the images of a Piece."""
-        piece = Piece(*element)
+    def work(self, piece: Piece) -> Iterator[tuple[Any, ...]]:
+        """Yield the images of a piece."""
         read = functools.partial(self._read, piece.number)
         seconds, size, count = 0.0, 0, 0
         for image in prefetching.ahead(pieces.images_in(piece), read, lookahead=_LOOKAHEAD):

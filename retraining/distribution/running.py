@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -53,6 +54,15 @@ class Runner:
             build(pipeline)
             with self._explained():
                 return self._finished(pipeline, alive)
+
+    def steps(self, build: Callable[[beam.Pipeline], None]) -> list[str]:
+        """Return the names of a pipeline's steps, without running it. Raises BadRequest as `run` does."""
+        pipeline = self._pipeline(Path(os.devnull))
+        build(pipeline)
+        graph = pipeline.to_runner_api()
+        transforms = graph.components.transforms
+        (root,) = graph.root_transform_ids
+        return [transforms[name].unique_name for name in transforms[root].subtransforms]
 
     def _finished(self, pipeline: beam.Pipeline, alive: Path) -> PipelineResult:
         result = None

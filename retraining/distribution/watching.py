@@ -17,24 +17,26 @@ _SHARE = 0.05  # of the time is spent on looking, at most: a store takes a while
 
 
 @contextlib.contextmanager
-def progress(files: ShardFiles, *, known: set[str], total: int) -> Iterator[None]:
-    """Show how many vectors have been written beyond those in the shards `known`; `total` is the most."""
+def progress(files: ShardFiles, *, total: int) -> Iterator[None]:
+    """Show how many vectors are being written; `total` is the most that there can be."""
     with count_progress(total, task="Bottlenecks", unit="vector") as bar:
         if bar.disable:
             yield
             return
         ended = threading.Event()
-        watcher = threading.Thread(target=_watch, args=[files, known, bar.update, ended], daemon=True)
+        watcher = threading.Thread(target=_watch, args=[files, set(files.names()), bar.update, ended], daemon=True)
         watcher.start()
         try:
             yield
         finally:
             ended.set()
+            watcher.join()
 
 
-def _watch(files: ShardFiles, known: set[str], update: Callable[[int], object], ended: threading.Event) -> None:
+def _watch(
+    files: ShardFiles, seen: set[str], update: Callable[[int], object], ended: threading.Event
+) -> None:
     pause = _EVERY
-    seen = set(known)
     while not ended.wait(pause):
         started = time.monotonic()
         with contextlib.suppress(UserError):  # a store that gives no answer: the next look may have one

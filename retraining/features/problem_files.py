@@ -39,18 +39,28 @@ def warn_of_skipped(skipped: Iterable[SkippedImage]) -> None:
 
 def check_strict(skipped: Sequence[SkippedImage], *, strict: bool, listed: str = "above") -> None:
     """Raise WorkFailed if `strict` is on and a file cannot be used; `listed` says where to find the list."""
+    check_strict_count(len(skipped), strict=strict, listed=listed)
+
+
+def check_strict_count(skipped: int, *, strict: bool, listed: str) -> None:
+    """Raise WorkFailed if `strict` is on and so many files cannot be used, as `check_strict` does."""
     if strict and skipped:
         raise WorkFailed(
             "{files} cannot be used, listed {listed}, and {strict} is on. Fix or remove what is listed, or "
             "turn {strict} off.",
-            files=number_of_files(skipped),
+            files=files(skipped),
             listed=listed,
         )
 
 
 def number_of_files(skipped: Sequence[SkippedImage]) -> str:
     """Return '1 file' or '1,234 files'."""
-    return f"{len(skipped):,} file{'' if len(skipped) == 1 else 's'}"
+    return files(len(skipped))
+
+
+def files(count: int) -> str:
+    """Return '1 file' or '1,234 files'."""
+    return f"{count:,} file{'' if count == 1 else 's'}"
 
 
 def report_duplicates(bottlenecks: Bottlenecks, near: Groups, folder: Path | None = None) -> None:

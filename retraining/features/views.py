@@ -27,6 +27,10 @@ class Views:
         """Return how many views an image of this set has."""
         return self.augmentation.distorted_views if self.are_random(split) else 1
 
+    def most(self) -> int:
+        """Return how many views an image has at most."""
+        return max(map(self.count, Split))
+
     def keys(self, split: Split, identity: bytes) -> tuple[bytes, ...]:
         """Return the cache keys of all views of the file with this `images.identity`."""
         if not self.are_random(split):
