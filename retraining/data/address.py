@@ -1,4 +1,4 @@
-"""Addresses of folders in stores, such as gs://bucket/photos, which `Path` would make gs:/bucket/photos of."""
+"""Addresses of folders in stores: `Path` would make gs:/bucket/photos of gs://bucket/photos."""
 
 from __future__ import annotations
 

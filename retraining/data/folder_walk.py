@@ -126,7 +126,7 @@ class FolderWalk:
         return [folder / name for name in folders]
 
     def warn_about_stray_files(self, folder: Folder) -> None:
-        """Warn about what is beside the class folders in a folder and looks like images. Raises BadRequest."""
+        """Warn about what is beside class folders and looks like images. Raises BadRequest."""
         _warn_about_stray_files(folder, self.names_in(folder))
 
     def names_in(self, folder: Folder) -> list[str]:

@@ -83,9 +83,7 @@ class ArchiveWalk:
             stray += not label and "/" not in image.name
             self._members.add(str(folder), label + image.name, image.file)
         if stray:
-            log.warning(
-                "%s files in '%s' are in no class folder, and are ignored.", f"{stray:,}", archive
-            )
+            log.warning("%s files in '%s' are in no class folder, and are ignored.", f"{stray:,}", archive)
 
     def _unpacked(self, found: FolderFiles) -> tuple[list[str], list[str]]:
         """Return the paths and the names of the files of a class, without archives but with their members."""
@@ -138,7 +136,7 @@ def _images_in(archive: str) -> Iterator[_Image]:
 def _label(archive: str, text: str | None) -> str | None:
     if text is not None and ("/" in text or not text.isprintable() or text.startswith(".")):
         raise BadRequest(
-            "archive '{archive}' names the class '{label}' in a .cls file, which cannot be the name of a folder. "
+            "archive '{archive}' names the class '{label}' in a .cls file, which cannot be a folder's name. "
             "Name it otherwise.",
             archive=archive,
             label=text,
@@ -169,8 +167,8 @@ def _is_read(name: str, where: str) -> bool:
     """Return whether a file is an archive. Raises BadRequest for one that cannot be read in parts."""
     if archives.is_solid(name):
         raise BadRequest(
-            "'{name}' in '{where}' is compressed as a whole, so photos in it cannot be read one by one. Unpack "
-            "it and pack it as .tar or .zip, or move it elsewhere.",
+            "'{name}' in '{where}' is compressed as a whole, so photos in it cannot be read one by one. "
+            "Unpack it and pack it as .tar or .zip, or move it elsewhere.",
             name=name,
             where=where,
         )
@@ -191,4 +189,6 @@ def _warn_about_links(archive: str, names: list[str]) -> None:
 def _common_sub_folders(found: FolderFiles, inside: FolderFiles) -> list[str]:
     """Return the sub-folders of a class of which a part is in archives, if all its files are in them."""
     parts = [part for part in (found, inside) if part.files]
-    return sorted({*found.sub_folders, *inside.sub_folders}) if all(part.sub_folders for part in parts) else []
+    return (
+        sorted({*found.sub_folders, *inside.sub_folders}) if all(part.sub_folders for part in parts) else []
+    )

@@ -11,7 +11,6 @@ import functools
 import re
 import threading
 from collections.abc import Iterator
-from types import ModuleType
 from typing import NamedTuple
 
 from retraining.distribution import tar_files, zip_files
@@ -51,7 +50,7 @@ def is_solid(name: str) -> bool:
 
 def members(archive: str) -> Iterator[Member]:
     """Yield the members of an archive, in order, without its folders. Raises BadImage if it is damaged."""
-    return _kind(archive).members(archive)
+    return zip_files.members(archive) if _is_zip(archive) else tar_files.members(archive)
 
 
 def address(archive: str, member: Member) -> str:
@@ -74,7 +73,8 @@ def read(member: MemberAddress) -> bytes:
     position = member.position or _positions(member.archive).get(member.name)
     if position is None:
         raise BadImage("is no file in its archive")
-    return _kind(member.archive).read(member.archive, position, member.name)
+    read_member = zip_files.read if _is_zip(member.archive) else tar_files.read
+    return read_member(member.archive, position, member.name)
 
 
 def _positions(archive: str) -> dict[str, Position]:
@@ -87,5 +87,5 @@ def _listed(archive: str) -> dict[str, Position]:
     return {member.name: member.position for member in members(archive) if member.position}
 
 
-def _kind(archive: str) -> ModuleType:
-    return zip_files if archive.lower().endswith(".zip") else tar_files
+def _is_zip(archive: str) -> bool:
+    return archive.lower().endswith(".zip")

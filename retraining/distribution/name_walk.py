@@ -1,4 +1,4 @@
-"""A walk through folders of which only the names of the files are known, by the rules for folders on a disk."""
+"""A walk through folders that are known by the names of files only, by the rules for folders on a disk."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class NameWalk:
         return str(folder) in self._folders
 
     def class_folders(self, folder: Folder) -> list[Folder]:
-        """Return the visible folders in a folder, sorted; warn about images beside them. Raises BadRequest."""
+        """Return the visible folders in a folder, sorted; warn about images there. Raises BadRequest."""
         if not self.has(folder):
             raise no_folder(folder, "does not exist")
         self.warn_about_stray_files(folder)

@@ -1,4 +1,4 @@
-"""Photos wherever a list of images says they are: on this computer, in a store, or in an archive at either."""
+"""Photos wherever a list says they are: on this computer, in a store, or in an archive."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""A list of images in pieces, ranges of its bytes, so that many workers read it and each line keeps its number."""
+"""A list of images in pieces, ranges of its bytes: many workers read it, and each line keeps its number."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import IO, NamedTuple
 
@@ -11,7 +12,7 @@ from retraining.data import list_format
 from retraining.data.image_list import ListedImage
 from retraining.data.list_format import LineFormat
 from retraining.distribution import places
-from retraining.errors import BadImage, BadRequest
+from retraining.errors import BadImage, BadRequest, WorkFailed
 from retraining.progress import byte_progress
 
 FEWEST_LINES = 100  # of a piece
@@ -35,16 +36,35 @@ class Piece(NamedTuple):
 def cut(file: str, *, fewest: int = FEWEST_LINES, most: int = MOST_PIECES) -> list[Piece]:
     """Return the pieces of a list, at most `most`, of at least `fewest` lines each but for the last.
 
-    Raises BadRequest if it is not a list.
+    Raises BadRequest if it is not a list, or an empty one.
     """
     try:
         with places.opened(file, _BLOCK) as content:
-            format_ = _format(content, file)
-            ends = _ends(content, format_, fewest)
+            head = content.read(list_format.HEAD_BYTES)
+            format_ = list_format.recognized(head, list_name=file, folder=places.parent(file))
+            found = _measured(content, format_.beginning.bytes, fewest)
     except BadImage as error:
         raise BadRequest("{image_list} '{file}' {reason}.", file=file, reason=error) from error
-    step = max(1, -(-(len(ends.bytes)) // most))
-    return list(_pieces(file, format_, ends.every(step)))
+    if not found.lines:
+        raise BadRequest("{image_list} '{file}' has no images.", file=file)
+    step = -(-found.lines // (fewest * most))
+    ends = found.breaks[step - 1 :: step]
+    if not ends or ends[-1] < found.end:
+        ends.append(found.end)
+    starts = [format_.beginning.bytes, *ends[:-1]]
+    each, before = fewest * step, format_.beginning.lines
+    return [
+        Piece(
+            number,
+            file,
+            format_,
+            start,
+            end,
+            before + number * each + 1,
+            min(each, found.lines - number * each),
+        )
+        for number, (start, end) in enumerate(zip(starts, ends, strict=True))
+    ]
 
 
 def images_in(piece: Piece) -> Iterator[tuple[int, ListedImage]]:
@@ -52,47 +72,35 @@ def images_in(piece: Piece) -> Iterator[tuple[int, ListedImage]]:
 
     Raises BadRequest, which names the line, at the first that cannot be used, and WorkFailed.
     """
-    content = places.read_file(piece.file, piece.start, piece.end)
-    for number, line in enumerate(content.splitlines(keepends=True), start=piece.first_line):
+    try:
+        content = places.read_range(piece.file, piece.start, piece.end - piece.start)
+    except BadImage as error:
+        raise WorkFailed("'{file}' {reason}.", file=piece.file, reason=error) from error
+    for number, line in enumerate(content.split(b"\n"), start=piece.first_line):
         image = piece.format.image(line, number)
         if image is not None:
             yield number, image
 
 
-class _Ends(NamedTuple):
-    """Where pieces may end: after so many bytes, which are so many lines."""
+class _Measured(NamedTuple):
+    """Where each so-many-th line of a list ends, in bytes, where the list ends, and how many lines it has."""
 
-    bytes: list[int]
-    lines: list[int]
-
-    def every(self, step: int) -> _Ends:
-        """Return each `step`-th of them, and the last."""
-        last = (self.bytes[-1:], self.lines[-1:]) if len(self.bytes) % step else ([], [])
-        return _Ends(self.bytes[step - 1 :: step] + last[0], self.lines[step - 1 :: step] + last[1])
+    breaks: list[int]
+    end: int
+    lines: int
 
 
-def _format(content: IO[bytes], file: str) -> LineFormat:
-    head = content.read(list_format.HEAD_BYTES)
-    return list_format.recognized(head, list_name=file, folder=places.parent(file))
-
-
-def _ends(content: IO[bytes], format_: LineFormat, lines: int) -> _Ends:
-    """Return where each `lines` lines end, and the list itself, after a look at all of its bytes."""
-    read, seen = format_.beginning
-    content.seek(0, 2)
-    ends = _Ends([], [])
-    first_line, start = seen, read
-    with byte_progress(content.tell() - start, task="List") as bar:
-        content.seek(start)
+def _measured(content: IO[bytes], start: int, step: int) -> _Measured:
+    """Return where each `step`-th line after byte `start` ends, after a look at all bytes of a list."""
+    breaks: list[int] = []
+    at, lines, is_open = start, 0, False
+    total = content.seek(0, os.SEEK_END) - start
+    content.seek(start)
+    with byte_progress(total, task="List") as bar:
         while block := content.read(_BLOCK):
-            breaks = np.flatnonzero(np.frombuffer(block, np.uint8) == ord("\n"))
-            wanted = breaks[lines - 1 - (seen - first_line) % lines :: lines]
-            ends.bytes.extend((read + wanted + 1).tolist())
-            read, seen = read + len(block), seen + len(breaks)
+            found = np.flatnonzero(np.frombuffer(block, np.uint8) == ord("\n"))
+            wanted = found[step - 1 - lines % step :: step]
+            breaks.extend((at + wanted + 1).tolist())
+            at, lines, is_open = at + len(block), lines + len(found), block[-1:] != b"\n"
             bar.update(len(block))
-    ends.lines.extend(range(first_line + lines, first_line + lines * (len(ends.bytes) + 1), lines))
-    if read > (ends.bytes[-1] if ends.bytes else start):
-        last_is_open = not block_ends
-        ends.bytes.append(read)
-        ends.lines.append(seen)
-    return ends
+    return _Measured(breaks, at, lines + is_open)

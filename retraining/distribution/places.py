@@ -1,4 +1,4 @@
-"""Files on this computer and in stores (gs://, s3://, hdfs://), by Apache Beam's file systems; paths are text.
+"""Files on this computer and in stores (gs://, s3://, hdfs://), by Apache Beam; all paths are text.
 
 Not `Path`, which makes gs:/bucket of gs://bucket. What fails for a moment is tried again by Beam and by the
 clients of the stores, several times with growing pauses, so not here.
@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from apache_beam.io.filesystem import BeamIOError, CompressionTypes, FileSystem
+from apache_beam.io.filesystem import BeamIOError, CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
 from retraining.data import images
@@ -31,18 +31,25 @@ BLOCK = 1 << 16  # bytes; what is read from a store at least
 _REFUSED = (403, 404)  # by a store that does answer: forbidden, not found
 _AS_IT_IS = CompressionTypes.UNCOMPRESSED  # not unpacked on the way because of its suffix
 
+_FILE_SYSTEMS: Any = FileSystems  # whose types are not all there
+
 # By scheme, those that no file uses now.
 _clients: dict[str, list[Any]] = {"s3": [], "gs": []}
 
 
 def is_local(path: str) -> bool:
     """Return whether a path is one of this computer, without a scheme such as gs://."""
-    return FileSystems.get_scheme(path) is None
+    return _scheme(path) is None
 
 
 def join(folder: str, *names: str) -> str:
     """Return the path of a name in a folder, or in folders below it."""
     return str(Path(folder, *names)) if is_local(folder) else "/".join((folder.rstrip("/"), *names))
+
+
+def parent(path: str) -> str:
+    """Return the folder that a file is in."""
+    return str(Path(path).parent) if is_local(path) else path.rpartition("/")[0]
 
 
 def read(path: str) -> bytes:
@@ -96,13 +103,13 @@ def opened(path: str, block: int = BLOCK) -> Iterator[IO[bytes]]:
 def exists(path: str) -> bool:
     """Return whether there is a file, or on this computer a folder, at a path. Raises WorkFailed."""
     if is_local(path):
-        return os.path.exists(path)
+        return Path(path).exists()
     with _explained(path):
         return bool(_system(path).exists(path))
 
 
 def list_names(folder: str) -> list[str]:
-    """Return the names of the files directly in a folder, [] if there is no such folder. Raises WorkFailed."""
+    """Return the names of the files directly in a folder, none if it is not there. Raises WorkFailed."""
     if not is_local(folder):
         return [name for name in names_below(folder) if "/" not in name]
     try:
@@ -110,7 +117,7 @@ def list_names(folder: str) -> list[str]:
     except FileNotFoundError:
         return []
     except OSError as error:
-        raise _unreadable(folder, error.strerror) from error
+        raise _unreadable(folder, atomic_files.reason(error)) from error
 
 
 def names_below(folder: str) -> Iterator[str]:
@@ -154,12 +161,15 @@ def rename(path: str, new: str) -> None:
     """Give a file another name. Raises WorkFailed."""
     try:
         if is_local(path):
-            os.replace(path, new)
+            Path(path).replace(new)
         else:
             _system(path).rename([path], [new])
     except Exception as error:
         raise WorkFailed(
-            "'{path}' cannot be renamed to '{new}': {reason}.", path=path, new=new, reason=atomic_files.reason(error)
+            "'{path}' cannot be renamed to '{new}': {reason}.",
+            path=path,
+            new=new,
+            reason=atomic_files.reason(error),
         ) from error
 
 
@@ -202,13 +212,18 @@ class _StoreFile(io.RawIOBase):
 
 @contextlib.contextmanager
 def _opened_in_store(path: str, block: int) -> Iterator[IO[bytes]]:
-    scheme = FileSystems.get_scheme(path)
+    scheme = _scheme(path)
     if scheme not in _clients:
         with _system(path).open(path, compression_type=_AS_IT_IS) as file:
             yield file
         return
     with _client(path, scheme) as client, client.open(path, "rb", read_buffer_size=block) as file:
         yield file
+
+
+def _scheme(path: str) -> str | None:
+    scheme: str | None = _FILE_SYSTEMS.get_scheme(path)
+    return scheme
 
 
 @contextlib.contextmanager
@@ -233,12 +248,13 @@ def _client(path: str, scheme: str) -> Iterator[Any]:
 
 def _new_client(scheme: str, options: Any) -> Any:
     if scheme == "s3":
-        from apache_beam.io.aws.s3io import S3IO
+        from apache_beam.io.aws import s3io
 
-        return S3IO(options=options)
-    from apache_beam.io.gcp.gcsio import GcsIO
+        make: Any = s3io.S3IO
+        return make(options=options)
+    from apache_beam.io.gcp import gcsio
 
-    return GcsIO(pipeline_options=options)
+    return gcsio.GcsIO(pipeline_options=options)
 
 
 def _put(path: str, content: IO[bytes]) -> None:
@@ -258,16 +274,16 @@ def _put(path: str, content: IO[bytes]) -> None:
         raise WorkFailed("'{path}' cannot be written: {reason}.", path=path, reason=reason) from error
 
 
-def _send(system: FileSystem, path: str, content: IO[bytes]) -> None:
+def _send(system: Any, path: str, content: IO[bytes]) -> None:
     file = system.create(path, compression_type=_AS_IT_IS)
     shutil.copyfileobj(content, file, 1 << 20)
     file.close()  # not after an error: what is there by then would become the file
 
 
-def _system(path: str) -> FileSystem:
+def _system(path: str) -> Any:
     """Return Beam's file system for a path. Raises BadRequest if it is not installed or not set up."""
     try:
-        return FileSystems.get_filesystem(path)
+        return _FILE_SYSTEMS.get_filesystem(path)
     except (ValueError, BeamIOError) as error:
         raise BadRequest(
             "'{path}' cannot be reached by Apache Beam ({reason}). The packages for s3://, gs://, hdfs:// "

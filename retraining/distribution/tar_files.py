@@ -26,7 +26,7 @@ def members(archive: str) -> Iterator[Member]:
         try:
             with tarfile.open(fileobj=file, mode="r:") as tar:
                 while (found := tar.next()) is not None:
-                    tar.members.clear()  # which would fill the memory
+                    tar.members.clear()  # type: ignore[attr-defined]  # they would fill the memory
                     if not found.isdir():
                         yield _member(tar, found)
                 _check_end(file, tar.offset)

@@ -5,7 +5,6 @@ Source: PKWARE's APPNOTE.TXT 6.3.10.
 
 from __future__ import annotations
 
-import io
 import stat
 import struct
 import zipfile
@@ -20,7 +19,9 @@ from retraining.errors import BadImage
 
 _BLOCK = 1 << 20  # of the directory
 
-_HEADER = struct.Struct("<4s2xHH4xI8xHH")  # signature, flags, method, checksum, lengths of the name and extras
+_HEADER = struct.Struct(
+    "<4s2xHH4xI8xHH"
+)  # signature, flags, method, checksum, lengths of the name and extras
 _SIGNATURE = b"PK\3\4"
 _USUAL_EXTRAS = 200  # bytes after the name; more are rare, and read in another go
 _ENCRYPTED, _HAS_DESCRIPTOR, _IS_UTF8 = 1, 8, 0x800  # flags
