@@ -30,9 +30,7 @@ def byte_progress(total: int | None, *, task: str) -> tqdm[NoReturn]:
 
 def count_progress(total: int | None = None, *, task: str, unit: str) -> tqdm[NoReturn]:
     """Return a progress bar that `update(count)` moves on by `count`; `total` may be unknown."""
-    bar: tqdm[NoReturn] = _tqdm()(
-        total=total, desc=task, unit=unit, disable=_is_hidden(), dynamic_ncols=True
-    )
+    bar: tqdm[NoReturn] = _tqdm()(total=total, desc=task, unit=unit, disable=_is_hidden(), dynamic_ncols=True)
     return bar
 
 

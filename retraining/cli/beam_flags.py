@@ -1,4 +1,4 @@
-"""The flags of Apache Beam, which a program passes on: known to Beam, or refused like a mistyped flag of ours."""
+"""The flags of Apache Beam that a program passes on: known to Beam, or else refused as mistyped ones are."""
 
 from __future__ import annotations
 

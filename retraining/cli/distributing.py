@@ -1,4 +1,4 @@
-"""The work of distribute: images are listed, their vectors computed by workers, and what they did is printed."""
+"""The work of distribute: images are listed, workers compute their vectors, and what they did is printed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from retraining.cli import log_lines, programs, run_facts
-from retraining.data import sample_depth
+from retraining.data import list_reading, sample_depth
+from retraining.data.list_reading import SetRule
 from retraining.distribution import (
     counters,
     listing,
@@ -53,9 +54,10 @@ def distribute(settings: DistributeSettings) -> None:
     runner = Runner(settings.run.beam_flags)
     with _notes(settings.output_dir) as notes:
         listed = pieces.cut(listing.write(settings.data, notes, settings.outputs()))
+        rule = _set_rule(listed, settings)
         log.info("Found %s images.", f"{_count(listed):,}")
         extractor = _extractor(listed, settings)
-        plan = _plan(listed, extractor, notes, settings)
+        plan = _plan(listed, rule, extractor, notes=notes, settings=settings)
         build = functools.partial(pipeline.build, plan=plan)
         if settings.run.dry_run:
             _show(runner.steps(build), runner, plan)
@@ -116,14 +118,25 @@ def _some_photos(listed: Sequence[Piece], step: int) -> Iterator[Callable[[], by
         first += piece.lines
 
 
+def _set_rule(listed: Sequence[Piece], settings: DistributeSettings) -> SetRule | None:
+    """Check a list that was given, and return how its images come into sets; None for that of a folder."""
+    given = settings.data.image_list
+    return list_reading.set_rule(given, pieces.check(listed), settings.data) if given else None
+
+
 def _plan(
-    listed: Sequence[Piece], extractor: FeatureExtractor, notes: str, settings: DistributeSettings
+    listed: Sequence[Piece],
+    rule: SetRule | None,
+    extractor: FeatureExtractor,
+    *,
+    notes: str,
+    settings: DistributeSettings,
 ) -> Plan:
     folder = places.join(settings.module.bottleneck_dir, cache.folder_name(extractor))
     shards = ShardFiles(folder, extractor.feature_size, notes)
     return Plan(
         pieces=tuple(listed),
-        held_out=settings.data.held_out,
+        rule=rule,
         significant_bits=settings.data.significant_bits,
         network=network_file.of(extractor, folder),
         shards=shards,
@@ -180,8 +193,15 @@ def _print_use(skipped: int, settings: DistributeSettings) -> None:
 
 def _retraining(listed: str, settings: DistributeSettings) -> RetrainSettings:
     """Return the settings with which retrain.py finds every vector."""
+    held_out = settings.data.held_out
+    data = DataSettings(
+        image_list=Path(listed),
+        # All that the list does not say of the sets: that one was not wanted.
+        testing_percentage=None if held_out.testing else 0,
+        validation_percentage=None if held_out.validation else 0,
+    )
     return RetrainSettings(
-        data=DataSettings(image_list=Path(listed)),
+        data=data,
         module=settings.module.local(),
         augmentation=settings.augmentation,
         training=TrainingSettings(seed=settings.run.seed),

@@ -64,9 +64,15 @@ DISTRIBUTE = Program(
     description="Compute the feature vectors of more images than one machine can, with Apache Beam.",
     example="--image_dir ~/flower_photos --direct_running_mode multi_processing --direct_num_workers 2",
     settings=DistributeSettings,
-    check=lambda settings: checks.check_distribute(settings, DISTRIBUTE.flags()),
+    check=lambda settings: checks.check_distribute(settings, _flags_of_distribute()),
     passes_on="beam_flags",
 )
+
+
+def _flags_of_distribute() -> list[str]:
+    return DISTRIBUTE.flags()
+
+
 EXPORT = Program(
     name="export",
     description="Export a graph that retrain.py wrote, or any other frozen classifier, to more formats.",

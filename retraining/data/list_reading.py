@@ -17,7 +17,7 @@ from retraining.data.list_format import LineFormat
 from retraining.data.split import Split, split_names
 from retraining.errors import BadRequest, setting_named
 from retraining.progress import byte_progress
-from retraining.settings.data import DataSettings, HeldOut
+from retraining.settings.data import HeldOut, SplitSettings
 
 _NAMED_LINES = 10  # at most so many bad lines are named
 _LINES_AT_ONCE = 4096
@@ -109,7 +109,7 @@ def check_files(listing: Listing) -> None:
         )
 
 
-def set_rule(path: Path, counts: Mapping[Split | None, int], settings: DataSettings) -> SetRule:
+def set_rule(path: Path | str, counts: Mapping[Split | None, int], settings: SplitSettings) -> SetRule:
     """Return how images come into sets, given how many have each set in the list at `path`, None for no set.
 
     Logs it, if the list gives sets. Raises BadRequest if one of them was given a percentage, since that would
@@ -156,6 +156,35 @@ def _place(file: str) -> str:
 _ENDS, _IS_FILE, _IS_FOLDER = "\0", "\0", "\1"
 
 
+class BadLines:
+    """The bad lines of a list: how many there are, and the first of them."""
+
+    def __init__(self) -> None:
+        self._first: list[BadLine] = []
+        self._count = 0
+
+    def add(self, error: BadLine) -> None:
+        """Add one."""
+        self._count += 1
+        if len(self._first) < _NAMED_LINES:
+            self._first.append(error)
+
+    def check(self, path: Path | str) -> None:
+        """Raise BadRequest if there are any in the list at `path`."""
+        if not self._count:
+            return
+        reasons = [str(error) for error in self._first]
+        if self._count > len(reasons):
+            reasons.append(f"and {self._count - len(reasons):,} more")
+        raise BadRequest(
+            "{image_list} '{path}' has {lines} that cannot be used: {reasons}. Correct or remove {them}.",
+            path=path,
+            lines="1 line" if self._count == 1 else f"{self._count:,} lines",
+            reasons="; ".join(reasons),
+            them="it" if self._count == 1 else "them",
+        )
+
+
 class _Reading:
     """The columns of a list while its lines are read, and the lines that are bad."""
 
@@ -166,8 +195,7 @@ class _Reading:
         self.splits: list[Split | None] = []
         self.known: list[Known | None] = []
         self.lines = array.array("q")
-        self.bad: list[BadLine] = []
-        self.bad_count = 0
+        self.bad = BadLines()
 
     def add(self, image: ListedImage, line: int) -> None:
         self.files.append(image.file)
@@ -175,26 +203,6 @@ class _Reading:
         self.splits.append(image.split)
         self.known.append(image.known)
         self.lines.append(line)
-
-    def add_bad(self, error: BadLine) -> None:
-        self.bad_count += 1
-        if len(self.bad) < _NAMED_LINES:
-            self.bad.append(error)
-
-    def check(self, path: Path) -> None:
-        """Raise BadRequest if lines are bad."""
-        if not self.bad:
-            return
-        reasons = [str(error) for error in self.bad]
-        if self.bad_count > len(reasons):
-            reasons.append(f"and {self.bad_count - len(reasons):,} more")
-        raise BadRequest(
-            "{image_list} '{path}' has {lines} that cannot be used: {reasons}. Correct or remove {them}.",
-            path=path,
-            lines="1 line" if self.bad_count == 1 else f"{self.bad_count:,} lines",
-            reasons="; ".join(reasons),
-            them="it" if self.bad_count == 1 else "them",
-        )
 
     def listing(self, path: Path) -> Listing:
         """Return the columns, with the labels sorted."""
@@ -213,7 +221,7 @@ def _read(path: Path) -> Listing:
         file.seek(format_.beginning.bytes)
         for number, line in enumerate(_lines(file), start=format_.beginning.lines + 1):
             _read_line(reading, format_, line, number)
-    reading.check(path)
+    reading.bad.check(path)
     return reading.listing(path)
 
 
@@ -221,7 +229,7 @@ def _read_line(reading: _Reading, format_: LineFormat, line: bytes, number: int)
     try:
         image = format_.image(line, number)
     except BadLine as error:
-        reading.add_bad(error)
+        reading.bad.add(error)
     else:
         if image is not None:
             reading.add(image, number)
@@ -275,8 +283,8 @@ def _without_repeats(listing: Listing) -> Listing:
         elif same == (listing.classes[row], listing.splits[row]):
             repeats += 1
         else:
-            reading.add_bad(_contradiction(listing, earlier, row))
-    reading.check(listing.path)
+            reading.bad.add(_contradiction(listing, earlier, row))
+    reading.bad.check(listing.path)
     log.warning(
         "%s of '%s' that %s others %s left out.",
         "1 line" if repeats == 1 else f"{repeats:,} lines",
@@ -302,7 +310,7 @@ def _contradiction(listing: Listing, earlier: int, row: int) -> BadLine:
     )
 
 
-def _check_not_given(path: Path, split: Split, settings: DataSettings) -> None:
+def _check_not_given(path: Path | str, split: Split, settings: SplitSettings) -> None:
     name = f"{split.value}_percentage"
     percentage: float | None = getattr(settings, name)
     if percentage is not None:
@@ -316,7 +324,7 @@ def _check_not_given(path: Path, split: Split, settings: DataSettings) -> None:
         )
 
 
-def _described(path: Path, counts: Mapping[Split | None, int], to_cut: HeldOut) -> str:
+def _described(path: Path | str, counts: Mapping[Split | None, int], to_cut: HeldOut) -> str:
     """Return a sentence or two that say which images are which set."""
     given = ", ".join(f"{counts[split]:,} {split.value}" for split in Split if counts.get(split))
     sentence = f"Using the sets in '{path}' as the split: {given} images."

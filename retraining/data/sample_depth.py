@@ -160,9 +160,7 @@ def _unrecorded(count: int, most: int) -> str:
         images, its, it = "1 16-bit image does", "its", "it"
     else:
         images, its, it = f"{count:,} 16-bit images do", "their", "them"
-    return (
-        f"{images} not record how many of {its} bits are used; the largest value in {it} is {most:,}"
-    )
+    return f"{images} not record how many of {its} bits are used; the largest value in {it} is {most:,}"
 
 
 def identity(digest: bytes, bits: int) -> bytes:

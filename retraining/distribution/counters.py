@@ -1,4 +1,4 @@
-"""What workers count, as Beam's counters: they are added up over all workers, and retried work counts once."""
+"""What workers count: Beam adds it up over all of them, and counts work once that had to be tried again."""
 
 from __future__ import annotations
 

@@ -36,9 +36,7 @@ class WantVectors(Step):
             return
         identity = sample_depth.identity(found.digest, found.bits)
         for key in self._views.keys(Split(found.split), identity):
-            wanted = Wanted(
-                key, found.digest, found.bits, found.split, found.piece, found.line, found.file
-            )
+            wanted = Wanted(key, found.digest, found.bits, found.split, found.piece, found.line, found.file)
             yield group_of(key, self._groups), tuple(wanted)
 
 
@@ -75,9 +73,7 @@ class MissingVectors(Step):
     def __init__(self, groups: int) -> None:
         self._groups = groups
 
-    def work(
-        self, element: tuple[int, dict[str, Iterable[Any]]]
-    ) -> Iterator[tuple[int, tuple[Any, ...]]]:
+    def work(self, element: tuple[int, dict[str, Iterable[Any]]]) -> Iterator[tuple[int, tuple[Any, ...]]]:
         """Yield the vectors of a group that are to be computed."""
         _, group = element
         copies: dict[bytes, list[Wanted]] = {}

@@ -1,4 +1,4 @@
-"""The network as a file in the cache, from which each worker loads it once, to compute as this computer would."""
+"""The network as a file in the cache: each worker loads it once, to compute what this computer would."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class LoadedNetwork:
 
 
 def of(extractor: FeatureExtractor, folder: str) -> NetworkFile:
-    """Return what workers need to know of a settled extractor, once `write` has written its file to a folder."""
+    """Return what workers need to know of a settled extractor whose file `write` writes to a folder."""
     conversion = extractor.conversion
     engine, suffix = (
         (TENSORFLOW, ".pb") if conversion is None else (conversion.engine.name, conversion.engine.suffix)
@@ -133,7 +133,8 @@ def _forward(file: NetworkFile, content: bytes) -> Extract:
 
 def _versions(engine: str) -> str:
     """Return the versions of what computes a vector: this program, the engine, and Pillow, which decodes."""
-    return f"image-retrainer {retraining.__version__}, {REQUIREMENTS[engine].versions()}, pillow {PIL.__version__}"
+    engines = REQUIREMENTS[engine].versions()
+    return f"image-retrainer {retraining.__version__}, {engines}, pillow {PIL.__version__}"
 
 
 def _check_versions(file: NetworkFile) -> None:
@@ -151,7 +152,6 @@ def _check_precision(file: NetworkFile) -> None:
     reason = precision.unsupported_reason() if file.precision == BFLOAT16 else ""
     if reason:
         raise WorkFailed(
-            "a worker cannot compute in bfloat16, because {reason}. Set {precision} to float32.", reason=reason
+            "a worker cannot compute in bfloat16, because {reason}. Set {precision} to float32.",
+            reason=reason,
         )
-
-

@@ -47,5 +47,3 @@ def warn_of_shards(shards: ShardFiles) -> None:
     """Warn of the shards that workers found damaged."""
     for found in shards.warnings():
         log.warning("%s; its vectors were computed again.", found)
-
-

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import collections
 import os
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from typing import IO, NamedTuple
 
 import numpy as np
 
 from retraining.data import list_format
-from retraining.data.image_list import ListedImage
+from retraining.data.image_list import BadLine, ListedImage
 from retraining.data.list_format import LineFormat
+from retraining.data.list_reading import BadLines
+from retraining.data.split import Split
 from retraining.distribution import places
 from retraining.errors import BadImage, BadRequest, WorkFailed
-from retraining.progress import byte_progress
+from retraining.progress import byte_progress, count_progress
 
 FEWEST_LINES = 100  # of a piece
 MOST_PIECES = 2000  # all pieces are sent to the runner with the pipeline, which may have megabytes
@@ -72,14 +76,39 @@ def images_in(piece: Piece) -> Iterator[tuple[int, ListedImage]]:
 
     Raises BadRequest, which names the line, at the first that cannot be used, and WorkFailed.
     """
+    for number, line in _lines(piece):
+        image = piece.format.image(line, number)
+        if image is not None:
+            yield number, image
+
+
+def check(pieces: Sequence[Piece]) -> Counter[Split | None]:
+    """Return how many lines of a list put their image into each set, None for no set.
+
+    Raises BadRequest if there are bad lines, with the numbers of the first ones.
+    """
+    counts: Counter[Split | None] = collections.Counter()
+    bad = BadLines()
+    with count_progress(sum(piece.lines for piece in pieces), task="List", unit="line") as bar:
+        for piece in pieces:
+            for number, line in _lines(piece):
+                try:
+                    image = piece.format.image(line, number)
+                except BadLine as error:
+                    bad.add(error)
+                else:
+                    counts.update([image.split] if image is not None else [])
+            bar.update(piece.lines)
+    bad.check(pieces[0].file)
+    return counts
+
+
+def _lines(piece: Piece) -> Iterator[tuple[int, bytes]]:
     try:
         content = places.read_range(piece.file, piece.start, piece.end - piece.start)
     except BadImage as error:
         raise WorkFailed("'{file}' {reason}.", file=piece.file, reason=error) from error
-    for number, line in enumerate(content.split(b"\n"), start=piece.first_line):
-        image = piece.format.image(line, number)
-        if image is not None:
-            yield number, image
+    return enumerate(content.split(b"\n"), start=piece.first_line)
 
 
 class _Measured(NamedTuple):

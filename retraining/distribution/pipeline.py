@@ -6,6 +6,7 @@ import dataclasses
 
 import apache_beam as beam
 
+from retraining.data.list_reading import SetRule
 from retraining.distribution import reading, results
 from retraining.distribution.keys import CACHED, WANTED, CachedKeys, MissingVectors, ShardNames, WantVectors
 from retraining.distribution.network_file import NetworkFile
@@ -15,21 +16,23 @@ from retraining.distribution.results import FAILURES, IMAGES, WriteParts
 from retraining.distribution.shard_files import ShardFiles
 from retraining.distribution.vectors import ComputeVectors
 from retraining.features.views import Views
-from retraining.settings.data import HeldOut
 
-_GROUP_SIZE = 192  # images on average: their vectors fit into a shard
+# How many images a group has, on average: at most so many that their vectors fit into a shard, and in small
+# data sets fewer, so that there are groups for several workers.
+_MOST_IMAGES, _FEWEST_IMAGES = 192, 64
+_WANTED_GROUPS = 16
 
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
     """What a run is to do: all that workers need to know.
 
-    `notes` is the folder of what workers tell this computer. `has_numbers` says that the cache has finite
-    vectors of this network already.
+    `rule` says what set an image is in, if the list alone does not. `notes` is the folder of what workers
+    tell this computer. `has_numbers` says that the cache has finite vectors of this network already.
     """
 
     pieces: tuple[Piece, ...]
-    held_out: HeldOut
+    rule: SetRule | None
     significant_bits: int | None
     network: NetworkFile
     shards: ShardFiles
@@ -45,13 +48,14 @@ class Plan:
     @property
     def groups(self) -> int:
         """How many groups the vectors are computed in."""
-        return -(-self.images // _GROUP_SIZE)
+        size = min(_MOST_IMAGES, max(_FEWEST_IMAGES, self.images // _WANTED_GROUPS))
+        return -(-self.images // size)
 
 
 def build(pipeline: beam.Pipeline, plan: Plan) -> None:
     """Add the steps of a plan to a pipeline."""
     pieces = pipeline | "pieces" >> beam.Create(plan.pieces) | beam.Reshuffle()
-    images = pieces | "read images" >> beam.ParDo(ReadImages(plan.held_out, plan.significant_bits))
+    images = pieces | "read images" >> beam.ParDo(ReadImages(plan.rule, plan.significant_bits))
     images = images | "decide depth" >> beam.Map(reading.decided, _largest(images))
 
     failures = _missing(images, _cached(pipeline, plan), plan) | "compute vectors" >> beam.ParDo(
@@ -73,7 +77,9 @@ def _cached(pipeline: beam.Pipeline, plan: Plan) -> beam.PCollection:
     """Return the keys that the cache has, by group."""
     names = pipeline | "cache" >> beam.Create([""]) | "list shards" >> beam.ParDo(ShardNames(plan.shards))
     return (
-        names | "spread shards" >> beam.Reshuffle() | "read keys" >> beam.ParDo(CachedKeys(plan.shards, plan.groups))
+        names
+        | "spread shards" >> beam.Reshuffle()
+        | "read keys" >> beam.ParDo(CachedKeys(plan.shards, plan.groups))
     )
 
 

@@ -9,13 +9,13 @@ from typing import Any, NamedTuple
 
 from retraining.data import images, prefetching, sample_depth
 from retraining.data.image_list import Known, ListedImage
-from retraining.data.split import Split, split_of
+from retraining.data.list_reading import SetRule
+from retraining.data.split import Split
 from retraining.distribution import counters, photographs, pieces
 from retraining.distribution.elements import Found
 from retraining.distribution.pieces import Piece
 from retraining.distribution.steps import Step
 from retraining.errors import BadImage
-from retraining.settings.data import HeldOut
 
 _LOOKAHEAD = 64  # images that are read while others wait for their turn
 
@@ -34,8 +34,9 @@ class ReadImages(Step):
     A file that the list knows is not opened: its vectors may all be there.
     """
 
-    def __init__(self, held_out: HeldOut, significant_bits: int | None) -> None:
-        self._held_out = held_out
+    def __init__(self, rule: SetRule | None, significant_bits: int | None) -> None:
+        """Prepare it; `rule` says what set an image is in, if the list alone does not."""
+        self._rule = rule
         self._significant_bits = significant_bits
 
     def work(self, piece: Piece) -> Iterator[tuple[Any, ...]]:
@@ -65,13 +66,10 @@ class ReadImages(Step):
         return _Read(found, size, time.perf_counter() - started)
 
     def _split(self, image: ListedImage) -> Split:
-        if image.split is not None:
-            return image.split
-        return split_of(
-            image.file.rpartition("/")[2],
-            validation_percentage=self._held_out.validation,
-            testing_percentage=self._held_out.testing,
-        )
+        if self._rule is not None:
+            (split,) = self._rule.splits([image.file], [image.split])
+            return split
+        return image.split or Split.TRAINING
 
     def _as_known(self, found: Found, known: Known) -> Found:
         found = found._replace(digest=known.digest, bits=known.bits, is_decided=known.decided)

@@ -6,7 +6,9 @@ import contextlib
 import logging
 import os
 import tempfile
+import threading
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import apache_beam as beam
@@ -19,7 +21,7 @@ from retraining.distribution import steps, worker
 from retraining.errors import BadRequest, WorkFailed
 
 _DIRECT = ("directrunner", "direct")
-_MULTI_PROCESSING = "multi_processing"
+_MULTI_PROCESSING, _IN_MEMORY = "multi_processing", "in_memory"
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +34,8 @@ class Runner:
         self._options = PipelineOptions(list(beam_flags))
         self._name: str = self._options.view_as(StandardOptions).runner or "DirectRunner"
         self.title = self._title()
+        mode = self._options.view_as(DirectOptions).direct_running_mode
+        self._has_processes = self._is_direct and mode == _MULTI_PROCESSING
         FileSystems.set_options(self._options)
 
     def _title(self) -> str:
@@ -52,7 +56,7 @@ class Runner:
             alive.touch()
             pipeline = self._pipeline(alive)
             build(pipeline)
-            with self._explained():
+            with self._explained(), _threads_silenced():
                 return self._finished(pipeline, alive)
 
     def steps(self, build: Callable[[beam.Pipeline], None]) -> list[str]:
@@ -65,18 +69,16 @@ class Runner:
         return [transforms[name].unique_name for name in transforms[root].subtransforms]
 
     def _finished(self, pipeline: beam.Pipeline, alive: Path) -> PipelineResult:
-        result = None
-        try:
-            result = pipeline.run()
-            state = result.wait_until_finish()
-        except KeyboardInterrupt:
-            alive.unlink()
-            if result is not None:
-                result.cancel()
-            raise
-        if state not in (None, PipelineState.DONE):
-            raise RuntimeError(f"it ended as {state}")
-        return result
+        if not self._has_processes:
+            return _finished(pipeline)
+        # In a thread, since Beam waits for workers even if it is interrupted: they have to end first.
+        with ThreadPoolExecutor(1) as thread:
+            running = thread.submit(_finished, pipeline)
+            try:
+                return running.result()
+            except KeyboardInterrupt:
+                alive.unlink()
+                raise
 
     @property
     def _is_direct(self) -> bool:
@@ -86,7 +88,11 @@ class Runner:
         try:
             runner = self._direct_runner(alive) if self._is_direct else self._name
             return beam.Pipeline(runner=runner, options=self._options)
-        except (ValueError, ImportError, AttributeError) as error:  # an unknown runner, or a flag that it lacks
+        except (
+            ValueError,
+            ImportError,
+            AttributeError,
+        ) as error:  # an unknown runner, or a flag that it lacks
             raise BadRequest(
                 "{runner} cannot be used: {reason}.",
                 runner=self._name,
@@ -105,9 +111,9 @@ class Runner:
 
         direct = self._options.view_as(DirectOptions)
         environment = None
-        if direct.direct_running_mode == _MULTI_PROCESSING:
+        if self._has_processes:
             environment = SubprocessSDKEnvironment.from_command_string(worker.command_line(alive))
-            direct.direct_running_mode = "in_memory"  # or else the runner would make an environment itself
+            direct.direct_running_mode = _IN_MEMORY  # or else the runner would make an environment itself
         encoded = JobServiceHandle.encode_pipeline_options(self._options.get_all_options())
         provision = ExtendedProvisionInfo(beam_provision_api_pb2.ProvisionInfo(pipeline_options=encoded))
         return FnApiRunner(default_environment=environment, provision_info=provision)
@@ -124,8 +130,32 @@ class Runner:
 
     def _failed(self, text: str) -> WorkFailed:
         return WorkFailed(
-            "{runner} could not finish: {reason}. What was computed is kept: run the same command again to go "
-            "on from there.",
+            "{runner} could not finish: {reason}. What was computed is kept; run the same command again to "
+            "compute the rest.",
             runner=self.title,
             reason=text.strip().splitlines()[-1].rstrip("."),
         )
+
+
+def _finished(pipeline: beam.Pipeline) -> PipelineResult:
+    """Run a pipeline to its end. Raises what its runner raises, or RuntimeError."""
+    result = pipeline.run()
+    try:
+        state = result.wait_until_finish()
+    except KeyboardInterrupt:
+        result.cancel()
+        raise
+    if state not in (None, PipelineState.DONE):
+        raise RuntimeError(f"it ended as {state}")
+    return result
+
+
+@contextlib.contextmanager
+def _threads_silenced() -> Iterator[None]:
+    """Print nothing of exceptions in the runner's threads: it raises one itself."""
+    previous = threading.excepthook
+    threading.excepthook = lambda _: None
+    try:
+        yield
+    finally:
+        threading.excepthook = previous

@@ -1,4 +1,4 @@
-"""The step that computes: images are read again, decoded and extracted, and their vectors written as shards."""
+"""The step that computes: images are read again, decoded and extracted, their vectors written to shards."""
 
 from __future__ import annotations
 
@@ -24,15 +24,13 @@ from retraining.runtimes.batches import BATCH_SIZE
 
 
 class ComputeVectors(Step):
-    """From a group of missing vectors to the images that cannot be used after all; the vectors go to the cache.
+    """From a group of missing vectors to the images that cannot be used after all.
 
-    What is written depends on the group alone. Tried again after a failure, or on another worker, it gives
-    the same files.
+    The vectors go to the cache. What is written depends on the group alone: tried again after a failure, or
+    on another worker, it is the same files.
     """
 
-    def __init__(
-        self, network: NetworkFile, shards: ShardFiles, views: Views, *, has_numbers: bool
-    ) -> None:
+    def __init__(self, network: NetworkFile, shards: ShardFiles, views: Views, *, has_numbers: bool) -> None:
         """Prepare it; `has_numbers` says that the cache has finite vectors of this network already."""
         self._network = network
         self._shards = shards

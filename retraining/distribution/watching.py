@@ -24,7 +24,9 @@ def progress(files: ShardFiles, *, total: int) -> Iterator[None]:
             yield
             return
         ended = threading.Event()
-        watcher = threading.Thread(target=_watch, args=[files, set(files.names()), bar.update, ended], daemon=True)
+        watcher = threading.Thread(
+            target=_watch, args=[files, set(files.names()), bar.update, ended], daemon=True
+        )
         watcher.start()
         try:
             yield

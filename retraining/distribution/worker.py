@@ -25,7 +25,7 @@ def command_line(alive: Path) -> str:
         f"import sys; sys.path[:] = {sys.path!r}; from retraining.distribution import worker; "
         f"worker.main({str(alive)!r})"
     )
-    return shlex.join([sys.executable, "-c", code])
+    return f"exec {shlex.join([sys.executable, '-c', code])}"
 
 
 def main(alive: str) -> None:
@@ -46,4 +46,4 @@ def _end_after(alive: Path) -> None:
     parent = os.getppid()
     while alive.exists() and os.getppid() == parent:
         time.sleep(_WATCHED_EVERY)
-    os._exit(1)  # in the middle of whatever it does: shards are written completely or not at all
+    os._exit(0)  # in the middle of whatever it does: shards are written completely or not at all

@@ -86,18 +86,7 @@ class DataSettings(SplitSettings):
 
     def check(self) -> None:
         """Raise BadRequest unless there is either a folder or a list, and images are left for training."""
-        if self.image_dir is None and self.image_list is None:
-            raise BadRequest(
-                "{image_dir} is required: the folder with one sub-folder of images per class. Or give a list "
-                "of images as {image_list}."
-            )
-        if self.image_dir is not None and self.image_list is not None:
-            raise BadRequest(
-                "{image_dir} and {image_list} both name the images, received '{folder}' and '{list}'. Keep one "
-                "of them.",
-                folder=self.image_dir,
-                list=self.image_list,
-            )
+        check_source(self.image_dir, self.image_list)
         super().check()
 
     @property
@@ -106,6 +95,22 @@ class DataSettings(SplitSettings):
         source = self.image_list or self.image_dir
         assert source is not None, "checked when the settings were made"
         return source
+
+
+def check_source(image_dir: object, image_list: object) -> None:
+    """Raise BadRequest unless the images are either those of a folder or those of a list."""
+    if not image_dir and not image_list:
+        raise BadRequest(
+            "{image_dir} is required: the folder with one sub-folder of images per class. Or give a list "
+            "of images as {image_list}."
+        )
+    if image_dir and image_list:
+        raise BadRequest(
+            "{image_dir} and {image_list} both name the images, received '{folder}' and '{list}'. Keep one "
+            "of them.",
+            folder=image_dir,
+            list=image_list,
+        )
 
 
 def _or_default(percentage: float | None) -> float:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from retraining.errors import BadRequest
 from retraining.settings import kinds
 from retraining.settings.augmentation import AugmentationSettings
-from retraining.settings.data import DataSettings, SplitSettings
+from retraining.settings.data import SplitSettings, check_source
 from retraining.settings.module import ExtractorSettings, ModuleSettings
 from retraining.settings.output import LOG_LEVELS, OutputSettings
 from retraining.settings.setting import Settings, fields, setting
@@ -21,8 +20,8 @@ class ListedDataSettings(SplitSettings):
 
     image_dir: str = setting(
         "",
-        "Folder of images as retrain.py takes it, on this computer or in a store (gs://, s3://, hdfs://); ZIP "
-        "and TAR files in it are read as folders.",
+        "Folder of images as retrain.py takes it, on this computer or in a store (gs://, s3://, hdfs://). "
+        "ZIP and TAR files in it are folders too.",
         kinds.OPTIONAL_FOLDER_OR_ADDRESS,
     )
     image_list: str = setting(
@@ -33,15 +32,7 @@ class ListedDataSettings(SplitSettings):
 
     def check(self) -> None:
         """Raise BadRequest unless there is either a folder or a list, and images are left for training."""
-        if not self.image_dir and not self.image_list:
-            raise BadRequest("{image_dir} or {image_list} is required: the images.")
-        if self.image_dir and self.image_list:
-            raise BadRequest(
-                "{image_dir} and {image_list} both name the images, received '{folder}' and '{list}'. Keep one "
-                "of them.",
-                folder=self.image_dir,
-                list=self.image_list,
-            )
+        check_source(self.image_dir, self.image_list)
         super().check()
 
 
