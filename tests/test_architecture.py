@@ -38,6 +38,7 @@ FLOORS = (
     (
         "compare",
         "deep_dream",
+        "distribute",
         "export.__main__",
         "feature_maps",
         "oxford_flowers17",

@@ -15,10 +15,11 @@ from PIL import Image
 import retrain
 import retraining
 from retraining.cli import parser
-from retraining.cli.parser import Program, flag_name, meaning_of, shown_default
+from retraining.cli.parser import Program, meaning_of, shown_default
 from retraining.cli.programs import (
     COMPARE,
     DEEP_DREAM,
+    DISTRIBUTE,
     EXPORT,
     FEATURE_MAPS,
     LABEL_IMAGE,
@@ -50,9 +51,10 @@ CLASSIFYING_PAGES = ("README.md", "using_the_model.md")
 def flag_table(program: Program[Any]) -> str:
     """Return the table of a program's flags, as the page of flags has it."""
     rows = ["| flag | default | meaning |", "|---|---|---|"]
-    for field in (field for group in program.groups().values() for field in fields(group)):
+    settings = (field for group in program.groups().values() for field in fields(group))
+    for field in (field for field in settings if field.name != program.passes_on):
         default = f"`{shown_default(field)}`" if shown_default(field) else ""
-        name = program.positional.get(field.name) or flag_name(field.name)
+        name = program.flag_name(field.name)
         rows.append(f"| `{name}` | {default} | {meaning_of(field)} |")
     return "\n".join(rows)
 
@@ -70,6 +72,7 @@ def test_every_flag_is_on_its_page_with_its_default_and_meaning(program: Program
         ("label_image.py", LABEL_IMAGE, 3),
         ("-m retraining.sample_photos", SAMPLE_PHOTOS, 1),
         ("-m retraining.compare", COMPARE, 3),
+        ("-m retraining.distribute", DISTRIBUTE, 1),
         ("-m retraining.export", EXPORT, 1),
         ("-m retraining.serve", SERVE, 1),
         ("-m retraining.relabel", RELABEL, 2),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import io
 from collections.abc import Sequence
 from typing import Any
@@ -16,10 +17,10 @@ from retraining.errors import BadRequest
 def check(words: Sequence[str], own: Sequence[str]) -> None:
     """Raise BadRequest if Beam is not installed, or one of the words is not for it; `own` are our flags."""
     optional_packages.require("apache_beam", purpose="distribute", extra="beam")
-    beams = _parser()
     # Beam's parser would print how it is used, and exit.
     with contextlib.redirect_stderr(io.StringIO()) as printed:
         try:
+            beams = _parser(words)
             _, unknown = beams.parse_known_args(words)
         except SystemExit:
             raise BadRequest("{message}.", message=_message(printed.getvalue())) from None
@@ -28,11 +29,17 @@ def check(words: Sequence[str], own: Sequence[str]) -> None:
         parser.refuse_unknown(unknown[0], [*own, *known])
 
 
-def _parser() -> Any:
-    """Return the parser that knows the flags of all of Beam's options."""
+def _parser(words: Sequence[str]) -> Any:
+    """Return the parser that knows the flags of all of Beam's options, and of the runner that is named."""
     quiet_beam.silence()
-    from apache_beam.options.pipeline_options import PipelineOptions
+    from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 
+    runner = PipelineOptions(list(words)).view_as(StandardOptions).runner or ""
+    if module := runner.rpartition(".")[
+        0
+    ]:  # a runner of another package, whose options are known once it is imported
+        with contextlib.suppress(ImportError):
+            importlib.import_module(module)
     found: list[Any] = []
     PipelineOptions([]).get_all_options(add_extra_args_fn=found.append)
     return found[0]

@@ -30,6 +30,7 @@ def _module_table() -> str:
     return catalogue.table()
 
 
+LIST_MODULES = Listing("Print the modules that are known by name, and exit.", _module_table)
 LIST_FORMATS = Listing("Print the formats that a classifier can be exported to, and exit.", _format_table)
 
 RETRAIN = Program(
@@ -39,7 +40,7 @@ RETRAIN = Program(
     settings=RetrainSettings,
     check=checks.check_retrain,
     listings={
-        "list_modules": Listing("Print the modules that are known by name, and exit.", _module_table),
+        "list_modules": LIST_MODULES,
         "list_formats": LIST_FORMATS,
     },
 )
@@ -61,11 +62,13 @@ COMPARE = Program(
 )
 DISTRIBUTE = Program(
     name="distribute",
-    description="Compute the feature vectors of more images than one machine can, with Apache Beam.",
+    description="Compute the feature vectors of more images than one machine can, with Apache Beam. Its own "
+    "flags, such as --runner, are passed on to it.",
     example="--image_dir ~/flower_photos --direct_running_mode multi_processing --direct_num_workers 2",
     settings=DistributeSettings,
     check=lambda settings: checks.check_distribute(settings, _flags_of_distribute()),
     passes_on="beam_flags",
+    listings={"list_modules": LIST_MODULES},
 )
 
 

@@ -44,11 +44,11 @@ def write(data: ListedDataSettings, folder: str, outputs: Iterable[Path] = ()) -
 def scan(data: ListedDataSettings, outputs: Iterable[Path] = ()) -> Dataset:
     """Return the images in the folder that `data` names, and in archives there. Raises as `write` does."""
     with count_progress(task="Listing", unit=" files") as bar:
-        if places.is_local(data.image_dir):
-            folder: Folder = Path(_absolute(data.image_dir))
+        if places.is_local(data.folder):
+            folder: Folder = Path(_absolute(data.folder))
             walk: WalkOfNames = FolderWalk(outputs)
         else:
-            folder = Address(data.image_dir.rstrip("/"))
+            folder = Address(data.folder.rstrip("/"))
             walk = _walk_in_store(folder, bar.update)
         return dataset.scan_folders(folder, ArchiveWalk(walk, bar.update), data)
 

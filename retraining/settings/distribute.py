@@ -18,22 +18,28 @@ from retraining.settings.training import TrainingSettings
 class ListedDataSettings(SplitSettings):
     """The images, and how they are split into sets."""
 
-    image_dir: str = setting(
-        "",
+    image_dir: str | None = setting(
+        None,
         "Folder of images as retrain.py takes it, on this computer or in a store (gs://, s3://, hdfs://). "
         "ZIP and TAR files in it are folders too.",
-        kinds.OPTIONAL_FOLDER_OR_ADDRESS,
+        kinds.FOLDER_OR_ADDRESS,
     )
-    image_list: str = setting(
-        "",
+    image_list: str | None = setting(
+        None,
         "List of images instead: CSV or JSON lines with path and label of each, and perhaps its set.",
-        kinds.OPTIONAL_FILE_OR_ADDRESS,
+        kinds.FILE_OR_ADDRESS,
     )
 
     def check(self) -> None:
         """Raise BadRequest unless there is either a folder or a list, and images are left for training."""
         check_source(self.image_dir, self.image_list)
         super().check()
+
+    @property
+    def folder(self) -> str:
+        """The folder of images, if they are not those of a list."""
+        assert self.image_dir is not None, "checked when the settings were made"
+        return self.image_dir
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,10 +70,10 @@ class DistributedRunSettings(Settings):
         "Random seed of the views of training images: that of retrain.py.",
         kinds.NON_NEGATIVE,
     )
-    output_dir: str = setting(
-        "",
+    output_dir: str | None = setting(
+        None,
         "Folder of the lists of usable images and of skipped files. Default: {bottleneck_dir}.",
-        kinds.OPTIONAL_FOLDER_OR_ADDRESS,
+        kinds.FOLDER_OR_ADDRESS,
     )
     dry_run: bool = setting(
         False, "List the images, and show what would be run and where, without running it.", kinds.SWITCH
@@ -77,9 +83,7 @@ class DistributedRunSettings(Settings):
         f"One of {' '.join(LOG_LEVELS)}; DEBUG also shows what Beam says.",
         kinds.one_of(*LOG_LEVELS, placeholder="LEVEL"),
     )
-    beam_flags: tuple[str, ...] = setting(
-        (), "Flags of Apache Beam, which say where to run: see its own documentation.", kinds.WORDS
-    )
+    beam_flags: tuple[str, ...] = setting((), "Flags of Apache Beam, which say where to run.", kinds.WORDS)
 
 
 @dataclasses.dataclass(frozen=True)

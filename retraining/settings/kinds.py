@@ -134,7 +134,6 @@ def _text(value: Any) -> str:
 
 NAME = Kind("NAME", _text)
 NAMES_IN_TEXT = Kind("NAMES", _text)
-WORDS = Kind("WORD", tuple, is_list=True)
 HANDLE = Kind("HANDLE", _text)
 LABEL = Kind("LABEL", _text)
 
@@ -150,6 +149,15 @@ def _names(value: Any) -> tuple[str, ...]:
 
 
 NAMES = Kind("A,B,...", _names)
+
+
+def _words(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list | tuple) or not all(isinstance(word, str) for word in value):
+        raise ValueError("must be a list of words")
+    return tuple(value)
+
+
+WORDS = Kind("WORD", _words, is_list=True)
 
 
 def _path(value: Any) -> Path:
@@ -174,12 +182,8 @@ def _paths(value: Any) -> tuple[Path, ...]:
 
 
 def _place(value: Any) -> str:
-    is_address = isinstance(value, str) and re.match(r"[a-z0-9+.-]+://.", value)
+    is_address = isinstance(value, str) and re.match(r"[a-z0-9+.-]+://.", value)  # as in gs://bucket
     return str(value) if is_address else str(_path(value))
-
-
-def _optional_place(value: Any) -> str:
-    return "" if value in ("", None) else _place(value)
 
 
 FILE = Kind("FILE", _path)
@@ -190,8 +194,7 @@ OPTIONAL_FILE = Kind("FILE", _optional_path)
 OPTIONAL_FOLDER = Kind("DIR", _optional_path)
 PATHS = Kind("PATH", _paths, is_list=True)
 FOLDER_OR_ADDRESS = Kind("DIR|ADDRESS", _place)
-OPTIONAL_FOLDER_OR_ADDRESS = Kind("DIR|ADDRESS", _optional_place)
-OPTIONAL_FILE_OR_ADDRESS = Kind("FILE|ADDRESS", _optional_place)
+FILE_OR_ADDRESS = Kind("FILE|ADDRESS", _place)
 
 
 def _op_name(value: Any) -> str:

@@ -11,17 +11,18 @@ import pytest
 
 import label_image
 import retrain
-from retraining import relabel, serve
+from retraining import distribute, relabel, serve
 from retraining.cli import output_paths
 from retraining.cli.output_paths import OutputPath
 from retraining.cli.programs import RETRAIN
 from retraining.errors import BadRequest
 from retraining.settings.augmentation import AugmentationSettings
 from retraining.settings.data import DataSettings
+from retraining.settings.distribute import DistributedRunSettings, ListedDataSettings, SharedModuleSettings
 from retraining.settings.export import ExportSettings
 from retraining.settings.fine_tuning import FineTuningSettings
 from retraining.settings.label_image import AnswerSettings, LabelImageSettings
-from retraining.settings.module import ModuleSettings
+from retraining.settings.module import ExtractorSettings, ModuleSettings
 from retraining.settings.output import OutputSettings
 from retraining.settings.relabel import RelabelSettings
 from retraining.settings.serve import ServeSettings
@@ -135,6 +136,22 @@ SERVE_REFUSED = {
     "max_requests": (*WHOLE, "0"),
     "timeout": (*FLOATS, "0"),
 }
+# The settings that distribute shares with retrain.py are refused there for the same values.
+DISTRIBUTE_REFUSED = {
+    **{
+        flag: REFUSED[flag]
+        for flag in REFUSED
+        if flag in fields(ListedDataSettings, ExtractorSettings, AugmentationSettings)
+        and flag not in ("image_dir", "image_list")
+    },
+    "image_dir": ("", "/nowhere/photos", "~no_such_user/x"),
+    "image_list": ("", "/nowhere/list.csv", "/tmp", "~no_such_user/x"),
+    "bottleneck_dir": ("", "/dev/null", "/dev/null/below", "~no_such_user/x"),
+    "output_dir": ("", "/dev/null", "/dev/null/below", "~no_such_user/x"),
+    "seed": (*WHOLE, "-1"),
+    "dry_run": ("maybe", "2"),
+    "logging_verbosity": ("", "info", "LOUD"),
+}
 RELABEL_REFUSED = {"csv": ("", "/dev/null", "/nowhere/list.csv", "/tmp"), "apply": ("maybe", "2")}
 
 
@@ -158,6 +175,8 @@ def test_every_flag_is_tried() -> None:
     assert set(REFUSED) == fields(*groups) - any_text
     assert set(LABEL_IMAGE_REFUSED) == fields(LabelImageSettings) - {"input_layer", "output_layer"}
     assert set(RELABEL_REFUSED) == fields(RelabelSettings)
+    in_groups = fields(ListedDataSettings, SharedModuleSettings, AugmentationSettings, DistributedRunSettings)
+    assert set(DISTRIBUTE_REFUSED) == in_groups - any_text - {"beam_flags"}
     assert set(SERVE_REFUSED) == fields(ServeSettings) - {"input_layer", "output_layer"}
 
 
@@ -198,6 +217,17 @@ def test_serve_refuses_a_wrong_value_in_one_line(
     words = {"graph": "graph.pb", "port": "0"} | {flag: value}
     assert serve.main([f"--{name}={word}" for name, word in words.items()]) == 2
     assert_one_line_names(flag, value, capsys.readouterr().err)
+
+
+@pytest.mark.parametrize(("flag", "value"), cases(DISTRIBUTE_REFUSED))
+def test_distribute_refuses_a_wrong_value_in_one_line_before_any_work(
+    flag: str, value: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = {} if flag in ("image_dir", "image_list") else {"image_dir": "nowhere"}
+    words |= {"bottleneck_dir": "cache", flag: value}
+    assert distribute.main([f"--{name}={word}" for name, word in words.items()]) == 2
+    assert_one_line_names(flag, value, capsys.readouterr().err)
+    assert list(folder.iterdir()) == []
 
 
 @pytest.mark.parametrize(("flag", "value"), cases(RELABEL_REFUSED))

@@ -311,7 +311,7 @@ def test_sets_inside_classes_are_warned_about_since_they_are_not_used(
     in_sets(tmp_path, *CLASSES, classes=["train", "val", "test"])
     assert not scanned(tmp_path).has_given_sets
     assert caplog.messages == [
-        f"the folders 'test' and 'val' in '{tmp_path / 'roses'}' are not used as the split: they must hold the "
+        f"the folders 'test', 'train' and 'val' in '{tmp_path / 'roses'}' are not used as the split: they must hold the "
         f"class folders, as in '{tmp_path / 'train' / 'roses'}'."
     ]
 

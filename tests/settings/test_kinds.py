@@ -86,7 +86,8 @@ def test_count_or_every_is_a_count_or_the_word_all() -> None:
 def test_every_kind_is_tried_here() -> None:
     tried = {*ALL_NUMBERS, "SWITCH", "NAME", "NAMES_IN_TEXT", "HANDLE", "LABEL", "NAMES", "OP_NAME"}
     tried |= {"COUNT_OR_EVERY"}
-    tried |= {"FILE", "PATH", "FOLDER", "PATH_PREFIX", "OPTIONAL_FILE", "OPTIONAL_FOLDER", "PATHS"}
+    tried |= {"FILE", "PATH", "FOLDER", "PATH_PREFIX", "OPTIONAL_FILE", "OPTIONAL_FOLDER", "PATHS", "WORDS"}
+    tried |= {"FOLDER_OR_ADDRESS", "FILE_OR_ADDRESS"}
     assert {name for name, value in vars(kinds).items() if isinstance(value, Kind)} == tried
 
 
@@ -219,6 +220,39 @@ def test_empty_text_is_refused_unless_the_path_is_optional() -> None:
         assert rule(kind, "") == "must be a path"
     for kind in (kinds.OPTIONAL_FILE, kinds.OPTIONAL_FOLDER):
         assert kind.convert("") is None
+
+
+ADDRESS_KINDS = [
+    kinds.FOLDER_OR_ADDRESS,
+    kinds.FILE_OR_ADDRESS,
+]
+
+
+@pytest.mark.parametrize("kind", ADDRESS_KINDS)
+def test_address_is_kept_as_it_is_and_a_path_becomes_text(
+    kind: Kind, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for text in ("gs://bucket/a//b", "s3://bucket", "hdfs://host:1/~/x", "s3+x://y"):
+        assert kind.convert(text) == text
+    for value in ("~/photos", Path("~/photos")):
+        assert kind.convert(value) == str(tmp_path / "photos")
+    assert kind.convert("/a:/b/") == "/a:/b"
+    assert rule(kind, "~no_such_user/x") == "must be a path whose ~ stands for a user's folder"
+    not_paths: tuple[Any, ...] = (1, True, b"s3://x", ["photos"])
+    for bad in not_paths:
+        assert rule(kind, bad) == "must be a path"
+
+
+def test_address_is_not_empty() -> None:
+    for kind in ADDRESS_KINDS:
+        assert rule(kind, "") == "must be a path"
+
+
+def test_words_are_kept_as_they_are() -> None:
+    assert kinds.WORDS.convert(["--a", "b c", ""]) == ("--a", "b c", "")
+    for value in ("--a", None, 1, [1], {"a"}):
+        assert rule(kinds.WORDS, value) == "must be a list of words"
 
 
 def test_paths_are_one_path_or_several(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,6 +21,7 @@ from retraining.settings.compare import CompareSettings, ComparisonSettings
 from retraining.settings.conversion import ConversionSettings
 from retraining.settings.data import DataSettings
 from retraining.settings.deep_dream import DeepDreamSettings, DreamSettings
+from retraining.settings.distribute import ListedDataSettings
 from retraining.settings.export import ExportSettings
 from retraining.settings.feature_maps import MapsSettings
 from retraining.settings.label_image import LabelImageSettings
@@ -41,6 +42,7 @@ NEEDED: dict[type[Settings], dict[str, Any]] = {
     ComparisonSettings: {"models": "builtin"},
     ConversionSettings: {"formats": ["onnx"]},
     DataSettings: {"image_dir": "photos"},
+    ListedDataSettings: {"image_dir": "photos"},
     LabelImageSettings: {"image": "photo.jpg"},
     MapsSettings: {"image": "photo.jpg"},
     NetworkSettings: {"network": "vgg16"},
