@@ -79,6 +79,7 @@ BENCHMARKS = (
         arguments.LargePhotographsSettings,
     ),
     Benchmark("large_folders", "Time and memory for 500 to 50,000 images.", arguments.LargeFoldersSettings),
+    Benchmark("distribute", "Vectors by Apache Beam against the plain way.", arguments.DistributeSettings),
     Benchmark(
         "near_duplicates",
         "Altered copies of photos that are found, and the time for it.",
