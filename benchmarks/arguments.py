@@ -246,6 +246,18 @@ class LargeFoldersSettings(Settings):
 
 
 @dataclasses.dataclass(frozen=True)
+class DistributeSettings(Settings):
+    """Vectors by Apache Beam against the plain way, for images of a folder and for drawn ones."""
+
+    folder: Path = _images()
+    handle: str = _handle(BUILTIN)
+    drawn_photos: int = setting(
+        5_000, "Number of drawn photos, the second folder; 0 for none.", kinds.NON_NEGATIVE
+    )
+    repeat: int = _repeat(1)
+
+
+@dataclasses.dataclass(frozen=True)
 class NearDuplicatesSettings(Settings):
     """Altered copies of a folder's images, found by each module; proposals for these numbers of vectors."""
 

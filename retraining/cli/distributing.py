@@ -57,7 +57,14 @@ def distribute(settings: DistributeSettings) -> None:
         rule = _set_rule(listed, settings)
         log.info("Found %s images.", f"{_count(listed):,}")
         extractor = _extractor(listed, settings)
-        plan = _plan(listed, rule, extractor, notes=notes, settings=settings)
+        plan = _plan(
+            listed,
+            rule,
+            extractor,
+            notes=notes,
+            processors=settings.run.worker_threads or runner.processors,
+            settings=settings,
+        )
         build = functools.partial(pipeline.build, plan=plan)
         if settings.run.dry_run:
             _show(runner.steps(build), runner, plan)
@@ -71,7 +78,7 @@ def distribute(settings: DistributeSettings) -> None:
         skipped = outcome.write_lists(notes, settings.output_dir)
     if counts := counters.of(done):
         _print(counts)
-    _print_use(skipped, settings)
+    _print_use(plan.images, skipped, settings)
 
 
 @contextlib.contextmanager
@@ -130,6 +137,7 @@ def _plan(
     extractor: FeatureExtractor,
     *,
     notes: str,
+    processors: int | None,
     settings: DistributeSettings,
 ) -> Plan:
     folder = places.join(settings.module.bottleneck_dir, cache.folder_name(extractor))
@@ -142,6 +150,7 @@ def _plan(
         shards=shards,
         views=Views(settings.augmentation, settings.run.seed),
         has_numbers=bool(shards.names()),
+        processors=processors,
         notes=notes,
     )
 
@@ -178,12 +187,21 @@ def _print(counts: Counts) -> None:
     )
 
 
-def _print_use(skipped: int, settings: DistributeSettings) -> None:
-    """Print where the lists are, and how to train with the vectors. Raises WorkFailed if `strict` is on."""
+def _print_use(images: int, skipped: int, settings: DistributeSettings) -> None:
+    """Print where the lists are, and how to train with the vectors.
+
+    Raises WorkFailed if all images were skipped, or any although `strict` is on.
+    """
     listed = places.join(settings.output_dir, results.IMAGE_LIST)
     skipped_list = places.join(settings.output_dir, problem_files.SKIPPED_FILE)
     if skipped:
         problem_files.check_strict_count(skipped, strict=settings.data.strict, listed=f"in '{skipped_list}'")
+        if skipped == images:
+            raise WorkFailed(
+                "none of the {files} can be used; the reasons are in '{list}'.",
+                files=problem_files.files(skipped),
+                list=skipped_list,
+            )
         log.warning("%s skipped; the reasons are in %s.", problem_files.files(skipped), skipped_list)
     log.info("")
     log.info("Usable images: %s", listed)

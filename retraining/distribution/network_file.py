@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import os
 import threading
 
 import PIL
 
 import retraining
 from retraining.arrays import ImageSize, Vectors
+from retraining.data import prefetching
 from retraining.distribution import places
 from retraining.engines import tensorflow_engine
 from retraining.engines.table import CONVERTING
@@ -23,6 +25,9 @@ from retraining.runtimes.requirements import REQUIREMENTS
 from retraining.settings.module import BFLOAT16, TENSORFLOW
 from retraining.storage.kept_network import checksum
 
+# Read by TensorFlow at its first session.
+_THREADS_OF_TENSORFLOW = "TF_NUM_INTRAOP_THREADS"
+
 _loading = threading.Lock()
 
 
@@ -31,8 +36,9 @@ class NetworkFile:
     """A network in a file at `path`, and what a worker needs to know of it.
 
     `engine` is one of ENGINES and `precision` one of PRECISIONS. `versions` are those of all that has a part
-    in a vector: with others, its last digits might differ. `sha256` (hex) is that of the file. `input_name`
-    and `output_name` are those of a TensorFlow graph.
+    in a vector: with others, its last digits might differ. They also depend on the number of `threads`, those
+    of the computer that started the run, but only if TensorFlow computes them. `sha256` (hex) is that of the
+    file. `input_name` and `output_name` are those of a TensorFlow graph.
     """
 
     path: str
@@ -43,6 +49,7 @@ class NetworkFile:
     engine: str
     precision: str
     versions: str
+    threads: int
     input_name: str
     output_name: str
 
@@ -87,6 +94,7 @@ def of(extractor: FeatureExtractor, folder: str) -> NetworkFile:
         engine=engine,
         precision=extractor.precision,
         versions=_versions(engine),
+        threads=prefetching.processors(),
         input_name=extractor.graph.input_name,
         output_name=extractor.graph.output_name,
     )
@@ -118,6 +126,7 @@ def _forward(file: NetworkFile, content: bytes) -> Extract:
     """Return the function that runs a network's file. Raises WorkFailed."""
     if file.engine == TENSORFLOW:
         _check_precision(file)
+        os.environ[_THREADS_OF_TENSORFLOW] = str(file.threads)  # for sums in the same order
         graph = UnreadGraph(content, file.input_name, file.output_name)
         return tensorflow_engine.load(graph, file.precision)
     try:

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from retraining.distribution import archives, places
+
+_AT_ONCE = (
+    8  # files that are read from a store: it takes a while to answer, and is asked for others meanwhile
+)
 
 
 def read(file: str) -> bytes:
@@ -14,3 +20,8 @@ def read(file: str) -> bytes:
     """
     member = archives.taken_apart(file)
     return places.read(file) if member is None else archives.read(member)
+
+
+def threads(files: Iterable[str]) -> int | None:
+    """Return how many threads read these files at once; None for as many as there are processors."""
+    return None if all(map(places.is_local, files)) else _AT_ONCE

@@ -29,6 +29,7 @@ class Plan:
 
     `rule` says what set an image is in, if the list alone does not. `notes` is the folder of what workers
     tell this computer. `has_numbers` says that the cache has finite vectors of this network already.
+    `processors` is how many a worker process is to use, None for all.
     """
 
     pieces: tuple[Piece, ...]
@@ -38,6 +39,7 @@ class Plan:
     shards: ShardFiles
     views: Views
     has_numbers: bool
+    processors: int | None
     notes: str
 
     @property
@@ -55,11 +57,15 @@ class Plan:
 def build(pipeline: beam.Pipeline, plan: Plan) -> None:
     """Add the steps of a plan to a pipeline."""
     pieces = pipeline | "pieces" >> beam.Create(plan.pieces) | beam.Reshuffle()
-    images = pieces | "read images" >> beam.ParDo(ReadImages(plan.rule, plan.significant_bits))
+    images = pieces | "read images" >> beam.ParDo(
+        ReadImages(plan.rule, plan.significant_bits, processors=plan.processors)
+    )
     images = images | "decide depth" >> beam.Map(reading.decided, _largest(images))
 
     failures = _missing(images, _cached(pipeline, plan), plan) | "compute vectors" >> beam.ParDo(
-        ComputeVectors(plan.network, plan.shards, plan.views, has_numbers=plan.has_numbers)
+        ComputeVectors(
+            plan.network, plan.shards, plan.views, has_numbers=plan.has_numbers, processors=plan.processors
+        )
     )
 
     by_piece = images | "by piece" >> beam.Map(results.by_piece)

@@ -34,16 +34,25 @@ class ReadImages(Step):
     A file that the list knows is not opened: its vectors may all be there.
     """
 
-    def __init__(self, rule: SetRule | None, significant_bits: int | None) -> None:
-        """Prepare it; `rule` says what set an image is in, if the list alone does not."""
+    def __init__(
+        self, rule: SetRule | None, significant_bits: int | None, *, processors: int | None = None
+    ) -> None:
+        """Prepare it; `rule` says what set an image is in, if the list alone does not.
+
+        `processors` is how many a worker process is to use, None for all.
+        """
         self._rule = rule
+        self._processors = processors
         self._significant_bits = significant_bits
 
     def work(self, piece: Piece) -> Iterator[tuple[Any, ...]]:
         """Yield the images of a piece."""
+        prefetching.use_processors(self._processors)
         read = functools.partial(self._read, piece.number)
+        listed = list(pieces.images_in(piece))
+        threads = photographs.threads(image.file for _, image in listed)
         seconds, size, count = 0.0, 0, 0
-        for image in prefetching.ahead(pieces.images_in(piece), read, lookahead=_LOOKAHEAD):
+        for image in prefetching.ahead(listed, read, lookahead=_LOOKAHEAD, threads=threads):
             seconds, size, count = seconds + image.seconds, size + image.size, count + 1
             if image.found.largest >= 0:
                 counters.count_undecided(image.found.largest)

@@ -13,7 +13,12 @@ from pathlib import Path
 
 import apache_beam as beam
 from apache_beam.io.filesystems import FileSystems
-from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, StandardOptions
+from apache_beam.options.pipeline_options import (
+    DirectOptions,
+    PipelineOptions,
+    PortableOptions,
+    StandardOptions,
+)
 from apache_beam.runners.runner import PipelineResult, PipelineRunner, PipelineState
 
 from retraining.data import prefetching
@@ -21,6 +26,7 @@ from retraining.distribution import steps, worker
 from retraining.errors import BadRequest, WorkFailed
 
 _DIRECT = ("directrunner", "direct")
+_IN_THIS_PROCESS = "LOOPBACK"
 _MULTI_PROCESSING, _IN_MEMORY = "multi_processing", "in_memory"
 
 log = logging.getLogger(__name__)
@@ -36,6 +42,7 @@ class Runner:
         self.title = self._title()
         mode = self._options.view_as(DirectOptions).direct_running_mode
         self._has_processes = self._is_direct and mode == _MULTI_PROCESSING
+        self.processors = self._processors()
         FileSystems.set_options(self._options)
 
     def _title(self) -> str:
@@ -45,6 +52,15 @@ class Runner:
         direct = self._options.view_as(DirectOptions)
         workers = direct.direct_num_workers or prefetching.processors()
         return f"DirectRunner ({direct.direct_running_mode}, {workers} worker{'' if workers == 1 else 's'})"
+
+    def _processors(self) -> int | None:
+        """Return how many processors a worker process has, None for all that it may use."""
+        if self._has_processes:
+            workers = self._options.view_as(DirectOptions).direct_num_workers
+            return max(1, prefetching.processors() // workers) if workers else 1
+        is_here = self._options.view_as(PortableOptions).environment_type == _IN_THIS_PROCESS
+        # Dataflow, Flink and Spark start a process for each processor.
+        return None if self._is_direct or is_here else 1
 
     def run(self, build: Callable[[beam.Pipeline], None]) -> PipelineResult:
         """Run a pipeline to its end; `build` adds the steps.

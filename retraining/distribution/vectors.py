@@ -30,16 +30,29 @@ class ComputeVectors(Step):
     on another worker, it is the same files.
     """
 
-    def __init__(self, network: NetworkFile, shards: ShardFiles, views: Views, *, has_numbers: bool) -> None:
-        """Prepare it; `has_numbers` says that the cache has finite vectors of this network already."""
+    def __init__(
+        self,
+        network: NetworkFile,
+        shards: ShardFiles,
+        views: Views,
+        *,
+        has_numbers: bool = False,
+        processors: int | None = None,
+    ) -> None:
+        """Prepare it; `has_numbers` says that the cache has finite vectors of this network already.
+
+        `processors` is how many a worker process is to use, None for all.
+        """
         self._network = network
         self._shards = shards
         self._views = views
         self._has_numbers = has_numbers
+        self._processors = processors
 
     def work(self, element: tuple[int, Iterable[Any]]) -> Iterator[Failure]:
         """Yield the images of a group that cannot be used, and why."""
         _, missing = element
+        prefetching.use_processors(self._processors)
         loaded = self._network.loaded()
         loaded.has_numbers |= self._has_numbers
         group = _Group(loaded, self._shards, self._views)
@@ -116,7 +129,8 @@ class _Group:
         """Compute all vectors and write them. Yield the images that cannot be used."""
         most_keys = max(len(work.keys) for work in works)
         lookahead = max(4, 2 * BATCH_SIZE // most_keys)
-        for decoded in prefetching.ahead(works, self._decoded, lookahead=lookahead):
+        threads = photographs.threads(copy.file for work in works for copy in work.copies)
+        for decoded in prefetching.ahead(works, self._decoded, lookahead=lookahead, threads=threads):
             self.reading += decoded.reading
             self.decoding += decoded.decoding
             yield from decoded.failures

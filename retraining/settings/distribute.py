@@ -75,12 +75,18 @@ class DistributedRunSettings(Settings):
         "Folder of the lists of usable images and of skipped files. Default: {bottleneck_dir}.",
         kinds.FOLDER_OR_ADDRESS,
     )
+    worker_threads: int | None = setting(
+        None,
+        "How many processors each worker process uses. Default: its share of this computer's, and 1 "
+        "elsewhere, where there is a process for each processor.",
+        kinds.COUNT,
+    )
     dry_run: bool = setting(
         False, "List the images, and show what would be run and where, without running it.", kinds.SWITCH
     )
     logging_verbosity: str = setting(
         OutputSettings.logging_verbosity,
-        f"One of {' '.join(LOG_LEVELS)}; DEBUG also shows what Beam says.",
+        f"One of {' '.join(LOG_LEVELS)}; DEBUG also prints all that Beam says of a failure.",
         kinds.one_of(*LOG_LEVELS, placeholder="LEVEL"),
     )
     beam_flags: tuple[str, ...] = setting((), "Flags of Apache Beam, which say where to run.", kinds.WORDS)

@@ -149,6 +149,7 @@ DISTRIBUTE_REFUSED = {
     "bottleneck_dir": ("", "/dev/null", "/dev/null/below", "~no_such_user/x"),
     "output_dir": ("", "/dev/null", "/dev/null/below", "~no_such_user/x"),
     "seed": (*WHOLE, "-1"),
+    "worker_threads": (*WHOLE, "0"),
     "dry_run": ("maybe", "2"),
     "logging_verbosity": ("", "info", "LOUD"),
 }

@@ -37,3 +37,15 @@ def test_threads_end_when_the_caller_stops_early() -> None:
     next(results)
     results.close()
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("decode")]
+
+
+def test_process_uses_no_more_processors_than_it_is_told_to() -> None:
+    usable = prefetching.processors()
+    prefetching.use_processors(1)
+    try:
+        assert prefetching.processors() == 1
+        prefetching.use_processors(1_000_000)
+        assert prefetching.processors() == usable
+    finally:
+        prefetching.use_processors(None)
+    assert prefetching.processors() == usable
