@@ -79,6 +79,7 @@ BENCHMARKS = (
         arguments.LargePhotographsSettings,
     ),
     Benchmark("large_folders", "Time and memory for 500 to 50,000 images.", arguments.LargeFoldersSettings),
+    Benchmark("scale", "retrain.py on up to a million vectors in the cache.", arguments.ScaleSettings),
     Benchmark(
         "near_duplicates",
         "Altered copies of photos that are found, and the time for it.",
