@@ -317,3 +317,42 @@ def test_remedy_for_sets_that_are_folders_is_another(caplog: pytest.LogCaptureFi
         "leak: 1 group of images that show nearly the same is in several sets, such as 'a/1.jpg' (training) and "
         "'a/2.jpg' (testing): see 'x.csv'. The test accuracy will be too optimistic. Keep each group in one set."
     ]
+
+
+def test_of_many_images_some_are_looked_up_among_all_and_the_log_says_so(
+    computed: Bottlenecks, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    caplog.set_level("INFO")
+    total = len(computed.dataset.images)
+    monkeypatch.setattr(near_duplicates, "MOST_IMAGES", total - 1)
+    monkeypatch.setattr(near_duplicates, "LOOKED_UP", total - 1)
+    found, again = near_duplicates.find(computed), near_duplicates.find(computed)
+    assert found == again
+    assert len(found) > len(expected()) / 2
+    assert all(any(group <= whole for whole in expected()) for group in names(found))
+    assert found.search == near_duplicates.Search(total - 1, total)
+    count = len(ALTERED) * len(expected())
+    some = int(caplog.messages[0].split("among all; ")[1].split()[0])
+    assert 0.8 * count < some < 1.2 * count
+    assert caplog.messages[0] == (
+        f"Near-duplicates: {total - 1} of {total} images, chosen by the hash of their content, were looked up "
+        f"among all; {some} have some ({some / (total - 1):.1%}). Turn group_near_duplicates on to find all of "
+        "them, for which nearly every image is read again."
+    )
+    assert names(near_duplicates.find(computed, tmp_path)) == expected()
+
+
+def test_images_that_cannot_be_read_are_counted(
+    extractor: FeatureExtractor, cache: BottleneckCache, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    for seed in (1, 2):
+        save(picture(seed), tmp_path / "ab"[seed - 1] / f"{seed}.jpg")
+    found = bottlenecks.compute(dataset.scan(DataSettings(tmp_path)), extractor, cache)
+    for image in found.dataset.images:
+        image.path.unlink()
+    caplog.clear()
+    assert near_duplicates.find(found).search.unread == 2
+    assert caplog.messages == [
+        "Near-duplicates: 2 images that may be some cannot be read here, and were not compared."
+    ]

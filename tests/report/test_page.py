@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from markupsafe import Markup
 
 from retraining.assessment.mistakes import Mistake
 from retraining.data.dataset import Dataset
+from retraining.features.near_duplicates import Search
 from retraining.printable import printable
 from retraining.report import page, sections, thumbnails
 from retraining.report.sections import Plots
@@ -364,3 +366,30 @@ def test_classes_with_the_most_trouble_come_first(tmp_path: Path) -> None:
     trouble = [0.0 if figures.f1 != figures.f1 else figures.f1 for figures in model.classes]
     assert trouble == sorted(trouble)
     assert sum(figures.testing for figures in model.classes) == 8
+
+
+def test_figures_of_a_sample_say_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plot = Markup("<svg></svg>")
+    monkeypatch.setattr(sections, "_plots", lambda *_: Plots(trend=plot, reliability=plot, novelty=plot))
+    found = made_up.findings(made_up.dataset(tmp_path, ("cyan", "yellow"), write=False))
+    whole = Page(page.render([Subject("a", found)])).text
+    assert "sample of" not in whole
+    assert found.novelty is not None
+    some = dataclasses.replace(
+        found,
+        known=1_000_000,
+        same=made_up.NO_DUPLICATES,
+        near=made_up.NO_DUPLICATES,
+        near_search=Search(2_000, 1_000_000, 3),
+        novelty=dataclasses.replace(found.novelty, test_novelty=found.novelty.test_novelty[:2]),
+    )
+    text = Page(page.render([Subject("a", some)])).text
+    for sentence in (
+        "It was measured on a sample of 2 of 4 photographs, chosen by the hash of their content.",
+        "It was measured on a sample of 4 of 1,000,000 photographs, chosen by the hash of their content.",
+        "None were found.",
+        "2,000 of 1,000,000 photographs, chosen by the hash of their content, were each looked up among all.",
+        "3 photographs that may show nearly the same as another could not be read where this page was made, so "
+        "they were not compared.",
+    ):
+        assert sentence in text
