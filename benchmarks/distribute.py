@@ -1,8 +1,8 @@
 """Feature vectors by Apache Beam on this computer, against the plain way on the same processors.
 
-Each way is a whole process that fills an empty cache: its start, the list of images, the network, the shards. The
-ways take turns, round by round. Then retrain.py trains with the vectors of each cache: the graphs must be the same
-file, and so must the shards of all that Beam has run.
+Each way is a whole process that fills an empty cache: its start, the list of images, the network, the
+shards. The ways take turns, round by round. Then retrain.py trains with the vectors of each cache: the graphs
+must be the same file, and so must the shards of all that Beam has run.
 """
 
 from __future__ import annotations
