@@ -43,12 +43,7 @@ def retrain(settings: RetrainSettings) -> None:
     exporting, reporter = prepare_export(settings), prepare_report(settings)
     images = dataset.scan(settings.data, settings.outputs())
     validation_images.check(images, settings.fine_tuning)
-    needed_files.check(
-        images,
-        fine_tune=settings.fine_tuning.fine_tune,
-        distorted_views=settings.augmentation.are_fresh(),
-        group_near_duplicates=settings.data.group_near_duplicates,
-    )
+    needed_files.check(images, settings.data, settings.augmentation, settings.fine_tuning, settings.export)
 
     # Imported here, since TensorFlow takes seconds to load: a mistake above is reported at once.
     from retraining.assessment.assessment import try_to_assess
@@ -72,7 +67,7 @@ def retrain(settings: RetrainSettings) -> None:
         class_results.write(model.class_results, settings.output.summaries_dir)
         log_lines.evaluated(model, settings.output)
         formats = settings.export.formats
-        exporting.start(model.for_export(), settings.output, formats, seed=settings.training.seed)
+        exporting.start(model.for_export(formats), settings.output, formats, seed=settings.training.seed)
         if reporter is not None:  # perhaps while another process writes the graph
             reporter.look_at(model, assessment)
         written = exporting.result()

@@ -80,6 +80,7 @@ BENCHMARKS = (
     ),
     Benchmark("large_folders", "Time and memory for 500 to 50,000 images.", arguments.LargeFoldersSettings),
     Benchmark("distribute", "Vectors by Apache Beam against the plain way.", arguments.DistributeSettings),
+    Benchmark("scale", "retrain.py on up to a million vectors in the cache.", arguments.ScaleSettings),
     Benchmark(
         "near_duplicates",
         "Altered copies of photos that are found, and the time for it.",

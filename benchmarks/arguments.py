@@ -216,6 +216,19 @@ class ScanSettings(Settings):
 
 
 @dataclasses.dataclass(frozen=True)
+class ScaleSettings(Settings):
+    """retrain.py on lists of these numbers of images, whose made-up vectors are in the cache."""
+
+    handle: str = _handle(BUILTIN)
+    counts: tuple[int, ...] = setting((10_000, 100_000, 1_000_000), "Numbers of images.", WHOLE_NUMBERS)
+    classes: int = setting(100, "Number of classes.", kinds.COUNT)
+    steps: int = setting(TrainingSettings.how_many_training_steps, "Number of training steps.", kinds.COUNT)
+    memory_limit: int = setting(
+        2048, "Megabytes that each process may use, besides what is mapped from files.", kinds.COUNT
+    )
+
+
+@dataclasses.dataclass(frozen=True)
 class LargePhotographsSettings(Settings):
     """12-megapixel JPEGs: enlarged images of a folder, and drawn ones."""
 

@@ -72,9 +72,11 @@ class Paths:
 
     def retrain(self, handle: str) -> list[str]:
         """Return the words of retrain.py with the module `handle`."""
+        return [RETRAIN, f"--image_dir={self.image_dir}", *self.flags(handle)]
+
+    def flags(self, handle: str) -> list[str]:
+        """Return the flags of retrain.py for the module `handle` and all outputs."""
         return [
-            RETRAIN,
-            f"--image_dir={self.image_dir}",
             f"--tfhub_module={handle}",
             f"--bottleneck_dir={self.bottleneck_dir}",
             f"--output_graph={self.graph}",

@@ -108,7 +108,8 @@ def _cells(means: Sequence[float]) -> tuple[str, ...]:
 
 
 def _judged(vectors: Bottlenecks, near: Groups) -> Scored:
-    return cross_validation.cross_validate(vectors, TrainingSettings(), near).judged
+    judges = cross_validation.cross_validate(vectors, TrainingSettings(), near).judges
+    return judges.first(len(judges))
 
 
 def finders() -> Iterator[tuple[str, Find]]:

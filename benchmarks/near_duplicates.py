@@ -175,7 +175,7 @@ def _time_rows(counts: Sequence[int]) -> Iterator[tuple[str, ...]]:
 
 def proposed(vectors: Vectors) -> Pairs:
     """Return the pairs that are proposed for vectors in memory."""
-    directions = neighbours.sketches(lambda: _blocks(vectors), len(vectors))
+    directions = neighbours.sketches(lambda: _blocks(vectors), np.arange(len(vectors)))
     return neighbours.nearest_earlier(directions, count=NEIGHBOURS, least=LEAST_COSINE)
 
 

@@ -80,12 +80,7 @@ def retrain(
     fine_tuning = _group(FineTuningSettings, given)
     found = dataset.scan(data, (module.bottleneck_dir,))
     validation_images.check(found, fine_tuning)
-    needed_files.check(
-        found,
-        fine_tune=fine_tuning.fine_tune,
-        distorted_views=augmentation.are_fresh(),
-        group_near_duplicates=data.group_near_duplicates,
-    )
+    needed_files.check(found, data, augmentation, fine_tuning)
 
     from retraining.assessment.assessment import try_to_assess
     from retraining.features import extractor as extractors

@@ -26,7 +26,7 @@ def compare(settings: CompareSettings) -> None:
     logs.configure_logging("INFO")
     scanned = dataset.scan(settings.data, settings.outputs())
     _check_held_out(scanned)
-    needed_files.check(scanned, models=True)  # to find out which images are usable
+    needed_files.check(scanned, settings.comparison)
 
     # Only now, since TensorFlow takes seconds to import: a mistake above is answered at once.
     from retraining.cli import log_lines, run_facts

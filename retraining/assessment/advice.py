@@ -8,7 +8,6 @@ from collections.abc import Callable
 import numpy as np
 
 from retraining.assessment.findings import Findings
-from retraining.data.dataset import image_counts
 from retraining.errors import Message
 
 MOST = 5  # more would not be read
@@ -174,7 +173,7 @@ def _weak_class(findings: Findings) -> Advice | None:
             right=int(evaluation.confusion[worst, worst]),
             are="is" if evaluation.confusion[worst, worst] == 1 else "are",
             tested=int(tested[worst]),
-            images=f"{sum(image_counts(findings.dataset)[label].values()):,}",
+            images=f"{findings.dataset.counts[worst].sum():,}",
         ),
     )
 

@@ -11,7 +11,7 @@ from retraining.assessment import calibration, cross_validation, novelty_fit
 from retraining.assessment.calibration import Calibration
 from retraining.assessment.cross_validation import CrossValidation
 from retraining.assessment.folds import FOLDS
-from retraining.assessment.scored import Scored
+from retraining.assessment.scored import MOST_IMAGES, Scored, most_images
 from retraining.data.split import Split
 from retraining.errors import in_one_line
 from retraining.features.bottleneck_sets import Bottlenecks
@@ -66,11 +66,18 @@ def assess(
         fitted_on = scored(model.layer, model.bottlenecks, Split.VALIDATION)
         folds = np.arange(len(images)) % FOLDS
     testing = scored(model.layer, model.bottlenecks, Split.TESTING)
+    if len(fitted_on) < len(images):
+        log.info(
+            "Scores are calibrated on a sample of %s of %s images, chosen by the hash of their content.",
+            f"{len(fitted_on):,}",
+            f"{len(images):,}",
+        )
+    asked = images.sample(model.bottlenecks.digests, MOST_IMAGES)
     return Assessment(
         calibration=calibration.assess(
             fitted_on, testing, is_applied=settings.calibrate, temperature=temperature
         ),
-        novelty=novelty_fit.fit(images, folds, len(model.labels)) if len(images) else None,
+        novelty=novelty_fit.fit(images, folds, len(model.labels), asked=asked) if len(images) else None,
         crossed=crossed,
         frozen=frozen,
         near=near,
@@ -105,8 +112,9 @@ def known(model: TrainedModel, frozen: Bottlenecks | None) -> ImageVectors:
 
 
 def scored(layer: SoftmaxLayer, bottlenecks: Bottlenecks, split: Split) -> Scored:
-    """Return the images of a set with the scores that a layer gives them."""
+    """Return the images of a set, or a sample if they are many, with the scores that a layer gives them."""
     images = ImageVectors.of_sets(bottlenecks, split)
+    images = images.only(images.sample(bottlenecks.digests, most_images(len(layer.biases))))
     scores = np.empty((len(images), len(layer.biases)), np.float32)
     for rows, vectors in images.blocks():
         scores[rows] = layer.log_probabilities(vectors)

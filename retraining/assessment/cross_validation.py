@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from retraining.arrays import Labels
 from retraining.assessment import folds, layers
-from retraining.assessment.layers import Layers
-from retraining.assessment.scored import Scored
+from retraining.assessment.judges import Judges
+from retraining.assessment.scored import Scored, most_images
 from retraining.data.split import Split
 from retraining.features.bottleneck_sets import Bottlenecks
 from retraining.features.image_vectors import ImageVectors
@@ -20,6 +20,12 @@ from retraining.settings.training import TrainingSettings
 # Steps times learning rate after which wrong labels show best, for each class. Later, layers learn them too:
 # measured by `python -m benchmarks label_errors`.
 _EARLY = 1.0
+# Multiplications that take about half a minute. Beyond, two layers do for what FOLDS would: of wrong labels
+# they find as many where each still learns from enough images of a class.
+_MOST_WORK = 5e11
+_FEWER_FOLDS = 2
+_ENOUGH_OF_A_CLASS = 100
+
 _LEAST_STEPS = TrainingSettings.how_many_training_steps  # that may be taken for that, however few are trained
 
 
@@ -27,16 +33,16 @@ _LEAST_STEPS = TrainingSettings.how_many_training_steps  # that may be taken for
 class CrossValidation:
     """What layers make of images that they were not trained on.
 
-    `held_in` are the training and validation images, each scored by the one of FOLDS layers that has not seen
-    it, and `folds` int64 [n] which one that is. `judged` are the images of all sets, scored by layers that
-    were stopped early and so have not learnt wrong labels by heart.
+    `folds` int64 [n] says of the training and validation images which one of FOLDS layers has not seen each.
+    `held_in` are those images, or a sample if they are many, with its scores. `judges` judge the images of
+    all sets: layers that were stopped early and so have not learnt wrong labels by heart.
 
     A layer that has seen no image of a class cannot tell it: if none has, all scores of an image are equal.
     """
 
     held_in: Scored
     folds: NDArray[np.int64]
-    judged: Scored
+    judges: Judges
 
 
 def cross_validate(
@@ -52,8 +58,9 @@ def cross_validate(
     everything = ImageVectors.of_sets(bottlenecks, Split.TRAINING, Split.VALIDATION, Split.TESTING)
     images = [bottlenecks.dataset.images[number] for number in everything.numbers]
     groups = folds.groups(images, [bottlenecks.digests[number] for number in everything.numbers], near)
-    fold_of = folds.deal(known.labels.tolist(), groups[: len(known)])
-    is_unseen = _is_unseen(groups, fold_of)
+    count = _how_many_folds(known, classes, settings)
+    fold_of = folds.deal(known.labels.tolist(), groups[: len(known)], folds=count)
+    is_unseen = _is_unseen(groups, fold_of, count)
     is_used = ~is_unseen[: len(known)]
     can_judge = is_unseen & _knows(is_used, known.labels, classes)[:, everything.labels].T
     early = max(1, round(min(max(steps, _LEAST_STEPS), _EARLY * classes / settings.learning_rate)))
@@ -62,21 +69,28 @@ def cross_validate(
         known, is_used, classes, steps=ends, learning_rate=settings.learning_rate, seed=settings.seed
     )
     trained = dict(zip(ends, stages, strict=True))
-    young, old = trained[early], trained[steps]
-    judged = _scored(young, everything, can_judge)
-    same = Scored(known.numbers, known.labels, judged.log_probabilities[: len(known)])
-    held_in = same if early == steps else _scored(old, known, can_judge[: len(known)])
-    return CrossValidation(held_in, fold_of, judged)
+    judges = Judges(trained[early], everything, can_judge)
+    held_in = judges if early == steps else Judges(trained[steps], known, can_judge[: len(known)])
+    sample = known.sample(bottlenecks.digests, most_images(classes))
+    if len(sample) < len(known):
+        held_in = held_in.only(sample)
+    return CrossValidation(held_in.first(len(sample)), fold_of, judges)
 
 
-def _is_unseen(groups: list[folds.Group], fold_of: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Return bool [n, FOLDS], whether the layer of a fold has seen neither an image nor a copy of it.
+def _how_many_folds(known: ImageVectors, classes: int, settings: TrainingSettings) -> int:
+    """Return how many layers there is time for."""
+    takes_long = layers.work(known, folds.FOLDS, classes, settings) > _MOST_WORK
+    return _FEWER_FOLDS if takes_long and len(known) >= _ENOUGH_OF_A_CLASS * classes else folds.FOLDS
+
+
+def _is_unseen(groups: list[folds.Group], fold_of: NDArray[np.int64], count: int) -> NDArray[np.bool_]:
+    """Return bool [n, count], whether the layer of a fold has seen neither an image nor a copy of it.
 
     `groups` of the images, of which those at the end, the test images, are in no fold.
     """
     known = dict(zip(groups, fold_of.tolist(), strict=False))
     own = np.array([known.get(group, -1) for group in groups], np.int64)[:, np.newaxis]
-    is_unseen: NDArray[np.bool_] = (own == np.arange(folds.FOLDS)) | (own < 0)
+    is_unseen: NDArray[np.bool_] = (own == np.arange(count)) | (own < 0)
     return is_unseen
 
 
@@ -86,17 +100,3 @@ def _knows(is_used: NDArray[np.bool_], labels: Labels, classes: int) -> NDArray[
     for layer, used in enumerate(is_used.T):
         found[layer, labels[used]] = True
     return found
-
-
-def _scored(trained: Layers, images: ImageVectors, can_judge: NDArray[np.bool_]) -> Scored:
-    """Return images with the mean probabilities of the layers that can judge each of them."""
-    classes = len(trained[0].biases)
-    found = np.full((len(images), classes), -np.inf, np.float32)
-    for rows, vectors in images.blocks():
-        for layer, judges in zip(trained, can_judge[rows].T, strict=True):
-            # By logarithms, since a probability may be too small for a number.
-            found[rows[judges]] = np.logaddexp(found[rows[judges]], layer.log_probabilities(vectors[judges]))
-    judges = can_judge.sum(axis=1)
-    found[judges == 0] = 0
-    found -= np.log(np.where(judges, judges, classes)).astype(np.float32)[:, np.newaxis]
-    return Scored(images.numbers, images.labels, found)

@@ -7,22 +7,25 @@ import logging
 
 import numpy as np
 
+from retraining.assessment import answers, mistakes, novelty_fit, suspects, trend
 from retraining.assessment import assessment as assessments
-from retraining.assessment import mistakes, novelty_fit, suspects, trend
+from retraining.assessment.answers import Answers, Examples
 from retraining.assessment.assessment import Assessment
 from retraining.assessment.calibration import Calibration
+from retraining.assessment.judges import Judges
 from retraining.assessment.mistakes import Mistake
 from retraining.assessment.novelty_fit import NoveltyCheck
-from retraining.assessment.scored import Scored
+from retraining.assessment.scored import MOST_IMAGES
 from retraining.assessment.suspects import Suspect
 from retraining.assessment.trend import Trend
-from retraining.data.dataset import Dataset
+from retraining.data.dataset_summary import DatasetSummary
 from retraining.data.split import Split
 from retraining.errors import in_one_line
 from retraining.features import duplicates
 from retraining.features.bottleneck_sets import SkippedImage
 from retraining.features.duplicates import Duplicates
 from retraining.features.image_vectors import ImageVectors
+from retraining.features.near_duplicates import FoundGroups, Search
 from retraining.training.evaluation import Evaluation
 from retraining.training.model import TrainedModel
 
@@ -31,17 +34,20 @@ log = logging.getLogger(__name__)
 
 @dataclasses.dataclass(frozen=True)
 class Findings:
-    """What is known about a model, without its vectors.
+    """What is known about a model, without its vectors and without those images that no report shows.
 
     `evaluation` is None, and `testing` is empty, if there are no test images. `testing` are all test images
-    with the scores of the model itself, as it is exported. `judged` is the number of images that were looked
-    at for wrong labels. `trend` and `novelty` are None if there is nothing to tell.
+    with the answers of the model itself, as it is exported, and `examples` the first of each pair of classes.
+    `judged` is the number of images that were looked at for wrong labels. `trend` and `novelty` are None if
+    there is nothing to tell. `known` is the number of images that scores and vectors can be judged by without
+    the test images, and `near_search` says how near-duplicates were searched for, if that is known.
     """
 
     network: str
-    dataset: Dataset
+    dataset: DatasetSummary
     evaluation: Evaluation | None
-    testing: Scored
+    testing: Answers
+    examples: tuple[Examples, ...]
     mistakes: tuple[Mistake, ...]
     suspects: tuple[Suspect, ...]
     judged: int
@@ -52,6 +58,8 @@ class Findings:
     calibration: Calibration
     novelty: NoveltyCheck | None
     is_fine_tuned: bool = False
+    known: int = 0
+    near_search: Search | None = None
 
 
 def find(model: TrainedModel, assessment: Assessment) -> Findings:
@@ -60,18 +68,21 @@ def find(model: TrainedModel, assessment: Assessment) -> Findings:
     dataset = vectors.dataset
     testing = ImageVectors.of_sets(vectors, Split.TESTING)
     training = ImageVectors.of_sets(vectors, Split.TRAINING)
-    tested = assessments.scored(model.layer, vectors, Split.TESTING)
+    tested = Answers.of_layer(model.layer, testing)
     judged = _judged(model, assessment)
     return Findings(
         network=model.extractor.name,
-        dataset=dataset,
+        dataset=DatasetSummary.of(dataset),
         evaluation=model.evaluation,
         testing=tested,
+        examples=answers.examples(tested, dataset),
         mistakes=mistakes.find(dataset, tested, testing, training),
         suspects=suspects.find(vectors, judged),
         judged=len(judged),
         same=duplicates.identical(dataset, vectors.digests),
         near=duplicates.nearly(dataset, assessment.near),
+        known=len(assessments.known(model, assessment.frozen)),
+        near_search=assessment.near.search if isinstance(assessment.near, FoundGroups) else None,
         skipped=vectors.skipped,
         trend=None if assessment.frozen is None else trend.find(assessment.frozen, assessment.settings),
         calibration=assessment.calibration,
@@ -99,23 +110,20 @@ def try_to_find(model: TrainedModel, assessment: Assessment | None) -> Findings 
         return None
 
 
-def _judged(model: TrainedModel, assessment: Assessment) -> Scored:
+def _judged(model: TrainedModel, assessment: Assessment) -> Judges:
     """Return all images that a layer can judge which has not seen them."""
     if assessment.crossed is not None:
-        return assessment.crossed.judged
-    parts = [
-        assessments.scored(model.layer, model.bottlenecks, split)
-        for split in (Split.VALIDATION, Split.TESTING)
-    ]
-    return Scored(
-        np.concatenate([part.numbers for part in parts]),
-        np.concatenate([part.labels for part in parts]),
-        np.concatenate([part.log_probabilities for part in parts]),
-    )
+        return assessment.crossed.judges
+    held_out = ImageVectors.of_sets(model.bottlenecks, Split.VALIDATION, Split.TESTING)
+    return Judges((model.layer,), held_out, np.ones((len(held_out), 1), bool))
 
 
 def _novelty_check(model: TrainedModel, assessment: Assessment, testing: ImageVectors) -> NoveltyCheck | None:
     if assessment.novelty is None:
         return None
-    known = assessments.known(model, assessment.frozen)
-    return novelty_fit.check(assessment.novelty, known, testing, len(model.labels))
+    digests = model.bottlenecks.digests
+    known, unseen = (
+        images.only(images.sample(digests, MOST_IMAGES))
+        for images in (assessments.known(model, assessment.frozen), testing)
+    )
+    return novelty_fit.check(assessment.novelty, known, unseen, len(model.labels))

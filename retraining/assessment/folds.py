@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import collections
 import hashlib
 from collections.abc import Sequence
 
@@ -41,17 +40,29 @@ def deal(labels: Sequence[int], grouped: Sequence[Group], *, folds: int = FOLDS)
     Images of one group are in one fold, since an image would otherwise be judged by a layer that has all but
     seen it. The same images are dealt in the same way, however they are named and ordered.
     """
-    members: dict[Group, list[int]] = collections.defaultdict(list)
-    for number, group in enumerate(grouped):
-        members[group].append(number)
-    found = np.empty(len(labels), np.int64)
-    dealt: dict[int, list[int]] = collections.defaultdict(lambda: [0] * folds)
-    for group in sorted(members, key=_rank):
-        numbers = members[group]
-        counts = dealt[min(labels[number] for number in numbers)]
-        found[numbers] = fold = counts.index(min(counts))
-        counts[fold] += len(numbers)
-    return found
+    ranks = np.array([_rank(group) for group in grouped], "S32")
+    _, group_of, sizes = np.unique(ranks, return_inverse=True, return_counts=True)
+    label_of = np.full(len(sizes), np.iinfo(np.int64).max)
+    np.minimum.at(label_of, group_of, np.asarray(labels, np.int64))
+    dealt = np.empty(len(sizes), np.int64)
+    in_order = np.argsort(label_of, kind="stable")
+    starts = np.flatnonzero(np.diff(label_of[in_order], prepend=-1))
+    for of_class in np.split(in_order, starts[1:]):
+        dealt[of_class] = _dealt(sizes[of_class], folds)
+    return dealt[group_of]
+
+
+def _dealt(sizes: NDArray[np.int64], folds: int) -> NDArray[np.int64]:
+    """Return int64 [n], the folds of groups of these sizes in turn: each goes to the smallest fold so far."""
+    if (sizes == 1).all():
+        return np.arange(len(sizes)) % folds
+    counts = [0] * folds
+    found = []
+    for size in sizes.tolist():
+        fold = counts.index(min(counts))
+        counts[fold] += size
+        found.append(fold)
+    return np.array(found, np.int64)
 
 
 def _rank(group: Group) -> bytes:

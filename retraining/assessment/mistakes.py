@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 from numpy.typing import NDArray
 
-from retraining.assessment.scored import Scored
+from retraining.assessment.answers import Answers
 from retraining.data.dataset import Dataset, LabelledImage
 from retraining.features.image_vectors import ImageVectors
 from retraining.inference.novelty import directions
@@ -30,27 +30,27 @@ class Mistake:
 
 
 def find(
-    dataset: Dataset, scored: Scored, testing: ImageVectors, training: ImageVectors
+    dataset: Dataset, answers: Answers, testing: ImageVectors, training: ImageVectors
 ) -> tuple[Mistake, ...]:
     """Return the test images gone wrong, the surest first, at most MOST of them.
 
-    `scored` are the images of `testing`, by the model itself.
+    `answers` are those of the model itself for the images of `testing`.
     """
-    scores = np.exp(scored.log_probabilities)
-    if not len(scored):
+    (wrong,) = np.nonzero(~answers.is_right)
+    if not len(wrong):
         return ()
-    (wrong,) = np.nonzero(scores.argmax(axis=1) != scored.labels)
-    surest = wrong[np.argsort(-scores[wrong].max(axis=1), kind="stable")][:MOST]
-    nearest = _nearest(testing, surest, training)
-    best = np.argsort(-scores[surest], axis=1, kind="stable")[:, :3]
+    scores = np.exp(answers.log_probabilities[wrong])
+    surest = np.argsort(-scores[:, 0], kind="stable")[:MOST]
+    scores, rows = scores[surest], wrong[surest]
+    nearest = _nearest(testing, rows, training)
     return tuple(
         Mistake(
-            image=dataset.images[scored.numbers[row]],
-            best=tuple((int(label), float(scores[row, label])) for label in labels),
-            own_score=float(scores[row, scored.labels[row]]),
+            image=dataset.images[answers.numbers[row]],
+            best=tuple(zip(answers.best[row].tolist(), best.tolist(), strict=True)),
+            own_score=float(np.exp(answers.own[row])),
             nearest=tuple(dataset.images[number] for number in numbers),
         )
-        for row, labels, numbers in zip(surest, best, nearest, strict=True)
+        for row, best, numbers in zip(rows, scores, nearest, strict=True)
     )
 
 

@@ -6,6 +6,7 @@ import dataclasses
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from retraining.arrays import Vectors
 from retraining.features.image_vectors import ImageVectors
@@ -38,9 +39,9 @@ class LeftOutClass:
 class NoveltyCheck:
     """How well images of no class would be told apart.
 
-    `test_novelty` float32 [n] in [0, 1] is that of the test images, which the detector has not seen; those
-    above 1 - FALSE_ALARMS are false alarms. `left_out` has each class that was taken for something unknown:
-    harder to tell than most things that are no class at all.
+    `test_novelty` float32 [n] in [0, 1] is that of the test images, or of a sample of many, which
+    the detector has not seen; those above 1 - FALSE_ALARMS are false alarms. `left_out` has each class that
+    was taken for something unknown: harder to tell than most things that are no class at all.
     """
 
     test_novelty: NDArray[np.float32]
@@ -53,15 +54,41 @@ class NoveltyCheck:
         return float(above.mean()) if len(above) else float("nan")
 
 
-def fit(known: ImageVectors, folds: NDArray[np.int64], classes: int) -> NoveltyDetector | None:
+def fit(
+    known: ImageVectors, folds: NDArray[np.int64], classes: int, *, asked: NDArray[np.int64] | None = None
+) -> NoveltyDetector | None:
     """Return the detector of the classes of images, whose folds, int64 [n], are those of cross-validation.
 
-    The distances that its quantiles tell are from centres that the image itself is not part of. None if
-    fewer than LEAST_IMAGES can be judged so.
+    The distances that its quantiles tell are from centres that the image itself is not part of; they are
+    those of the images in the rows `asked`, int64 [k], by default all. None if fewer than LEAST_IMAGES can be
+    judged so.
+    """
+    names = np.unique(folds)
+    with threadpool_limits(1):  # many small products: threads would only wait for one another
+        centres, is_seen = _all_centres(known, folds, names, classes)
+    stacked = centres.reshape(len(names) + 1, -1, known.feature_size)
+    is_asked = np.full(len(known), asked is None)
+    is_asked[slice(0) if asked is None else asked] = True
+    distances = [
+        _distances(
+            known,
+            np.flatnonzero(is_asked & (folds == fold) & is_seen[number][known.labels]),
+            stacked[number],
+        )
+        for number, fold in enumerate(names.tolist())
+    ]
+    found = np.concatenate([np.zeros(0, np.float32), *distances])
+    return NoveltyDetector(stacked[-1], _quantiles(found)) if len(found) >= LEAST_IMAGES else None
+
+
+def _all_centres(
+    known: ImageVectors, folds: NDArray[np.int64], names: NDArray[np.int64], classes: int
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Return centres float32 [len(names) + 1, classes, k, feature_size], and for which there are images.
+
+    Those of a fold's name are of the images outside that fold, and the last ones of all images.
     """
     each = _centres_per_class(len(known), classes)
-    names = np.unique(folds)
-    # The last ones are those of all images.
     centres = np.zeros((len(names) + 1, classes, each, known.feature_size), np.float32)
     is_seen = np.zeros((len(names) + 1, classes), bool)
     for label in np.unique(known.labels):
@@ -72,13 +99,7 @@ def fit(known: ImageVectors, folds: NDArray[np.int64], classes: int) -> NoveltyD
             if len(used):
                 is_seen[number, label] = True
                 centres[number, label] = _centres(used, each)
-    stacked = centres.reshape(len(names) + 1, -1, known.feature_size)
-    distances = [
-        _distances(known, np.flatnonzero((folds == fold) & is_seen[number][known.labels]), stacked[number])
-        for number, fold in enumerate(names.tolist())
-    ]
-    found = np.concatenate([np.zeros(0, np.float32), *distances])
-    return NoveltyDetector(stacked[-1], _quantiles(found)) if len(found) >= LEAST_IMAGES else None
+    return centres, is_seen
 
 
 def check(
@@ -86,7 +107,7 @@ def check(
 ) -> NoveltyCheck:
     """Return how well a detector does on test images, and on all images of a class that is left out.
 
-    `known` are the images that it was fitted to.
+    `known` are the images that it was fitted to, or some of them.
     """
     owners = np.arange(classes).repeat(len(detector.centres) // classes)
     caught, counts = np.zeros(classes), np.zeros(classes, np.int64)

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Iterator
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from retraining.assessment.scored import Scored
+from retraining.arrays import Labels
 from retraining.data.dataset import LabelledImage
 from retraining.features.bottleneck_sets import Bottlenecks
 
 # How many times as likely another class is. Measured by `python -m benchmarks label_errors`: of photos whose
 # labels are right by far the most, few are listed, and of those that are wrong, most.
 ODDS = 5.0
-
-_IMAGES_AT_ONCE = 1024
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,15 +33,37 @@ class Suspect:
     suggested_score: float
 
 
+class Judged(Protocol):
+    """Images that layers judge which have not seen them, a block at a time."""
+
+    @property
+    def numbers(self) -> NDArray[np.int64]:
+        """The places of the images in the dataset, int64 [n]."""
+
+    @property
+    def labels(self) -> Labels:
+        """The classes that the folders of the images say, int64 [n]."""
+
+    def blocks(self) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+        """Yield all rows and their log probabilities, float32 [.., classes], a block at a time."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Doubts:
-    """Of each judged image, the likeliest other class, int64 [n], and the logarithm of its odds, float32 [n].
+    """Of each judged image, the likeliest other class, int64 [n], and the log probabilities of both classes.
 
-    The odds are how many times as likely that class is as the image's own.
+    `own` is that of the image's own class and `other` that of the other one, float32 [n].
     """
 
     others: NDArray[np.int64]
-    log_odds: NDArray[np.float32]
+    own: NDArray[np.float32]
+    other: NDArray[np.float32]
+
+    @property
+    def log_odds(self) -> NDArray[np.float32]:
+        """The logarithms of how many times as likely the other class is as the image's own, float32 [n]."""
+        odds: NDArray[np.float32] = self.other - self.own
+        return odds
 
     @property
     def ranked(self) -> NDArray[np.int64]:
@@ -54,36 +76,39 @@ class Doubts:
         return int((self.log_odds > math.log(ODDS)).sum())
 
 
-def find(bottlenecks: Bottlenecks, judged: Scored) -> tuple[Suspect, ...]:
+def find(bottlenecks: Bottlenecks, judged: Judged) -> tuple[Suspect, ...]:
     """Return the images to look at among those that layers have judged unseen, the surest mistakes first.
 
     They are those of which another class is ODDS times as likely as their own.
     """
     found = doubts(judged)
     return tuple(
-        _suspect(bottlenecks, judged, row, int(found.others[row]))
+        _suspect(bottlenecks, int(judged.numbers[row]), found, row)
         for row in found.ranked[: found.count].tolist()
     )
 
 
-def doubts(judged: Scored) -> Doubts:
+def doubts(judged: Judged) -> Doubts:
     """Return how much each image looks like another class than its own."""
-    others = np.zeros(len(judged), np.int64)
-    log_odds = np.full(len(judged), -np.inf, np.float32)
-    for start in range(0, len(judged), _IMAGES_AT_ONCE):
-        block = slice(start, start + _IMAGES_AT_ONCE)
-        scores = judged.log_probabilities[block].copy()
+    count = len(judged.labels)
+    others, own = np.zeros(count, np.int64), np.zeros(count, np.float32)
+    other = np.full(count, -np.inf, np.float32)
+    for block, given in judged.blocks():
+        scores = given.copy()
         rows, labels = np.arange(len(scores)), judged.labels[block]
-        own = scores[rows, labels]
+        own[block] = scores[rows, labels]
         scores[rows, labels] = -np.inf
         others[block] = scores.argmax(axis=1)
-        log_odds[block] = scores.max(axis=1) - own
-    return Doubts(others, log_odds)
+        other[block] = scores.max(axis=1)
+    return Doubts(others, own, other)
 
 
-def _suspect(bottlenecks: Bottlenecks, judged: Scored, row: int, other: int) -> Suspect:
-    number, label = judged.numbers[row], judged.labels[row]
-    own_score, suggested_score = np.exp(judged.log_probabilities[row, [label, other]]).tolist()
+def _suspect(bottlenecks: Bottlenecks, number: int, found: Doubts, row: int) -> Suspect:
+    own_score, suggested_score = np.exp([found.own[row], found.other[row]]).tolist()
     return Suspect(
-        bottlenecks.dataset.images[number], bottlenecks.digests[number], other, own_score, suggested_score
+        bottlenecks.dataset.images[number],
+        bottlenecks.digests[number],
+        int(found.others[row]),
+        own_score,
+        suggested_score,
     )

@@ -19,6 +19,8 @@ from retraining.training.confidence import Interval
 SHARES = (0.1, 0.2, 0.4, 0.8, 1.0)
 DRAWS = 5
 
+_MOST_HELD_OUT = 20_000  # images that layers are tried on; of more, a sample: it is drawn again many times
+
 # Fewer say nothing: a tenth of the training images has to have about one of each class.
 _LEAST_HELD_OUT = 20
 _LEAST_PER_CLASS = 10
@@ -78,6 +80,7 @@ def find(bottlenecks: Bottlenecks, settings: TrainingSettings) -> Trend | None:
     held_out = ImageVectors.of_sets(bottlenecks, Split.VALIDATION, Split.TESTING)
     if len(held_out) < _LEAST_HELD_OUT or len(training) < _LEAST_PER_CLASS * classes:
         return None
+    held_out = held_out.only(held_out.sample(bottlenecks.digests, _MOST_HELD_OUT))
     effort = _effort(training, classes, settings)
     if effort is None:
         return None

@@ -149,7 +149,10 @@ def finished(settings: OutputSettings, bottlenecks: Bottlenecks, *, checked_imag
             settings.summaries_dir / SKIPPED_FILE,
         )
     log.info("")
-    log.info("The graph was read back and agrees with the classifier on %d images.", checked_images)
+    if checked_images:
+        log.info("The graph was read back and agrees with the classifier on %d images.", checked_images)
+    else:
+        log.info("The graph was read back and agrees on made-up images: no test image could be opened.")
     log.info("Graph:  %s", settings.output_graph)
     log.info("Labels: %s", settings.output_labels)
     if settings.saved_model_dir is not None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
-from retraining.data import images, list_reading, set_folders
+from retraining.data import list_reading, set_folders
 from retraining.data.class_checks import check_class_count, check_class_sizes, warn_about_similar_names
 from retraining.data.folder_walk import Folder, FolderFiles, FolderWalk, Walk, classes_among
 from retraining.data.image_list import Known
@@ -40,6 +40,8 @@ class LabelledImage(NamedTuple):
 
     def read(self) -> bytes:
         """Return the bytes of the file. Raises BadImage, also if they are not those that the list knows."""
+        from retraining.data import images  # slow to import, and not needed for help
+
         content = images.read(self.path)
         if self.known is not None and images.digest(content) != self.known.digest:
             raise BadImage("has changed since the list was made (its SHA-256 differs)")
@@ -105,6 +107,7 @@ def _in_folders(image_dir: Folder, walk: Walk, settings: SplitSettings) -> Datas
     )
 
 
+@list_reading.without_collecting()
 def _listed(settings: DataSettings) -> Dataset:
     listing = list_reading.read(settings.source)
     list_reading.check_files(listing)

@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any, NamedTuple
 
-from retraining.data import sample_depth
-from retraining.data.sample_depth import FULL
 from retraining.data.split import Split
 from retraining.errors import BadRequest, Message
+from retraining.settings.kinds import MOST_BITS
 
 
 class Known(NamedTuple):
@@ -19,11 +18,13 @@ class Known(NamedTuple):
     """
 
     digest: bytes
-    bits: int = FULL
+    bits: int = MOST_BITS
     decided: bool = False
 
     def identity(self, significant_bits: int | None) -> bytes:
         """Return the image's `sample_depth.identity`, if files that do not record it use so many bits."""
+        from retraining.data import sample_depth  # slow to import, and not needed for help
+
         bits = significant_bits if self.decided and significant_bits is not None else self.bits
         return sample_depth.identity(self.digest, bits)
 
@@ -41,9 +42,9 @@ class BadLine(BadRequest):
     """A line of a list that cannot be used: its `number`, from 1, and the reason."""
 
     @classmethod
-    def because(cls, number: int, template: str, /, **values: object) -> BadLine:
+    def because(cls, number: int, reason: Message) -> BadLine:
         """Return the error for a line; the reason completes "line 12 ..."."""
-        return cls("line {number:,} {reason}", number=number, reason=Message(template, **values))
+        return cls("line {number:,} {reason}", number=number, reason=reason)
 
     @property
     def number(self) -> int:
@@ -61,7 +62,7 @@ def to_json(image: ListedImage) -> str:
         fields["sha256"] = image.known.digest.hex()
         if image.known.decided:
             fields["significant_bits"] = image.known.bits
-        elif image.known.bits != FULL:
+        elif image.known.bits != MOST_BITS:
             fields["bits"] = image.known.bits
     return as_json(fields)
 

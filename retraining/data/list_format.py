@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import functools
 import json
+import operator
 import os
 import re
-from collections.abc import Mapping
-from typing import Any, NamedTuple, TypeAlias
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, TypeAlias
 
 from retraining.data import set_folders
 from retraining.data.image_list import BadLine, Known, ListedImage, as_json
-from retraining.data.sample_depth import FULL
 from retraining.data.split import Split
-from retraining.errors import BadRequest
+from retraining.errors import BadRequest, Message
+from retraining.settings.kinds import MOST_BITS
 
 HEAD_BYTES = 1 << 16  # of the beginning of a list, which are enough to recognize its format
 
@@ -32,8 +34,9 @@ _COLUMNS = (*_REQUIRED, "set", "sha256", "bits", "significant_bits")
 _FEWEST, _MOST = 2, 3  # columns without a header
 _LOOKS_LIKE_A_PATH = re.compile(r"[./\\]")
 _SHA256 = re.compile("[0-9a-fA-F]{64}")
-_BIT_COUNTS = frozenset(map(str, range(1, FULL + 1)))
+_BIT_COUNTS = frozenset(map(str, range(1, MOST_BITS + 1)))
 _ELSEWHERE = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://")
+_JSON = json.JSONDecoder()
 _SHOWN_CHARACTERS = 60
 
 
@@ -61,10 +64,26 @@ class CsvLines:
     def image(self, line: bytes, number: int) -> ListedImage | None:
         """Return the image of a line, None for an empty one. Raises BadLine, which gives its `number`."""
         text = _text(line, number)
-        if not text.strip(f" \t{self.separator}"):
+        try:
+            fields = _split(text, self.separator)
+        except csv.Error as error:
+            raise BadLine.because(number, Message("is not CSV ({reason})", reason=error)) from error
+        if not self.fewest <= len(fields) <= len(self.columns):
+            if not text.strip():
+                return None
+            raise self._other_count(fields, number)
+        fields.append("")  # for columns that the list does not have
+        file, label, *rest = map(str.strip, self._in_order(fields))
+        if not (file or label or any(map(str.strip, fields))):
             return None
-        fields = self._fields(text, number)
-        return _listed(fields, number, self.folder)
+        return _listed(file, label, rest, number=number, folder=self.folder)
+
+    @functools.cached_property
+    def _in_order(self) -> Callable[[Sequence[str]], tuple[str, ...]]:
+        """What returns the fields of _COLUMNS; it takes the last one for those that are not there."""
+        return operator.itemgetter(
+            *(self.columns.index(name) if name in self.columns else -1 for name in _COLUMNS)
+        )
 
     def relabelled(self, line: bytes, label: str) -> bytes:
         """Return the line of an image with another label, and everything else in it as it is."""
@@ -74,25 +93,16 @@ class CsvLines:
         csv.writer(written, delimiter=self.separator, lineterminator="").writerow(fields)
         return written.text.encode() + _end_of(line)
 
-    def _fields(self, text: str, number: int) -> dict[str, Any]:
-        """Return the fields that are not empty, by name."""
-        try:
-            fields = _split(text, self.separator)
-        except csv.Error as error:
-            raise BadLine.because(number, "is not CSV ({reason})", reason=error) from error
-        if not self.fewest <= len(fields) <= len(self.columns):
-            raise BadLine.because(
-                number,
+    def _other_count(self, fields: Sequence[str], number: int) -> BadLine:
+        return BadLine.because(
+            number,
+            Message(
                 "has {count} field{s}, not {expected}",
                 count=len(fields),
                 s="" if len(fields) == 1 else "s",
                 expected=_span(self.fewest, len(self.columns)),
-            )
-        return {
-            name: stripped
-            for name, field in zip(self.columns, fields, strict=False)
-            if (stripped := field.strip())
-        }
+            ),
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,12 +118,16 @@ class JsonLines:
         if not text.strip():
             return None
         try:
-            fields = json.loads(text)
+            fields = _JSON.decode(text)
         except (ValueError, RecursionError) as error:
-            raise BadLine.because(number, "is not JSON") from error
+            raise BadLine.because(number, Message("is not JSON")) from error
         if not isinstance(fields, dict):
-            raise BadLine.because(number, "is not an object of JSON")
-        return _listed(fields, number, self.folder)
+            raise BadLine.because(number, Message("is not an object of JSON"))
+        label = fields.get("label")
+        if isinstance(label, int) and not isinstance(label, bool):
+            label = str(label)  # classes of digits
+        rest = [fields.get(name) for name in _COLUMNS[len(_REQUIRED) :]]
+        return _listed(fields.get("path"), label, rest, number=number, folder=self.folder)
 
     def relabelled(self, line: bytes, label: str) -> bytes:
         """Return the line of an image with another label, and everything else in it as it is."""
@@ -180,7 +194,7 @@ def _text(line: bytes, number: int) -> str:
     try:
         return line.decode().rstrip("\r\n")
     except UnicodeDecodeError as error:
-        raise BadLine.because(number, "is not text in UTF-8") from error
+        raise BadLine.because(number, Message("is not text in UTF-8")) from error
 
 
 def _split(text: str, separator: str) -> list[str]:
@@ -214,27 +228,29 @@ def _span(fewest: int, most: int) -> str:
     return str(most) if fewest == most else f"{fewest} or {most}"
 
 
-def _listed(fields: dict[str, Any], number: int, folder: str) -> ListedImage:
-    """Return the image that the fields of a line describe. Raises BadLine."""
-    label = fields.get("label")
-    if isinstance(label, int) and not isinstance(label, bool):
-        label = str(label)  # classes of digits, in JSON
-    label = _required("label", label, number)
-    file = _required("path", fields.get("path"), number)
+def _listed(file: object, label: object, rest: Sequence[object], *, number: int, folder: str) -> ListedImage:
+    """Return the image with these fields; `rest` are those of the columns that need not be there.
+
+    Raises BadLine.
+    """
+    file, label = _required("path", file, number), _required("label", label, number)
     if folder and not (os.path.isabs(file) or is_elsewhere(file)):  # noqa: PTH117 - faster
         file = f"{folder}/{file}"
-    name = fields.get("set")
-    return ListedImage(file, label, _set(name, number) if name else None, _known(fields, number))
+    if not any(rest):  # as in most lists
+        return ListedImage(file, label)
+    name, sha256, bits, decided = rest
+    split = _set(name, number) if name else None
+    return ListedImage(file, label, split, _known(sha256, bits, decided, number=number))
 
 
 def _required(column: str, value: object, number: int) -> str:
-    if not isinstance(value, str | None):
-        raise BadLine.because(number, "has a {column} that is not text", column=column)
-    if not value:
-        raise BadLine.because(number, "has no {column}", column=column)
-    if "\0" in value:
-        raise BadLine.because(number, "has a NUL character in its {column}", column=column)
-    return value
+    if isinstance(value, str) and value and "\0" not in value:
+        return value
+    if value is None or value == "":
+        raise BadLine.because(number, Message("has no {column}", column=column))
+    if isinstance(value, str):
+        raise BadLine.because(number, Message("has a NUL character in its {column}", column=column))
+    raise BadLine.because(number, Message("has a {column} that is not text", column=column))
 
 
 def _set(name: object, number: int) -> Split:
@@ -242,30 +258,30 @@ def _set(name: object, number: int) -> Split:
     if split is None:
         raise BadLine.because(
             number,
-            "has the set '{name}', which is none of {known}",
-            name=name,
-            known=", ".join(set_folders.PLAIN_NAMES),
+            Message(
+                "has the set '{name}', which is none of {known}",
+                name=name,
+                known=", ".join(set_folders.PLAIN_NAMES),
+            ),
         )
     return split
 
 
-def _known(fields: Mapping[str, object], number: int) -> Known | None:
+def _known(sha256: object, bits: object, decided: object, *, number: int) -> Known | None:
     """Return what a line says about the content of the file."""
-    sha256 = fields.get("sha256")
-    bits, decided = fields.get("bits"), fields.get("significant_bits")
     if not sha256:
         if bits or decided:
-            raise BadLine.because(number, "has a number of bits and no sha256")
+            raise BadLine.because(number, Message("has a number of bits and no sha256"))
         return None
     if not isinstance(sha256, str) or not _SHA256.fullmatch(sha256):
-        raise BadLine.because(number, "has a sha256 that is not 64 hexadecimal digits")
+        raise BadLine.because(number, Message("has a sha256 that is not 64 hexadecimal digits"))
     if bits and decided:
-        raise BadLine.because(number, "has both bits and significant_bits")
-    return Known(bytes.fromhex(sha256), _bits(decided or bits or FULL, number), bool(decided))
+        raise BadLine.because(number, Message("has both bits and significant_bits"))
+    return Known(bytes.fromhex(sha256), _bits(decided or bits or MOST_BITS, number), bool(decided))
 
 
 def _bits(value: object, number: int) -> int:
     text = str(value)
     if text not in _BIT_COUNTS:
-        raise BadLine.because(number, "has '{bits}' bits, not 1 to 16", bits=value)
+        raise BadLine.because(number, Message("has '{bits}' bits, not 1 to 16", bits=value))
     return int(text)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import array
 import collections
+import contextlib
 import dataclasses
+import gc
 import logging
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,7 +17,7 @@ from retraining.data import list_format
 from retraining.data.image_list import BadLine, Known, ListedImage
 from retraining.data.list_format import LineFormat
 from retraining.data.split import Split, split_names
-from retraining.errors import BadRequest, setting_named
+from retraining.errors import BadRequest, Message, setting_named
 from retraining.progress import byte_progress
 from retraining.settings.data import HeldOut, SplitSettings
 
@@ -41,6 +43,18 @@ class Listing:
     splits: list[Split | None]
     known: list[Known | None]
     lines: array.array[int]  # their numbers in the list
+
+
+@contextlib.contextmanager
+def without_collecting() -> Iterator[None]:
+    """Keep Python from looking for garbage, again and again, among the millions of tuples of a list."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 class SetRule(NamedTuple):
@@ -303,10 +317,12 @@ def _images(listing: Listing) -> Iterator[ListedImage]:
 def _contradiction(listing: Listing, earlier: int, row: int) -> BadLine:
     return BadLine.because(
         listing.lines[row],
-        "gives '{file}' another {what} than line {earlier:,}",
-        file=listing.files[row],
-        what="set" if listing.classes[earlier] == listing.classes[row] else "label",
-        earlier=listing.lines[earlier],
+        Message(
+            "gives '{file}' another {what} than line {earlier:,}",
+            file=listing.files[row],
+            what="set" if listing.classes[earlier] == listing.classes[row] else "label",
+            earlier=listing.lines[earlier],
+        ),
     )
 
 
@@ -328,15 +344,14 @@ def _described(path: Path | str, counts: Mapping[Split | None, int], to_cut: Hel
     """Return a sentence or two that say which images are which set."""
     given = ", ".join(f"{counts[split]:,} {split.value}" for split in Split if counts.get(split))
     sentence = f"Using the sets in '{path}' as the split: {given} images."
-    without = counts.get(None, 0)
     cut = {"validation": to_cut.validation, "testing": to_cut.testing}
-    parts = [f"{percentage:g}% are for {name}" for name, percentage in cut.items() if percentage]
-    if without:
-        rest = f"{without:,} image{'' if without == 1 else 's'} without a set"
-        return f"{sentence} Of {rest}, {' and '.join([*parts, 'the rest is for training'])}."
-    if parts and counts.get(Split.TRAINING):
-        return f"{sentence} Of the training images, {' and '.join(parts)}."
-    return sentence
+    parts = [f"{percentage:g}% for {name}" for name, percentage in cut.items() if percentage]
+    without = counts.get(None, 0)
+    group = f"Images without a set ({without:,})" if without else "Training images"
+    if not without and not (parts and counts.get(Split.TRAINING)):
+        return sentence
+    parts.append("the rest for training" if parts else "all for training")
+    return f"{sentence} {group}: {', '.join(parts)}."
 
 
 def counted(splits: Iterable[Split | None]) -> Mapping[Split | None, int]:

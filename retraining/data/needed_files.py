@@ -8,17 +8,22 @@ import os
 from retraining.data.dataset import Dataset
 from retraining.data.list_format import is_elsewhere
 from retraining.errors import BadRequest, setting_named
+from retraining.settings.augmentation import AugmentationSettings
+from retraining.settings.compare import ComparisonSettings
+from retraining.settings.data import DataSettings
+from retraining.settings.export import ExportSettings
+from retraining.settings.fine_tuning import FineTuningSettings
+from retraining.settings.setting import Settings
 
 _LOOKED_FOR = 10  # files, of which one must be there
 
 
-def check(dataset: Dataset, **needed: bool) -> None:
-    """Raise BadRequest if images are needed that are not on this computer.
+def check(dataset: Dataset, *groups: Settings) -> None:
+    """Raise BadRequest if a setting in one of the groups needs images that are not on this computer.
 
-    `needed` tells of settings whether they need the images themselves. Only images that a list knows by their
-    SHA-256 may be elsewhere; of the others, the scan has made sure.
+    Only images that a list knows by their SHA-256 may be elsewhere; of the others, the scan has made sure.
     """
-    name = next((name for name, is_needed in needed.items() if is_needed), None)
+    name = next(filter(None, map(_needing, groups)), None)
     missing = None if name is None else _missing(dataset)
     if name is not None and missing is not None:
         raise BadRequest(
@@ -27,6 +32,22 @@ def check(dataset: Dataset, **needed: bool) -> None:
             setting=setting_named(name),
             file=missing,
         )
+
+
+def _needing(group: Settings) -> str | None:
+    """Return the name of a setting that needs the images themselves, if there is one."""
+    match group:
+        case FineTuningSettings(fine_tune=True):
+            return "fine_tune"
+        case DataSettings(group_near_duplicates=True):
+            return "group_near_duplicates"
+        case AugmentationSettings() if group.are_fresh():
+            return "distorted_views"
+        case ExportSettings() if any(format.needs_images for format in group.formats):
+            return "export"
+        case ComparisonSettings():
+            return "models"  # which are compared on images that are decoded first
+    return None
 
 
 def _missing(dataset: Dataset) -> str | None:

@@ -21,8 +21,9 @@ from PIL import Image
 
 from retraining.data import decoders
 from retraining.errors import BadImage, Message
+from retraining.settings.kinds import MOST_BITS
 
-FULL = 16  # bits; what is read as such is read as it was before there was a choice
+FULL = MOST_BITS  # what is read as such is read as it was before there was a choice
 USUAL = (8, 10, 12, 14, FULL)  # what detectors and cameras give
 
 Samples = NDArray[np.uint16]

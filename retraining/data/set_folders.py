@@ -22,7 +22,8 @@ _SETS = {
 }
 
 # The names that mean the same whatever is beside them.
-PLAIN_NAMES = tuple(name for name in _SETS if name not in _EVALUATION)
+_PLAIN = {name: split for name, split in _SETS.items() if name not in _EVALUATION}
+PLAIN_NAMES = tuple(_PLAIN)
 
 # Data sets for object detection have these in each set, one file of labels for each image.
 _DETECTION = {"images", "labels"}
@@ -39,8 +40,7 @@ def is_set_name(name: str) -> bool:
 
 def set_named(name: str) -> Split | None:
     """Return the set that one of PLAIN_NAMES names, in upper or lower case; None for any other name."""
-    lower = name.strip().lower()
-    return _SETS[lower] if lower in PLAIN_NAMES else None
+    return _PLAIN.get(name.strip().lower())
 
 
 def sets_among(image_dir: Folder, folders: Mapping[str, Sequence[str]]) -> dict[Split, str]:

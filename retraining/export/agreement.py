@@ -11,11 +11,11 @@ import numpy as np
 from retraining.arrays import Forward, ImageSize, Pixels, Probabilities, Vectors
 from retraining.data import images
 from retraining.errors import BadImage, WorkFailed
+from retraining.export import trial
 from retraining.features.bottleneck_sets import BottleneckSet
+from retraining.features.extractor import FeatureExtractor
 from retraining.runtimes.batches import BATCH_SIZE
-from retraining.training.model import TrainedModel
-
-CHECKED_IMAGES = 32
+from retraining.training.model import CHECKED_IMAGES, TrainedModel
 
 # Largest difference in a probability. Rounding in float32 makes about 1e-6; a graph with another layer or
 # other pixels differs by far more.
@@ -33,7 +33,8 @@ class _Batch:
 def check(run: Forward, model: TrainedModel, path: Path) -> int:
     """Return the number of images for which `run`, read back from the export to `path`, agrees with `model`.
 
-    They are images of the test set or, if that is empty, of another set. Raises WorkFailed if one differs.
+    They are images of the test set or, if that is empty, of another set. If none can be read, made-up ones
+    must agree. Raises WorkFailed if one differs.
     """
     chosen = model.bottlenecks.first_held_out()
     exact = model.extractor.in_tensorflow()
@@ -49,7 +50,16 @@ def check(run: Forward, model: TrainedModel, path: Path) -> int:
             worst = chosen.paths[batch.rows[int(difference.argmax())]]
             raise _disagreement(float(difference.max()), worst, path)
         agreed += len(batch.rows)
+    if not agreed:
+        _check_drawn(run, model, exact, path)
     return agreed
+
+
+def _check_drawn(run: Forward, model: TrainedModel, exact: FeatureExtractor, path: Path) -> None:
+    pixels = np.stack(trial.drawn(model.extractor.image_size))
+    difference = _difference(run(pixels), model, exact.extract(pixels))
+    if not _agrees(difference):
+        raise _disagreement(float(difference.max()), "a made-up image", path)
 
 
 def _difference(probabilities: Probabilities, model: TrainedModel, vectors: Vectors) -> Probabilities:
@@ -62,7 +72,7 @@ def _agrees(difference: Probabilities) -> bool:
     return bool((difference <= TOLERANCE).all())  # written so that NaN does not
 
 
-def _disagreement(difference: float, worst: Path, path: Path) -> WorkFailed:
+def _disagreement(difference: float, worst: object, path: Path) -> WorkFailed:
     return WorkFailed(
         "the exported graph disagrees with the classifier by {difference:.3g} for {worst}; '{path}' was not "
         "written. Remove the folder of {bottleneck_dir} and run again; if it happens again, it is a bug: "

@@ -36,10 +36,15 @@ class Trial:
 
     @classmethod
     def of_dataset(cls, dataset: Dataset, classifier: ImageClassifier) -> Trial:
-        """Return the test images, or those of another set if there are none, without unusable files."""
+        """Return the test images, or those of another set if there are none, without unusable files.
+
+        They are made up if no file can be read, as where a list has images that are elsewhere.
+        """
         known = _held_out(dataset)
         answers = list(classifier.classify([image.path for image in known]))
         usable = [pair for pair in zip(known, answers, strict=True) if not pair[1].reason]
+        if not usable:
+            return cls.drawn(classifier)
         return cls(
             [image.path for image, _ in usable],
             np.array([image.label for image, _ in usable], np.int64),
@@ -48,13 +53,18 @@ class Trial:
 
     @classmethod
     def drawn(cls, classifier: ImageClassifier) -> Trial:
-        """Return made-up images: patches of colour, from large ones to small."""
-        random = np.random.default_rng(0)
-        made = [_patches(random, classifier.size, 2 + number) for number in range(_DRAWN)]
+        """Return made-up images."""
+        made = drawn(classifier.size)
         return cls(made, None, classifier.scores(made))
 
     def __len__(self) -> int:
         return len(self.images)
+
+
+def drawn(size: ImageSize) -> list[Pixels]:
+    """Return made-up images: patches of colour, from large ones to small."""
+    random = np.random.default_rng(0)
+    return [_patches(random, size, 2 + number) for number in range(_DRAWN)]
 
 
 def samples(dataset: Dataset, size: ImageSize, seed: int) -> Iterator[Pixels]:

@@ -3,10 +3,29 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
+from typing import overload
 
 from retraining.arrays import Labels, Vectors
 from retraining.data.dataset import Dataset
+
+
+class Paths(Sequence[Path]):
+    """Paths that are made from text when they are asked for: a million at once would take 400 MB."""
+
+    def __init__(self, files: Sequence[str]) -> None:
+        self._files = files
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    @overload
+    def __getitem__(self, index: int) -> Path: ...
+    @overload
+    def __getitem__(self, index: slice) -> Paths: ...
+    def __getitem__(self, index: int | slice) -> Path | Paths:
+        return Paths(self._files[index]) if isinstance(index, slice) else Path(self._files[index])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,8 +37,8 @@ class BottleneckSet:
 
     vectors: Vectors
     labels: Labels
-    paths: tuple[Path, ...]
-    keys: tuple[bytes, ...]
+    paths: Sequence[Path]
+    keys: Sequence[bytes]
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -52,18 +71,19 @@ class Bottlenecks:
     digests: tuple[bytes, ...]
     skipped: tuple[SkippedImage, ...]
 
-    def only_held_out(self) -> Bottlenecks:
-        """Return them without the vectors of sets other than `first_held_out`."""
+    def only_held_out(self, count: int) -> Bottlenecks:
+        """Return the first vectors of `first_held_out`, without those of other sets and without digests."""
         kept = self.first_held_out()
 
-        def emptied(images: BottleneckSet) -> BottleneckSet:
-            return images if images is kept else images.first(0)
+        def first(images: BottleneckSet) -> BottleneckSet:
+            return images.first(count if images is kept else 0)
 
         return dataclasses.replace(
             self,
-            training=emptied(self.training),
-            validation=emptied(self.validation),
-            testing=emptied(self.testing),
+            training=first(self.training),
+            validation=first(self.validation),
+            testing=first(self.testing),
+            digests=(),
         )
 
     def first_held_out(self) -> BottleneckSet:

@@ -9,21 +9,26 @@ from __future__ import annotations
 import contextlib
 import functools
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from retraining.arrays import Vectors
+from retraining.data import prefetching
 from retraining.errors import BadRequest, WorkFailed
 from retraining.features import shards
 from retraining.features.extractor import FeatureExtractor
+from retraining.features.shard_index import Records, ShardIndex
 from retraining.features.shards import DamagedShard, Shard
+from retraining.progress import progress
 from retraining.storage import cache_tag
 from retraining.storage.atomic_files import reason, replacing
 
 NOTE = "Feature vectors of images, which retrain.py computes again if this folder is removed."
+
+_LOOKAHEAD = 8  # shards
 
 log = logging.getLogger(__name__)
 
@@ -35,15 +40,13 @@ class BottleneckCache:
         """Read the shards of earlier runs. Damaged ones are renamed, with a warning."""
         self.folder = bottleneck_dir / folder_name(extractor)
         self._feature_size = extractor.feature_size
-        self._places: dict[bytes, _Place] = {}
         self._unwritten: dict[bytes, Vectors] = {}
-        for path in self._shards():
-            self._load(path)
+        self._index = ShardIndex(self._found())
 
     def get(self, key: bytes) -> Vectors | None:
         """Return float32 [feature_size] for a key, or None. Safe to call from several threads."""
         unwritten = self._unwritten.get(key)
-        place = self._places.get(key)
+        place = self._index.place(key)
         if unwritten is not None or place is None:
             return unwritten
         try:
@@ -52,6 +55,20 @@ class BottleneckCache:
             return None
         vector: Vectors = vectors[place.record]
         return vector
+
+    def fill(self, vectors: Vectors, keys: Sequence[bytes]) -> NDArray[np.bool_]:
+        """Fill in the vectors of those keys that were there at the beginning, each shard read once.
+
+        `vectors` is float32 [n, feature_size], one row for each of the n keys. Returns bool [n]: which rows
+        were filled.
+        """
+        filled = np.zeros(len(keys), bool)
+        found = list(self._index.records(keys))
+        copy = functools.partial(self._copy, vectors)
+        copied = prefetching.ahead(found, copy, lookahead=_LOOKAHEAD)
+        for asked in progress(copied, total=len(found), task="Cached bottlenecks", unit="file"):
+            filled[asked] = True
+        return filled
 
     def add(self, key: bytes, vector: Vectors) -> None:
         """Keep float32 [feature_size] under a key of KEY_BYTES; a full shard is written immediately."""
@@ -64,16 +81,29 @@ class BottleneckCache:
         """Write the vectors that are not on disk yet. Raises WorkFailed."""
         if self._unwritten:
             path = write_shard(self.folder, self._unwritten)
-            self._remember(path, self._unwritten)
+            self._index.add(path, list(self._unwritten))
             self._unwritten = {}
 
-    def _remember(self, shard: Path, keys: Iterable[bytes]) -> None:
-        self._places.update({key: _Place(shard, record) for record, key in enumerate(keys)})
-
-    def _shards(self) -> Iterator[Path]:
+    def _copy(self, vectors: Vectors, records: Records) -> NDArray[np.int64]:
+        """Copy records to the rows of their keys. Returns the rows, none if the shard is gone."""
         try:
-            if self.folder.is_dir():
-                yield from sorted(path for path in self.folder.iterdir() if shards.is_name(path.name))
+            vectors[records.asked] = _read(records.shard, self._feature_size)[records.numbers]
+        except (OSError, ValueError, IndexError):  # gone or truncated since: another run renamed it
+            return records.asked[:0]
+        return records.asked
+
+    def _found(self) -> Iterator[tuple[Path, list[bytes]]]:
+        """Yield the shards whose bytes are what was written, each with its keys."""
+        # Threads, so that one shard is read from the disk while another one is checked.
+        paths = self._paths()
+        loaded = prefetching.ahead(paths, self._keys, lookahead=_LOOKAHEAD)
+        yield from zip(paths, loaded, strict=True)
+
+    def _paths(self) -> list[Path]:
+        try:
+            if not self.folder.is_dir():
+                return []
+            return sorted(path for path in self.folder.iterdir() if shards.is_name(path.name))
         except OSError as error:
             raise BadRequest(
                 "'{folder}' in {bottleneck_dir} cannot be read: {reason}.",
@@ -81,9 +111,10 @@ class BottleneckCache:
                 reason=error.strerror,
             ) from error
 
-    def _load(self, path: Path) -> None:
+    def _keys(self, path: Path) -> list[bytes]:
+        """Return the keys in a shard; none if it cannot be used, of which there is a warning."""
         try:
-            self._remember(path, shards.keys(Shard(path.name, path.read_bytes()), self._feature_size))
+            return shards.keys(Shard(path.name, path.read_bytes()), self._feature_size)
         except FileNotFoundError:
             pass  # another run has just renamed it
         except DamagedShard as error:
@@ -97,13 +128,7 @@ class BottleneckCache:
                 path,
                 reason(error),
             )
-
-
-class _Place(NamedTuple):
-    """Where a vector is: all that is kept in memory of each."""
-
-    shard: Path
-    record: int
+        return []
 
 
 def folder_name(extractor: FeatureExtractor) -> str:
@@ -140,8 +165,13 @@ def not_written(folder: Path | str, reason: str) -> WorkFailed:
 
 @functools.lru_cache(maxsize=16)  # vectors are read in about the order in which they were written
 def _vectors(path: Path, feature_size: int) -> Vectors:
-    """Return float32 [n, feature_size]: the vectors of a shard whose bytes have been checked."""
-    vectors: Vectors = np.fromfile(path, shards.layout(feature_size))["vector"].astype(np.float32)
+    """Return float32 [n, feature_size], the vectors of a shard whose bytes have been checked."""
+    return _read(path, feature_size).astype(np.float32)
+
+
+def _read(path: Path, feature_size: int) -> Vectors:
+    """Return the same among the other bytes of the file, where they are not in a row of their own."""
+    vectors: Vectors = np.fromfile(path, shards.layout(feature_size))["vector"]
     return vectors
 
 

@@ -37,10 +37,23 @@ class Duplicates:
 
 def identical(dataset: Dataset, digests: Sequence[bytes]) -> Duplicates:
     """Return the images whose files are identical; `digests` are the SHA-256 of their files."""
+    # A list for each of a million digests takes hundreds of megabytes, and nearly all are there once.
+    repeated = _repeated(digests)
     by_digest: dict[bytes, list[LabelledImage]] = collections.defaultdict(list)
-    for image, digest in zip(dataset.images, digests, strict=True):
-        by_digest[digest].append(image)
+    for image, digest in zip(dataset.images, digests, strict=True) if repeated else ():
+        if digest in repeated:
+            by_digest[digest].append(image)
     return _by_kind(by_digest.values())
+
+
+def _repeated(digests: Sequence[bytes]) -> set[bytes]:
+    """Return those that are there more than once."""
+    seen, found = set[bytes](), set[bytes]()
+    for digest in digests:
+        if digest in seen:
+            found.add(digest)
+        seen.add(digest)
+    return found
 
 
 def nearly(dataset: Dataset, groups: Groups) -> Duplicates:

@@ -32,7 +32,7 @@ def compute(
         computed = bottlenecks.compute(dataset, extractor, cache, views)
         return computed, near_duplicates.find(computed)
     plain = bottlenecks.compute(dataset, extractor, cache)
-    near = near_duplicates.find(plain)
+    near = near_duplicates.find(plain, cache.folder)
     regrouped = kept_together(plain.dataset, plain.digests, near)
     if regrouped == plain.dataset and not views.are_random(Split.TRAINING):
         return plain, near

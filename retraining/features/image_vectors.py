@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,12 +20,14 @@ class ImageVectors:
     """Images of one or more sets, with one vector each; the vectors may stay on disk.
 
     `numbers` int64 [n] are the images' places in the dataset, `labels` int64 [n] their classes, and `parts`
-    their vectors, in the same order, in arrays float32 [.., feature_size].
+    their vectors, in the same order, in arrays float32 [.., feature_size]. With `rows`, int64 [n], they are
+    only those in these rows of the parts.
     """
 
     numbers: NDArray[np.int64]
     labels: Labels
     parts: tuple[Vectors, ...]
+    rows: NDArray[np.int64] | None = None
 
     @classmethod
     def of_sets(cls, bottlenecks: Bottlenecks, *splits: Split) -> ImageVectors:
@@ -47,12 +49,34 @@ class ImageVectors:
     def take(self, rows: NDArray[np.int64]) -> Vectors:
         """Return float32 [len(rows), feature_size], the vectors of these images."""
         found = np.empty((len(rows), self.feature_size), np.float32)
+        rows = rows if self.rows is None else self.rows[rows]
         first = 0
         for part in self.parts:
             (here,) = np.nonzero((rows >= first) & (rows < first + len(part)))
             found[here] = part[rows[here] - first]
             first += len(part)
         return found
+
+    def only(self, rows: NDArray[np.int64]) -> ImageVectors:
+        """Return only these images, whose vectors stay where they are."""
+        within = rows if self.rows is None else self.rows[rows]
+        return ImageVectors(self.numbers[rows], self.labels[rows], self.parts, within)
+
+    def sample(self, digests: Sequence[bytes], most: int) -> NDArray[np.int64]:
+        """Return int64 [k], the rows of about `most` images, ascending, or of all if there are not more.
+
+        Each class has its share, and one image at least: those with the least hashes, so that the same images
+        are drawn in every run, however they are named and ordered. `digests` are the SHA-256 of the files of
+        the dataset.
+        """
+        if len(self) <= most:
+            return np.arange(len(self))
+        hashes = np.frombuffer(b"".join([digests[number][:8] for number in self.numbers.tolist()]), ">u8")
+        order = np.lexsort((hashes, self.labels))
+        counts = np.bincount(self.labels)
+        ranks = np.arange(len(self)) - (np.cumsum(counts) - counts)[self.labels[order]]
+        quotas = np.maximum(1, counts * most // len(self))
+        return np.sort(order[ranks < quotas[self.labels[order]]])
 
     def blocks(self) -> Iterator[tuple[NDArray[np.int64], Vectors]]:
         """Yield all rows and their vectors, a block at a time."""

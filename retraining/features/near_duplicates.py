@@ -7,19 +7,24 @@ are decoded and compared, each with a few others at most, so the work grows with
 from __future__ import annotations
 
 import collections
+import dataclasses
 import functools
+import logging
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from retraining.arrays import Vectors
 from retraining.data import images, likeness, prefetching
 from retraining.data.likeness import Thumbnails
-from retraining.errors import BadImage
+from retraining.errors import BadImage, Message
 from retraining.features import image_vectors, neighbours
 from retraining.features.bottleneck_sets import Bottlenecks
 from retraining.features.neighbours import Pairs
 from retraining.progress import progress
+from retraining.storage import large_arrays
 
 # Measured on photos of flowers by `python -m benchmarks near_duplicates`: the altered copies of a photo are
 # its nearest neighbours, nearly all with cosines above 0.4. The mean of few vectors says too little for that.
@@ -34,33 +39,98 @@ _LEAST_LIKENESS = 0.75
 _LEAST_WITHIN_GROUP = 0.4
 
 _LOOKAHEAD = 64
+_PAIRS_AT_ONCE = 4096
+
+# Of more images than this, only some are looked up, unless all are asked for: to compare all, nearly every
+# image has to be read again.
+MOST_IMAGES = 50_000
+LOOKED_UP = 2_000
 
 Groups = tuple[tuple[str, ...], ...]
 """Groups of files: two or more in each, every file in at most one."""
 
+log = logging.getLogger(__name__)
 
-def find(bottlenecks: Bottlenecks) -> Groups:
+
+@dataclasses.dataclass(frozen=True)
+class Search:
+    """How images were looked up: `count` of `total` images that differ, each beside all others.
+
+    `unread` are images that might have been like another, but could not be read to compare them.
+    """
+
+    count: int
+    total: int
+    unread: int = 0
+
+    @property
+    def is_sample(self) -> bool:
+        """Whether only some images were looked up."""
+        return self.count < self.total
+
+
+class FoundGroups(Groups):
+    """Groups of files, and how they were searched for."""
+
+    search: Search
+
+    def __new__(cls, groups: Iterable[tuple[str, ...]], search: Search) -> FoundGroups:
+        """Return them; they equal the groups alone."""
+        found = super().__new__(cls, groups)
+        found.search = search
+        return found
+
+
+def find(bottlenecks: Bottlenecks, folder: Path | None = None) -> FoundGroups:
     """Return the groups of images that show nearly the same, with all of their identical copies.
 
     The same images always give the same groups, however they are ordered and named. Candidates that can no
-    longer be read are left out.
+    longer be read are left out. Of more than MOST_IMAGES images, only LOOKED_UP are looked up among all: the
+    first by their hashes. With a `folder` all are looked up in any case; arrays too large for memory are kept
+    in files there. Raises WorkFailed if they do not fit.
     """
-    copies = _copies(bottlenecks)
-    files = [same[0] for same in copies]
-    if len(files) < 2:
-        return ()
-    number_of = {image.file: number for number, image in enumerate(bottlenecks.dataset.images)}
-    numbers = np.array([number_of[file] for file in files])
-    proposed = _proposals(bottlenecks, numbers)
+    copies = _Copies(bottlenecks)
+    total = len(copies)
+    if total < 2:
+        return FoundGroups((), Search(total, total))
+    looked_up = LOOKED_UP if total > MOST_IMAGES and folder is None else total
+    if looked_up < total:
+        proposed = _proposals_of_some(bottlenecks, copies)
+    else:
+        proposed = _proposals(bottlenecks, copies, folder)
     candidates, proposed = np.unique(proposed, return_inverse=True)
     proposed = proposed.reshape(-1, 2)
-    significant_bits = bottlenecks.dataset.significant_bits
-    thumbnails, is_usable = _thumbnails([files[number] for number in candidates], significant_bits)
+    files = [copies.first(number) for number in candidates.tolist()]
+    thumbnails, is_usable = _thumbnails(files, bottlenecks.dataset.significant_bits, folder)
     proposed = proposed[is_usable[proposed].all(axis=1)]
-    groups = grouped(_links(proposed, thumbnails), thumbnails)
-    return tuple(
-        tuple(sorted(file for number in group for file in copies[candidates[number]])) for group in groups
+    groups = [candidates[group] for group in grouped(_links(proposed, thumbnails), thumbnails)]
+    search = Search(looked_up, total, int((~is_usable).sum()))
+    _tell(search, sum(int((group < looked_up).sum()) for group in groups))
+    files_of = (
+        tuple(sorted(file for place in group.tolist() for file in copies.all(place))) for group in groups
     )
+    return FoundGroups(files_of, search)
+
+
+def _tell(search: Search, found: int) -> None:
+    """Log how images were looked up, if not all were; `found` of them have near-duplicates."""
+    if search.is_sample:
+        log.info(
+            Message(
+                "Near-duplicates: {count:,} of {total:,} images, chosen by the hash of their content, were "
+                "looked up among all; {found:,} have some ({share:.1%}). Turn {group_near_duplicates} on to "
+                "find all of them, for which nearly every image is read again.",
+                count=search.count,
+                total=search.total,
+                found=found,
+                share=found / search.count,
+            ),
+        )
+    if search.unread:
+        log.info(
+            "Near-duplicates: %s images that may be some cannot be read here, and were not compared.",
+            f"{search.unread:,}",
+        )
 
 
 def _links(proposed: Pairs, thumbnails: Thumbnails) -> Pairs:
@@ -78,11 +148,19 @@ def _links(proposed: Pairs, thumbnails: Thumbnails) -> Pairs:
             -1, 2
         )
         pairs = pairs[roots[:, 0] != roots[:, 1]]
-        alike = likeness.likeness(thumbnails[pairs[:, 0]], thumbnails[pairs[:, 1]])
-        links.append(pairs[alike >= _LEAST_LIKENESS])
+        links.append(pairs[_likeness(thumbnails, pairs) >= _LEAST_LIKENESS])
         for one, other in links[-1].tolist():
             parents[_root(parents, one)] = _root(parents, other)
     return np.concatenate(links)
+
+
+def _likeness(thumbnails: Thumbnails, pairs: Pairs) -> NDArray[np.float32]:
+    """Return float32 [n], how alike the images of each pair look."""
+    found = np.empty(len(pairs), np.float32)
+    for start in range(0, len(pairs), _PAIRS_AT_ONCE):
+        some = slice(start, start + _PAIRS_AT_ONCE)
+        found[some] = likeness.likeness(thumbnails[pairs[some, 0]], thumbnails[pairs[some, 1]])
+    return found
 
 
 def _root(parents: list[int], number: int) -> int:
@@ -125,25 +203,85 @@ def _alike_to(first: int, others: list[int], thumbnails: Thumbnails) -> list[int
     return [number for number, figure in zip(others, alike, strict=True) if figure >= _LEAST_WITHIN_GROUP]
 
 
-def _copies(bottlenecks: Bottlenecks) -> list[list[str]]:
-    """Return the files by their content, in the order of their hashes: the same whatever their names."""
-    by_digest: dict[bytes, list[str]] = collections.defaultdict(list)
-    for image, digest in zip(bottlenecks.dataset.images, bottlenecks.digests, strict=True):
-        by_digest[digest].append(image.file)
-    return [sorted(by_digest[digest]) for digest in sorted(by_digest)]
+class _Copies:
+    """The files of a dataset by their content, in the order of its hash: the same whatever their names."""
+
+    def __init__(self, bottlenecks: Bottlenecks) -> None:
+        self._images = bottlenecks.dataset.images
+        digests = np.array(bottlenecks.digests, "S32")
+        self._order = np.argsort(digests, kind="stable")
+        digests = digests[self._order]
+        self._starts = np.append(np.flatnonzero(np.append(True, digests[1:] != digests[:-1])), len(digests))
+        for place in np.flatnonzero(np.diff(self._starts) > 1).tolist():
+            same = slice(self._starts[place], self._starts[place + 1])
+            self._order[same] = sorted(
+                self._order[same].tolist(), key=lambda number: self._images[number].file
+            )
+
+    def __len__(self) -> int:
+        return len(self._starts) - 1
+
+    @property
+    def places(self) -> NDArray[np.int64]:
+        """The place in this order of each image of the dataset, int64 [n], or -1 for a copy of another."""
+        found = np.full(len(self._images), -1)
+        found[self._order[self._starts[:-1]]] = np.arange(len(self))
+        return found
+
+    def first(self, place: int) -> str:
+        """Return one of the files with a content."""
+        return self._images[int(self._order[self._starts[place]])].file
+
+    def all(self, place: int) -> list[str]:
+        """Return all files with a content."""
+        same = self._order[self._starts[place] : self._starts[place + 1]]
+        return [self._images[number].file for number in same.tolist()]
 
 
-def _proposals(bottlenecks: Bottlenecks, numbers: NDArray[np.int64]) -> Pairs:
-    """Return pairs of places in `numbers`, which are those of images in the dataset."""
-    count = len(bottlenecks.dataset.images)
-    directions = neighbours.sketches(lambda: image_vectors.blocks(bottlenecks), count)
-    least = _LEAST_COSINE if count > _FEW_IMAGES else -2.0  # any
-    return neighbours.nearest_earlier(directions[numbers], count=_NEIGHBOURS, least=least)
+def _proposals(bottlenecks: Bottlenecks, copies: _Copies, folder: Path | None) -> Pairs:
+    """Return pairs of places of images that may look alike."""
+    directions = neighbours.sketches(lambda: image_vectors.blocks(bottlenecks), copies.places, folder)
+    least = _LEAST_COSINE if len(copies.places) > _FEW_IMAGES else -2.0  # any
+    return neighbours.nearest_earlier(directions, count=_NEIGHBOURS, least=least)
 
 
-def _thumbnails(files: list[str], significant_bits: int | None) -> tuple[Thumbnails, NDArray[np.bool_]]:
+def _proposals_of_some(bottlenecks: Bottlenecks, copies: _Copies) -> Pairs:
+    """Return pairs of places of images that may look alike: those of the first ones with any others."""
+    places = copies.places
+    sketch = neighbours.Sketcher(image_vectors.blocks(bottlenecks), len(places))
+    wanted = np.empty((LOOKED_UP, sketch.width), np.float32)
+    for found, vectors in _placed(bottlenecks, places):
+        (here,) = np.nonzero(found < LOOKED_UP)
+        wanted[found[here]] = sketch(vectors[here])
+    # Each finds itself, too.
+    found, products = neighbours.nearest(
+        wanted, _placed(bottlenecks, places), sketch, count=_NEIGHBOURS + 1, least=_LEAST_COSINE
+    )
+    is_pair = np.isfinite(products) & (found != np.arange(LOOKED_UP)[:, np.newaxis])
+    rows, columns = np.nonzero(is_pair)
+    return np.stack([rows, found[rows, columns]], axis=1)
+
+
+def _placed(
+    bottlenecks: Bottlenecks, places: NDArray[np.int64]
+) -> Iterator[tuple[NDArray[np.int64], Vectors]]:
+    """Yield the places of images, without copies, and their vectors, a block at a time."""
+    for numbers, vectors in image_vectors.blocks(bottlenecks):
+        kept = places[numbers] >= 0
+        yield places[numbers[kept]], vectors[kept]
+
+
+def _thumbnails(
+    files: list[str], significant_bits: int | None, folder: Path | None
+) -> tuple[Thumbnails, NDArray[np.bool_]]:
     """Return the small copies of images, and which of them could be read."""
-    found = np.zeros((len(files), likeness.SIDE, likeness.SIDE, 3), np.uint8)
+    shape = len(files), likeness.SIDE, likeness.SIDE, 3
+    if folder is None:
+        found = np.empty(shape, np.uint8)
+    else:
+        numbers = likeness.SIDE**2 * 3
+        flat = large_arrays.allocate(len(files), numbers, folder, dtype=np.uint8, content="small copies")
+        found = flat.reshape(shape)
     is_usable = np.zeros(len(files), bool)
     read = functools.partial(_thumbnail, significant_bits=significant_bits)
     decoded = prefetching.ahead(files, read, lookahead=_LOOKAHEAD)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from retraining.errors import WorkFailed
@@ -15,6 +15,7 @@ from retraining.storage.csv_file import write_csv
 
 SKIPPED_FILE = "skipped_images.csv"
 DUPLICATES_FILE = "duplicate_images.csv"
+NAMED_FILES = 1_000  # most files in warnings; the CSV file lists all
 
 log = logging.getLogger(__name__)
 
@@ -26,15 +27,20 @@ def report(bottlenecks: Bottlenecks, near: Groups, folder: Path, *, strict: bool
     Raises WorkFailed if `strict` is on and a file cannot be used.
     """
     write_csv(folder / SKIPPED_FILE, ("path", "reason"), _skipped_rows(bottlenecks.skipped))
-    warn_of_skipped(bottlenecks.skipped)
+    warn_of_skipped(bottlenecks.skipped, rest=f"see '{folder / SKIPPED_FILE}'")
     report_duplicates(bottlenecks, near, folder)
     check_strict(bottlenecks.skipped, strict=strict, listed=f"above and in '{folder / SKIPPED_FILE}'")
 
 
-def warn_of_skipped(skipped: Iterable[SkippedImage]) -> None:
-    """Log a warning for each file that cannot be used, with the reason."""
-    for image in skipped:
+def warn_of_skipped(skipped: Sequence[SkippedImage], rest: str = "not listed here") -> None:
+    """Log a warning for each file that cannot be used, with the reason.
+
+    `rest` says where those are that are not named, if there are more than NAMED_FILES.
+    """
+    for image in skipped[:NAMED_FILES]:
         log.warning("skipped %s: it %s.", image.path, image.reason)
+    if len(skipped) > NAMED_FILES:
+        log.warning("skipped %s: %s.", f"{len(skipped) - NAMED_FILES:,} more files", rest)
 
 
 def check_strict(skipped: Sequence[SkippedImage], *, strict: bool, listed: str = "above") -> None:

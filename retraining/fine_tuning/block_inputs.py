@@ -141,7 +141,7 @@ class TrainingInputs:
 
     def _has_room(self, folder: Path) -> bool:
         size = self._count * len(self._images) * int(np.prod(self._first.shape)) * 4
-        if size <= large_arrays.SHARE_OF_MEMORY * large_arrays.memory():
+        if large_arrays.fits_in_memory(size):
             return True
         folder.mkdir(parents=True, exist_ok=True)
         return size <= SHARE_OF_DISK * shutil.disk_usage(folder).free

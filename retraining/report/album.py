@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
-from retraining.data.dataset import Dataset, LabelledImage
+from retraining.data.dataset import LabelledImage
+from retraining.data.dataset_summary import DatasetSummary
 from retraining.data.split import Split
 from retraining.report import thumbnails
 from retraining.report.thumbnails import Picture
@@ -34,9 +33,9 @@ class Photo:
 class Album:
     """The photographs of a dataset, with pictures of those that matter most."""
 
-    def __init__(self, dataset: Dataset, wanted: Iterable[LabelledImage]) -> None:
+    def __init__(self, dataset: DatasetSummary, wanted: Iterable[LabelledImage]) -> None:
         """Make the pictures of the photographs `wanted`, the first of them first."""
-        self.folder = _common_folder(dataset.images)
+        self.folder = dataset.folder
         self._labels = dataset.labels
         files = list(dict.fromkeys(image.file for image in wanted))
         self._made = thumbnails.make(files, dataset.significant_bits)
@@ -63,12 +62,3 @@ class Album:
     def photos(self, images: Iterable[LabelledImage]) -> tuple[Photo, ...]:
         """Return photographs as the page shows them."""
         return tuple(map(self.photo, images))
-
-
-def _common_folder(images: Sequence[LabelledImage]) -> str:
-    """Return the folder that all images are in, with the separator at its end."""
-    files = [image.file for image in images]
-    if not files:
-        return ""
-    common = os.path.commonpath([Path(min(files)).parent, Path(max(files)).parent])
-    return common if common.endswith(os.sep) else common + os.sep

@@ -7,9 +7,6 @@ import dataclasses
 import functools
 from collections.abc import Iterable, Iterator
 
-import numpy as np
-from numpy.typing import NDArray
-
 from retraining.assessment.findings import Findings
 from retraining.data.dataset import LabelledImage
 from retraining.report import figures
@@ -17,8 +14,6 @@ from retraining.report.album import Album, Photo
 
 MOST_CLASSES = 30  # of a matrix that can be read; of more, the most confused pairs are listed
 MOST_PAIRS = 40
-_MOST_WRONG = 60  # photographs that a cell shows
-_MOST_RIGHT = 24
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,13 +55,10 @@ class Cells:
         testing = findings.testing
         self.counts = figures.confusion(testing, len(findings.dataset.labels))
         totals = self.counts.sum(axis=1)
-        scores = np.exp(testing.log_probabilities.max(axis=1, initial=-np.inf))
         self._cells: dict[tuple[int, int], Cell] = {}
-        for (true, predicted), rows in _rows(findings).items():
-            shots = tuple(
-                Shot(album.photo(findings.dataset.images[testing.numbers[row]]), float(scores[row]))
-                for row in rows
-            )
+        for shown in findings.examples:
+            true, predicted = shown.true, shown.predicted
+            shots = tuple(map(Shot, album.photos(shown.images), shown.scores))
             count = int(self.counts[true, predicted])
             self._cells[true, predicted] = Cell(true, predicted, count, count / int(totals[true]), shots)
         self._by_class = _by_class(self._cells.values())
@@ -104,10 +96,9 @@ class Cells:
 def shown(findings: Findings) -> Iterator[LabelledImage]:
     """Yield the photographs that the cells show: the mistakes first."""
     for is_right in (False, True):
-        for (true, predicted), rows in _rows(findings).items():
-            if (true == predicted) is is_right:
-                for row in rows:
-                    yield findings.dataset.images[findings.testing.numbers[row]]
+        for one in findings.examples:
+            if one.is_right is is_right:
+                yield from one.images
 
 
 def _by_class(found: Iterable[Cell]) -> dict[int, tuple[Cell, ...]]:
@@ -115,22 +106,3 @@ def _by_class(found: Iterable[Cell]) -> dict[int, tuple[Cell, ...]]:
     for cell in sorted(found, key=lambda cell: (cell.is_right, -cell.count, cell.predicted)):
         by_class[cell.true].append(cell)
     return {true: tuple(cells) for true, cells in by_class.items()}
-
-
-def _rows(findings: Findings) -> dict[tuple[int, int], NDArray[np.int64]]:
-    """Return the rows of the test photographs that each cell shows.
-
-    Of mistakes those come first that were the surest, of right answers those that were the least sure.
-    """
-    testing = findings.testing
-    if not len(testing):
-        return {}
-    best, predicted = testing.log_probabilities.max(axis=1), testing.log_probabilities.argmax(axis=1)
-    is_right = predicted == testing.labels
-    order = np.lexsort((np.where(is_right, best, -best), predicted, testing.labels))
-    pairs = np.stack((testing.labels[order], predicted[order]), axis=1)
-    starts = np.flatnonzero(np.any(np.diff(pairs, axis=0, prepend=-1) != 0, axis=1))
-    found = {}
-    for rows, (true, guess) in zip(np.split(order, starts[1:]), pairs[starts].tolist(), strict=True):
-        found[true, guess] = rows[: _MOST_RIGHT if true == guess else _MOST_WRONG]
-    return found

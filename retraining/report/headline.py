@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import collections
 import dataclasses
 
 from retraining.assessment.findings import Findings
@@ -35,18 +34,15 @@ def headline(findings: Findings) -> Headline | None:
     evaluation = findings.evaluation
     if evaluation is None:
         return None
-    counts = collections.Counter(
-        image.label for image in findings.dataset.images if image.split is Split.TRAINING
-    )
-    largest = max(sorted(counts), key=counts.__getitem__, default=0)
-    images = findings.dataset.images
+    dataset = findings.dataset
+    largest = int(dataset.in_set(Split.TRAINING).argmax())
     return Headline(
         accuracy=evaluation.accuracy,
         interval=evaluation.interval,
         tested=evaluation.count,
         right=evaluation.count - len(evaluation.misclassified),
-        largest=findings.dataset.labels[largest],
-        guessed=sum(image.label == largest for image in images) / len(images),
-        among_best=figures.among_best(findings.testing),
+        largest=dataset.labels[largest],
+        guessed=int(dataset.counts[largest].sum()) / len(dataset),
+        among_best=figures.among_best(findings.testing, len(dataset.labels)),
         balanced=evaluation.balanced_accuracy,
     )

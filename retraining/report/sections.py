@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import collections
 import dataclasses
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,7 +12,8 @@ from retraining.assessment.advice import advise
 from retraining.assessment.findings import Findings
 from retraining.assessment.mistakes import Mistake
 from retraining.assessment.suspects import Suspect
-from retraining.data.dataset import Dataset, LabelledImage
+from retraining.data.dataset import LabelledImage
+from retraining.data.dataset_summary import DatasetSummary
 from retraining.data.split import Split
 from retraining.features.duplicates import Group
 from retraining.printable import printable
@@ -143,7 +143,7 @@ class Model:
         return self.subject.findings
 
     @property
-    def dataset(self) -> Dataset:
+    def dataset(self) -> DatasetSummary:
         """The photographs."""
         return self.findings.dataset
 
@@ -165,8 +165,7 @@ class Model:
     @property
     def images_by_set(self) -> dict[str, int]:
         """How many photographs each set has, by its name."""
-        counts = collections.Counter(image.split for image in self.dataset.images)
-        return {SET_NAMES[split]: counts[split] for split in Split}
+        return {SET_NAMES[split]: int(self.dataset.in_set(split).sum()) for split in Split}
 
 
 def model(subject: Subject, album: Album, *, id: str) -> Model:
@@ -213,7 +212,7 @@ def _advice(subject: Subject) -> Iterator[Piece]:
         yield Piece(title, text)
 
 
-def _error(mistake: Mistake, dataset: Dataset, album: Album) -> Error:
+def _error(mistake: Mistake, dataset: DatasetSummary, album: Album) -> Error:
     own = mistake.image.label
     scores = [Score(dataset.labels[label], score, label == own) for label, score in mistake.best]
     if not any(score.is_own for score in scores):
@@ -226,7 +225,7 @@ def _error(mistake: Mistake, dataset: Dataset, album: Album) -> Error:
     )
 
 
-def _doubt(suspect: Suspect, dataset: Dataset, album: Album) -> Doubt:
+def _doubt(suspect: Suspect, dataset: DatasetSummary, album: Album) -> Doubt:
     return Doubt(
         album.photo(suspect.image),
         dataset.labels[suspect.suggested],

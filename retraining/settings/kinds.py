@@ -20,6 +20,7 @@ MAX_COUNT = 10**9
 MAX_BATCH_SIZE = 10**6
 MAX_IMAGE_SIZE = 4096
 MAX_VIEWS = 1000
+MOST_BITS = 16  # of a sample of an image
 
 # Names that the exported graph uses itself: its input, and the scopes of the module and the new layer.
 RESERVED_OP_NAMES = ("Placeholder", "module", "final_layer")
@@ -90,7 +91,7 @@ AT_LEAST_TWO = _whole(2, MAX_COUNT)
 NON_NEGATIVE = _whole(0, MAX_COUNT)
 IMAGE_SIZE = _whole(1, MAX_IMAGE_SIZE)
 VIEW_COUNT = _whole(0, MAX_VIEWS)
-BIT_COUNT = _whole(8, 16)
+BIT_COUNT = _whole(8, MOST_BITS)
 PORT = _whole(0, 65535)
 BATCH_SIZE = _number(
     int,

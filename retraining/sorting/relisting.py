@@ -20,6 +20,8 @@ from retraining.storage.atomic_files import scratch_folder
 from retraining.storage.spreadsheet import text_of
 from retraining.suggestions import closest
 
+_COLUMNS = ("image", "label", "action", "list")
+
 
 class NewLabel(NamedTuple):
     """An image of a list, by its path there, the label that it has and the one that it gets."""
@@ -44,8 +46,11 @@ def plan(csv: Path) -> Relisting | None:
 
     Raises BadRequest if the images' own list cannot be read.
     """
-    table = spreadsheet.read(csv, ("image",))
-    if not {"list", "label", "action"}.issubset(table.header) or not table.rows:
+    try:
+        table = spreadsheet.read(csv, _COLUMNS)
+    except BadRequest:  # what else it may be, its reader will tell
+        return None
+    if not table.rows:
         return None
     image_list = Path(text_of(table.rows[0]["list"]))
     labels = _labels_in(image_list)

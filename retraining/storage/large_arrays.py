@@ -15,6 +15,9 @@ from retraining.storage.atomic_files import reason
 
 # The rest of the memory is for the network, for decoding images, and for the system's file cache.
 SHARE_OF_MEMORY = 0.25
+# However much memory there is: what is in a file is in that cache too while there is room, and any of it can
+# be dropped when something else needs the memory.
+MOST_IN_MEMORY = 1 << 30  # bytes
 
 _CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
@@ -24,12 +27,12 @@ def allocate(
 ) -> NDArray[Any]:
     """Return a new array [rows, columns], float32 unless `dtype` says otherwise, with arbitrary content.
 
-    `content` is what messages call the numbers. If they need more than SHARE_OF_MEMORY, they are in a file in
-    `folder`; the file has no name, so that it disappears with the process. Raises WorkFailed if the disk has
-    no room for it.
+    `content` is what messages call the numbers. If they do not fit in memory, they are in a file in `folder`;
+    the file has no name, so that it disappears with the process. Raises WorkFailed if the disk has no room
+    for it.
     """
     size = rows * columns * np.dtype(dtype).itemsize
-    if size <= SHARE_OF_MEMORY * memory():
+    if fits_in_memory(size):
         return np.empty((rows, columns), dtype)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -47,6 +50,11 @@ def allocate(
             folder=folder,
             reason=reason(error),
         ) from error
+
+
+def fits_in_memory(size: int) -> bool:
+    """Return whether an array of so many bytes is kept in memory, and not in a file."""
+    return size <= min(MOST_IN_MEMORY, SHARE_OF_MEMORY * memory())
 
 
 def memory() -> int:

@@ -37,14 +37,12 @@ def read(path: Path) -> Iterator[bytes]:
 
 def decode(content: bytes) -> Iterator[bytes]:
     """Yield the records in the bytes of a file, in order. Raises DamagedRecord at the first damaged one."""
-    start = 0
+    start, head, length = 0, b"", 0
     while start < len(content):
-        if start + HEAD_BYTES > len(content):
-            raise DamagedRecord(f"truncated record at {start}")
-        length, checksum = _HEAD.unpack_from(content, start)
-        if checksum != _checksum(content[start : start + _LENGTH.size]):
-            raise DamagedRecord(f"corrupted record at {start}")
         first = start + HEAD_BYTES
+        if content[start:first] != head:  # records of one length have the same head
+            head = content[start:first]
+            length = _length(head, start)
         last = first + length
         if last + TAIL_BYTES > len(content):
             raise DamagedRecord(f"truncated record at {start}")
@@ -53,6 +51,16 @@ def decode(content: bytes) -> Iterator[bytes]:
             raise DamagedRecord(f"corrupted record at {start}")
         yield record
         start = last + TAIL_BYTES
+
+
+def _length(head: bytes, start: int) -> int:
+    """Return the length of the record that begins at `start` with this head. Raises DamagedRecord."""
+    if len(head) < HEAD_BYTES:
+        raise DamagedRecord(f"truncated record at {start}")
+    length, checksum = _HEAD.unpack(head)
+    if checksum != _checksum(head[: _LENGTH.size]):
+        raise DamagedRecord(f"corrupted record at {start}")
+    return int(length)
 
 
 def _checksum(content: bytes) -> int:

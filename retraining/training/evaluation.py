@@ -12,7 +12,7 @@ from retraining.features.bottleneck_sets import Bottlenecks
 from retraining.settings.training import TrainingSettings
 from retraining.training.confidence import Interval, effective_count, wilson_interval
 from retraining.training.sampler import Sampler
-from retraining.training.softmax_layer import SoftmaxLayer
+from retraining.training.softmax_layer import SoftmaxLayer, row_blocks
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,11 +56,14 @@ def evaluate(layer: SoftmaxLayer, bottlenecks: Bottlenecks, settings: TrainingSe
         return None
     # A seed of its own: the test must not depend on how many draws the training made.
     rows = Sampler(testing, np.random.default_rng([settings.seed, 1])).draw(settings.test_batch_size)
-    predicted = layer.log_probabilities(testing.vectors[rows]).argmax(axis=1)
+    blocks = (rows[block] for block in row_blocks(len(rows)))
+    predicted = np.concatenate(
+        [layer.log_probabilities(testing.vectors[block]).argmax(axis=1) for block in blocks]
+    )
+    wrong = predicted != testing.labels[rows]
     misclassified = tuple(
         Misclassified(testing.paths[row], labels[testing.labels[row]], labels[guess])
-        for row, guess in zip(rows, predicted, strict=True)
-        if guess != testing.labels[row]
+        for row, guess in zip(rows[wrong], predicted[wrong], strict=True)
     )
     confusion = np.zeros((len(labels), len(labels)), np.int64)
     np.add.at(confusion, (testing.labels[rows], predicted), 1)

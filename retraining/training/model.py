@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from retraining.arrays import Batch, Pixels, Probabilities
 from retraining.features.bottleneck_sets import Bottlenecks
 from retraining.features.extractor import FeatureExtractor
 from retraining.inference.novelty import NoveltyDetector
+from retraining.settings.formats import Format
 from retraining.settings.training import TrainingSettings
 from retraining.training import trainer
 from retraining.training.class_results import ClassResult, class_results
@@ -19,6 +20,8 @@ from retraining.training.trainer import Store, TrainingStep
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+CHECKED_IMAGES = 32  # whose answers by the exported graph are compared with the model's
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,13 +57,19 @@ class TrainedModel:
         """Return float32 [n, classes] for float32 [n, height, width, 3] in [0, 1], n <= BATCH_SIZE."""
         return self.layer.probabilities(self.extractor.extract(pixels))
 
-    def for_export(self) -> TrainedModel:
-        """Return what export needs of the model: without the vectors of sets that it is not tried on."""
+    def for_export(self, formats: Sequence[Format]) -> TrainedModel:
+        """Return what export to these formats needs of the model, little enough for another process.
+
+        The graph is compared with the vectors of few images. Only other formats are tried on all of a set.
+        """
+        kept = self.bottlenecks.only_held_out(CHECKED_IMAGES)
+        if not formats:
+            kept = dataclasses.replace(kept, dataset=dataclasses.replace(kept.dataset, images=()))
         return TrainedModel(
             extractor=self.extractor,
             layer=self.layer,
             labels=self.labels,
-            bottlenecks=self.bottlenecks.only_held_out(),
+            bottlenecks=kept,
             evaluation=self.evaluation,
             temperature=self.temperature,
             novelty=self.novelty,

@@ -47,6 +47,8 @@ class Sampler:
 
     def batch(self, count: int) -> Batch:
         """Return a draw as a batch: vectors and labels."""
+        if count == ALL:  # no copy, which may be large
+            return Batch(self.images.vectors, self.images.labels)
         rows = self.draw(count)
         return Batch(self.images.vectors[rows], self.images.labels[rows])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,8 @@ from numpy.typing import NDArray
 from retraining.arrays import Batch, Probabilities, Vectors
 
 INITIAL_STDDEV = 0.001  # as in TensorFlow's retrain.py
+
+_ROWS_AT_ONCE = 4096
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,6 +30,12 @@ class SoftmaxLayer:
         """Return float32 [n, classes], each row summing to 1, for float32 [n, feature_size]."""
         exponentials: Probabilities = np.exp(self.log_probabilities(vectors))
         return exponentials
+
+
+def row_blocks(count: int) -> Iterator[slice]:
+    """Yield slices of `count` rows, each small enough for the logits of many classes."""
+    for start in range(0, count, _ROWS_AT_ONCE):
+        yield slice(start, start + _ROWS_AT_ONCE)
 
 
 def log_softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:

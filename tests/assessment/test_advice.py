@@ -20,11 +20,16 @@ from tests.report.made_up import NO_DUPLICATES
 
 
 @pytest.fixture
-def faultless(tmp_path: Path) -> Findings:
+def faulty(tmp_path: Path) -> Findings:
+    """Findings with some of everything."""
+    return made_up.findings(made_up.dataset(tmp_path, ("ants", "bees", "crabs"), write=False))
+
+
+@pytest.fixture
+def faultless(faulty: Findings) -> Findings:
     """Findings that leave nothing to be done: 1,000 test images, two of them wrong."""
-    data = made_up.dataset(tmp_path, ("ants", "bees", "crabs"), write=False)
     return dataclasses.replace(
-        made_up.findings(data),
+        faulty,
         evaluation=evaluation([[499, 1, 0], [1, 499, 0], [0, 0, 10]]),
         suspects=(),
         same=NO_DUPLICATES,
@@ -78,27 +83,24 @@ def test_no_test_images_come_first(faultless: Findings) -> None:
     )
 
 
-def test_leaks_name_the_setting_that_mends_them(faultless: Findings) -> None:
-    found = made_up.findings(faultless.dataset)
-    assert only(dataclasses.replace(faultless, same=found.same)) == (
+def test_leaks_name_the_setting_that_mends_them(faulty: Findings, faultless: Findings) -> None:
+    assert only(dataclasses.replace(faultless, same=faulty.same)) == (
         "Keep copies out of the test.",
         "1 group of photographs that are the same, or nearly so, is in several sets. If one of them is in "
         "the test, its accuracy is too good to be true. Run again with group_near_duplicates.",
     )
 
 
-def test_images_in_two_classes_have_a_wrong_label(faultless: Findings) -> None:
-    found = made_up.findings(faultless.dataset)
-    assert only(dataclasses.replace(faultless, near=found.near)) == (
+def test_images_in_two_classes_have_a_wrong_label(faulty: Findings, faultless: Findings) -> None:
+    assert only(dataclasses.replace(faultless, near=faulty.near)) == (
         "Decide where photographs belong that are in two classes.",
         "1 group of photographs that are the same, or nearly so, is in several classes: at least one label "
         "in each is wrong.",
     )
 
 
-def test_surest_suspect_is_named(faultless: Findings) -> None:
-    found = made_up.findings(faultless.dataset)
-    assert only(dataclasses.replace(faultless, suspects=found.suspects)) == (
+def test_surest_suspect_is_named(faulty: Findings, faultless: Findings) -> None:
+    assert only(dataclasses.replace(faultless, suspects=faulty.suspects)) == (
         "Look through the labels that may be wrong.",
         "3 of 15 photographs (20.0%) look more like another class than like their own. The first: '0.jpg' in "
         "'ants' looks like 'bees' (97%). They are shown below. Move those that are wrong to where they "

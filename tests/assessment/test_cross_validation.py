@@ -9,31 +9,43 @@ import pytest
 
 from retraining.assessment import layers
 from retraining.assessment.cross_validation import CrossValidation, cross_validate
+from retraining.assessment.scored import Scored
 from retraining.data.split import Split
 from retraining.features import image_vectors
 from retraining.features.bottleneck_sets import Bottlenecks
 from retraining.features.image_vectors import ImageVectors
+from retraining.features.near_duplicates import Groups
 from retraining.settings.training import TrainingSettings
 from tests.assessment import blobs
 
 SETTINGS = TrainingSettings(how_many_training_steps=400)
 
 
+def _judged(images: Bottlenecks, near: Groups = ()) -> Scored:
+    judges = cross_validate(images, SETTINGS, near).judges
+    return judges.first(len(judges))
+
+
 def _accuracy(found: CrossValidation) -> float:
-    return float(np.mean(found.judged.log_probabilities.argmax(1) == found.judged.labels))
+    judged = found.judges.first(len(found.judges))
+    return float(np.mean(judged.log_probabilities.argmax(1) == judged.labels))
 
 
 def _are_equal(one: CrossValidation, other: CrossValidation) -> bool:
-    pairs = zip((one.held_in, one.judged), (other.held_in, other.judged), strict=True)
+    pairs = zip(_all_scores(one), _all_scores(other), strict=True)
     return all(np.array_equal(a.log_probabilities, b.log_probabilities) for a, b in pairs)
+
+
+def _all_scores(found: CrossValidation) -> tuple[Scored, Scored]:
+    return found.held_in, found.judges.first(len(found.judges))
 
 
 def test_every_image_is_judged_once_and_training_and_validation_images_are_held_in() -> None:
     images = blobs.blobs([20, 30, 25])
     found = cross_validate(images, SETTINGS)
-    assert sorted(found.judged.numbers) == list(range(75))
+    assert sorted(found.judges.numbers) == list(range(75))
     labels = np.array([image.label for image in images.dataset.images])
-    assert found.judged.labels.tolist() == labels[found.judged.numbers].tolist()
+    assert found.judges.labels.tolist() == labels[found.judges.numbers].tolist()
     testing = set(image_vectors.numbers(images, Split.TESTING).tolist())
     assert set(found.held_in.numbers.tolist()) == set(range(75)) - testing
     assert len(found.folds) == len(found.held_in)
@@ -71,10 +83,10 @@ def test_a_test_image_is_not_judged_by_layers_that_have_seen_its_copy() -> None:
     )
     files = images.dataset.images[known].file, images.dataset.images[tested].file
     images.testing.vectors[0] = images.training.vectors[0]
-    judged = cross_validate(images, SETTINGS, (files,)).judged
+    judged = _judged(images, near=(files,))
     rows = [judged.numbers.tolist().index(number) for number in (known, tested)]
     assert judged.log_probabilities[rows[0]].tolist() == judged.log_probabilities[rows[1]].tolist()
-    judged = cross_validate(images, SETTINGS).judged
+    judged = _judged(images)
     assert judged.log_probabilities[rows[0]].tolist() != judged.log_probabilities[rows[1]].tolist()
 
 
@@ -114,14 +126,14 @@ def test_layers_are_trained_for_as_long_as_the_settings_say() -> None:
 def test_all_scores_are_numbers_whatever_the_images_and_the_rate(images: Bottlenecks, rate: float) -> None:
     steps = 20 if len(images.dataset.labels) == 300 else 100
     found = cross_validate(images, TrainingSettings(how_many_training_steps=steps, learning_rate=rate))
-    for scored in (found.held_in, found.judged):
+    for scored in _all_scores(found):
         assert np.isfinite(scored.log_probabilities).all()
         assert np.allclose(np.exp(scored.log_probabilities).sum(1), 1, atol=1e-4)
 
 
 def test_a_class_that_its_layer_has_never_seen_is_not_judged() -> None:
     images = blobs.blobs([1, 20, 20])
-    found = cross_validate(images, SETTINGS).judged
+    found = _judged(images)
     row = found.labels.tolist().index(0)
     assert np.allclose(np.exp(found.log_probabilities[row]), 1 / 3)
     others = np.delete(found.log_probabilities, row, axis=0)
@@ -131,5 +143,5 @@ def test_a_class_that_its_layer_has_never_seen_is_not_judged() -> None:
 def test_a_layer_stopped_early_is_less_sure_of_what_it_has_learnt() -> None:
     images, _ = blobs.flipped(blobs.blobs([30, 30], spread=2.0), 6)
     found = cross_validate(images, TrainingSettings())
-    early = found.judged.log_probabilities[: len(found.held_in)]
+    early = found.judges.first(len(found.held_in)).log_probabilities
     assert np.exp(early).max(1).mean() < np.exp(found.held_in.log_probabilities).max(1).mean()

@@ -23,7 +23,7 @@ def _scored(*rows: tuple[int, list[float]]) -> Scored:
 def test_flipped_labels_are_found_with_the_class_that_they_had() -> None:
     images = blobs.blobs([40, 40, 40, 40])
     wrong, flipped = blobs.flipped(images, 8)
-    found = suspects.find(wrong, cross_validate(wrong, SETTINGS).judged)
+    found = suspects.find(wrong, cross_validate(wrong, SETTINGS).judges)
     assert {suspect.image.file for suspect in found} == {f"{number}.jpg" for number in flipped}
     for suspect in found:
         number = int(suspect.image.file.removesuffix(".jpg"))
@@ -34,12 +34,12 @@ def test_flipped_labels_are_found_with_the_class_that_they_had() -> None:
 
 def test_nothing_is_listed_where_all_labels_are_right() -> None:
     images = blobs.blobs([40, 40, 40])
-    assert suspects.find(images, cross_validate(images, SETTINGS).judged) == ()
+    assert suspects.find(images, cross_validate(images, SETTINGS).judges) == ()
 
 
 def test_layers_that_have_learnt_nothing_list_nothing() -> None:
     images = blobs.blobs([30, 30, 30], spread=2.0)
-    judged = cross_validate(images, TrainingSettings(how_many_training_steps=1, learning_rate=1e-5)).judged
+    judged = cross_validate(images, TrainingSettings(how_many_training_steps=1, learning_rate=1e-5)).judges
     assert suspects.find(images, judged) == ()
 
 
@@ -69,7 +69,7 @@ def test_no_image_is_no_suspect() -> None:
 
 def test_the_only_image_of_a_class_is_no_suspect() -> None:
     images = blobs.blobs([1, 1, 30, 30])
-    assert suspects.find(images, cross_validate(images, SETTINGS).judged) == ()
+    assert suspects.find(images, cross_validate(images, SETTINGS).judges) == ()
 
 
 def test_images_are_judged_in_blocks_as_they_are_at_once() -> None:

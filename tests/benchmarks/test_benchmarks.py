@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import timed_stages
 from tests.conftest import PROJECT
 from tests.graphs.test_precision import needs_bfloat16
 
@@ -55,3 +56,13 @@ def test_stage_is_compared_with_its_limit(colour_photos: Path, tf2_module: Path)
     stage, limit = (float(rows[what].split()[0].replace(",", "")) for what in ("bottleneck stage", LIMIT))
     share = float(rows["bottleneck stage, share of the limit"].split()[0])
     assert share == pytest.approx(stage / limit, abs=0.01)
+
+
+@pytest.mark.soak
+def test_runs_on_many_images_are_measured_stage_by_stage() -> None:
+    rows = printed_rows("scale", "--counts", "300,600", "--classes", "3", "--steps", "50")
+    runs, stages = rows[:2], rows[3:]
+    assert [row[0] for row in runs] == ["300", "600"]
+    assert all(float(row[-1].removesuffix("%")) > 50 for row in runs)
+    assert [row[0] for row in stages] == [name for name, _, _ in timed_stages.STAGES]
+    assert all(" \u00b5s an image), " in cell for row in stages for cell in row[1:])

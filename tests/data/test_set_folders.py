@@ -191,8 +191,7 @@ def test_class_without_training_images_is_an_error_that_names_no_percentages(tmp
     in_sets(tmp_path, "test", classes=["daisy"])
     (tmp_path / "train" / "daisy").mkdir()
     assert refusal(tmp_path) == (
-        "class 'daisy' has no training images: 0 training, 0 validation, 60 testing. Add images to its training "
-        "folder."
+        "class 'daisy' has no training images: 0 training, 0 validation, 60 testing. Add training images."
     )
 
 

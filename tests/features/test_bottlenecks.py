@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from retraining.data import dataset, images
+from retraining.data.image_list import Known
 from retraining.features import bottlenecks
 from retraining.features.bottleneck_sets import Bottlenecks, SkippedImage
 from retraining.features.cache import BottleneckCache
@@ -145,7 +146,7 @@ def test_files_that_are_not_images_are_skipped_and_named(
         SkippedImage(empty, "is empty"),
     )
     assert len(result.dataset.images) == 90
-    assert broken not in result.training.paths + result.validation.paths + result.testing.paths
+    assert broken not in [*result.training.paths, *result.validation.paths, *result.testing.paths]
     assert len(result.digests) == 90
 
 
@@ -180,7 +181,7 @@ def test_only_training_images_get_random_views(
     plain = compute(colour_photos, extractor, tmp_path / "cache")
     augmented = compute_views(colour_photos, extractor, tmp_path / "cache", FLIPPED)
     assert len(augmented.training) == 3 * len(plain.training)
-    assert augmented.training.paths == tuple(path for path in plain.training.paths for _ in range(3))
+    assert [*augmented.training.paths] == [path for path in plain.training.paths for _ in range(3)]
     assert len({row.tobytes() for row in augmented.training.vectors}) == len(augmented.training)
     np.testing.assert_array_equal(augmented.testing.vectors, plain.testing.vectors)
     np.testing.assert_array_equal(augmented.validation.vectors, plain.validation.vectors)
@@ -218,3 +219,42 @@ def test_cache_of_another_module_is_not_used(
     compute(colour_photos, extractor, tmp_path / "cache")
     compute(colour_photos, dataclasses.replace(extractor, fingerprint="f" * 64), tmp_path / "cache")
     assert counting.images == 180
+
+
+def test_images_that_a_list_knows_have_the_vectors_that_were_computed_for_their_files(
+    colour_photos: Path, extractor: FeatureExtractor, tmp_path: Path, counting: Counting
+) -> None:
+    plain = compute(colour_photos, extractor, tmp_path / "cache")
+    known = [
+        image._replace(known=Known(digest))
+        for image, digest in zip(plain.dataset.images, plain.digests, strict=True)
+    ]
+    known[3] = known[3]._replace(known=None)  # one whose file is read
+    listed = dataclasses.replace(plain.dataset, images=tuple(known))
+    for image in (*known[:3], *known[4:]):
+        image.path.unlink()
+    counting.images = 0
+    again = bottlenecks.compute(listed, extractor, BottleneckCache(tmp_path / "cache", extractor))
+    assert counting.images == 0
+    assert by_path(again) == by_path(plain)
+    assert (again.digests, again.training.keys, again.skipped) == (plain.digests, plain.training.keys, ())
+
+
+def test_image_that_a_list_knows_is_computed_if_one_of_its_views_is_missing(
+    colour_photos: Path, extractor: FeatureExtractor, tmp_path: Path, counting: Counting
+) -> None:
+    augmented = compute_views(colour_photos, extractor, tmp_path / "whole", FLIPPED)
+    cache = BottleneckCache(tmp_path / "part", extractor)
+    for row, each in enumerate(augmented.training.keys[:-1]):
+        cache.add(each, augmented.training.vectors[row])
+    cache.flush()
+    known = (
+        image._replace(known=Known(digest))
+        for image, digest in zip(augmented.dataset.images, augmented.digests, strict=True)
+    )
+    listed = dataclasses.replace(augmented.dataset, images=tuple(known))
+    counting.images = 0
+    cache = BottleneckCache(tmp_path / "part", extractor)
+    again = bottlenecks.compute(listed, extractor, cache, Views(FLIPPED))
+    assert counting.images == 1 + len(augmented.validation) + len(augmented.testing)
+    assert by_path(again) == by_path(augmented)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -111,3 +112,40 @@ def test_other_files_are_left_alone(tmp_path: Path, extractor: FeatureExtractor)
     BottleneckCache(tmp_path, extractor)
     assert (folder / "notes.txt").read_text() == "mine"
     assert (folder / "shard-v9.tfrecord").read_bytes() == b"of a later version"
+
+
+def test_rows_are_filled_with_the_vectors_of_their_keys(tmp_path: Path, extractor: FeatureExtractor) -> None:
+    filled(tmp_path, extractor, range(SHARD_SIZE + 10))
+    cache = filled(tmp_path, extractor, range(SHARD_SIZE + 5, SHARD_SIZE + 15))  # half of them again
+    numbers = [3, 9999, SHARD_SIZE + 7, 3, 0, SHARD_SIZE + 2]
+    rows = np.zeros((len(numbers), MODULE_FEATURES), np.float32)
+    later = BottleneckCache(tmp_path, extractor)
+    assert later.fill(rows, [key(number) for number in numbers]).tolist() == [True, False, *[True] * 4]
+    expected = [vector(number) * (number != 9999) for number in numbers]
+    np.testing.assert_array_equal(rows, expected)
+    assert len(shards(cache)) == 3
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_bytes(path.read_bytes()[:-1])])
+def test_rows_whose_shard_is_gone_or_cut_are_not_filled(
+    damage: Callable[[Path], object], tmp_path: Path, extractor: FeatureExtractor
+) -> None:
+    filled(tmp_path, extractor, range(3))
+    cache = BottleneckCache(tmp_path, extractor)
+    (shard,) = shards(cache)
+    damage(shard)
+    rows = np.zeros((3, MODULE_FEATURES), np.float32)
+    assert not cache.fill(rows, [key(number) for number in range(3)])[2]
+
+
+def test_keys_that_end_in_zeros_are_told_apart(tmp_path: Path, extractor: FeatureExtractor) -> None:
+    keys = [bytes(31) + b"\1", bytes(30) + b"\1\0", b"\1" + bytes(31)]
+    written = BottleneckCache(tmp_path, extractor)
+    for number, each in enumerate(keys):
+        written.add(each, vector(number))
+    written.flush()
+    later = BottleneckCache(tmp_path, extractor)
+    for cache in (written, later):
+        for number, each in enumerate(keys):
+            np.testing.assert_array_equal(cache.get(each), vector(number))
+        assert cache.get(b"\1\1" + bytes(30)) is None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 
@@ -23,7 +25,7 @@ def directions(vectors: np.ndarray) -> np.ndarray:
             block = vectors[start : start + 100]
             yield np.arange(start, start + len(block)), block
 
-    return neighbours.sketches(blocks, len(vectors))
+    return neighbours.sketches(blocks, np.arange(len(vectors)))
 
 
 def brute_force(vectors: np.ndarray, least: float) -> set[tuple[int, int]]:
@@ -48,7 +50,7 @@ def test_few_products_are_computed(monkeypatch: pytest.MonkeyPatch) -> None:
         sizes: list[int] = []
         nearest_in = neighbours._nearest_in
 
-        def counted(given: np.ndarray, cell: np.ndarray, **limits: float) -> np.ndarray:
+        def counted(given: np.ndarray, cell: np.ndarray, **limits: float) -> Iterator[np.ndarray]:
             sizes.append(len(cell))
             return nearest_in(given, cell, **limits)  # type: ignore[arg-type]
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from retraining.assessment import calibration, mistakes
+from retraining.assessment import answers, calibration, mistakes
+from retraining.assessment.answers import Answers
 from retraining.assessment.findings import Findings
 from retraining.assessment.mistakes import Mistake
 from retraining.assessment.novelty_fit import LeftOutClass, NoveltyCheck
@@ -16,6 +17,7 @@ from retraining.assessment.scored import Scored
 from retraining.assessment.suspects import Suspect
 from retraining.assessment.trend import Trend, TrendPoint
 from retraining.data.dataset import Dataset, LabelledImage
+from retraining.data.dataset_summary import DatasetSummary
 from retraining.data.split import Split
 from retraining.features.bottleneck_sets import SkippedImage
 from retraining.features.duplicates import Duplicates
@@ -46,14 +48,16 @@ def dataset(folder: Path, labels: Sequence[str], *, tested: bool = True, write: 
 def findings(data: Dataset, *, seed: int = 0) -> Findings:
     """Return findings with some of everything; without test images, without what comes from them."""
     testing = _scored(data, seed)
+    given = Answers.of_scores(testing.numbers, testing.labels, testing.log_probabilities)
     wrong = _mistakes(data, testing)
     training = [image for image in data.images if image.split is Split.TRAINING]
     is_tested = len(testing) > 0
     return Findings(
         network="builtin",
-        dataset=data,
+        dataset=DatasetSummary.of(data),
         evaluation=_evaluation(data, testing) if is_tested else None,
-        testing=testing,
+        testing=given,
+        examples=answers.examples(given, data),
         mistakes=wrong,
         suspects=tuple(
             Suspect(image, bytes(32), (image.label + 1) % len(data.labels), 0.01, 0.97)

@@ -35,6 +35,14 @@ def test_array_beyond_its_share_of_memory_is_in_a_file_without_a_name(
     np.testing.assert_array_equal(large[[5, 999]], [np.arange(20)] * 2)
 
 
+def test_array_of_more_than_a_gibibyte_is_in_a_file_however_much_memory_there_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(large_arrays, "memory", lambda: 1 << 50)
+    assert large_arrays.fits_in_memory(1 << 30)
+    assert not large_arrays.fits_in_memory((1 << 30) + 1)
+
+
 def test_memory_is_what_the_machine_and_its_container_allow() -> None:
     physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     assert 1 << 28 < large_arrays.memory() <= physical

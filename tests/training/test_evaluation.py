@@ -1,13 +1,21 @@
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from retraining.arrays import Batch, ImageSize
+from retraining.data.dataset import LabelledImage
+from retraining.data.split import Split
+from retraining.features.extractor import FeatureExtractor
+from retraining.graphs.frozen_graph import FrozenGraph, GraphDef
+from retraining.settings.formats import SAVED_MODEL
 from retraining.settings.training import TrainingSettings
-from retraining.training import evaluation
+from retraining.training import evaluation, metrics, softmax_layer
 from retraining.training.evaluation import Misclassified
+from retraining.training.model import TrainedModel
 from retraining.training.softmax_layer import SoftmaxLayer
 from tests.training.test_softmax_layer import sets
 
@@ -62,3 +70,29 @@ def test_interval_is_wide_if_half_of_the_draws_are_of_one_image() -> None:
 
 def test_empty_test_set_has_no_evaluation() -> None:
     assert evaluation.evaluate(FIRST_THREE, sets([0, 1, 2], [], []), TrainingSettings()) is None
+
+
+def test_images_are_judged_the_same_in_blocks_as_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    bottlenecks = sets([0, 1, 2], [], [0, 1, 1, 2, 0, 1, 2])
+    testing = Batch(bottlenecks.testing.vectors, bottlenecks.testing.labels)
+    at_once = evaluation.evaluate(ALWAYS_B, bottlenecks, TrainingSettings())
+    metrics_at_once = metrics.measure(FIRST_THREE, testing)
+    monkeypatch.setattr(softmax_layer, "_ROWS_AT_ONCE", 3)
+    in_blocks = evaluation.evaluate(ALWAYS_B, bottlenecks, TrainingSettings())
+    assert in_blocks == at_once
+    assert metrics.measure(FIRST_THREE, testing) == metrics_at_once
+
+
+def test_export_gets_few_vectors_and_the_images_only_for_other_formats() -> None:
+    bottlenecks = sets([0, 1, 2], [0, 1], [0, 1, 2] * 20)
+    images = tuple(LabelledImage(f"{number}.jpg", 0, Split.TESTING) for number in range(60))
+    bottlenecks = dataclasses.replace(
+        bottlenecks, dataset=dataclasses.replace(bottlenecks.dataset, images=images), digests=(b"",) * 60
+    )
+    network = FeatureExtractor("none", ImageSize(1, 1), 4, "", FrozenGraph(GraphDef(), "", ""))
+    model = TrainedModel.of_layer(FIRST_THREE, bottlenecks, network, TrainingSettings())
+    for formats, kept in ((), ()), ((SAVED_MODEL,), images):
+        sent = model.for_export(formats).bottlenecks
+        assert (len(sent.training), len(sent.validation), len(sent.testing)) == (0, 0, 32)
+        assert (sent.dataset.images, sent.digests) == (kept, ())
+        np.testing.assert_array_equal(sent.testing.vectors, bottlenecks.testing.vectors[:32])
