@@ -7,14 +7,17 @@ WebDataset's, in which a file NAME.cls says what class NAME.jpg is (https://webd
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
+from retraining.data import prefetching
 from retraining.data.folder_walk import IMAGE_SUFFIXES, Folder, FolderFiles, Walk
 from retraining.distribution import archives, places
 from retraining.distribution.archive_members import Member
 from retraining.distribution.name_walk import NameWalk, is_visible_folder, visible_files
 from retraining.errors import BadImage, BadRequest
+
+_AHEAD = 8  # archives that are listed before they are needed
 
 log = logging.getLogger(__name__)
 
@@ -68,17 +71,19 @@ class ArchiveWalk:
 
     def _with_those_in_archives(self, folder: Folder, found: list[Folder]) -> list[Folder]:
         self._plain.update(map(str, found))
+        archived: list[str] = []
         if str(folder) in self._plain:
-            for name in self._walk.names_in(folder):
+            for name in sorted(self._walk.names_in(folder)):
                 if _is_read(name, str(folder)):
-                    self._add_members(folder, name)
+                    archived.append(places.join(str(folder), name))
+        for archive, images in zip(archived, self._images(archived), strict=True):
+            self._add_members(folder, archive, images)
         inside = self._members.folders_in(folder)
         return sorted({str(path): path for path in (*found, *inside)}.values(), key=lambda path: path.name)
 
-    def _add_members(self, folder: Folder, name: str) -> None:
-        archive = places.join(str(folder), name)
+    def _add_members(self, folder: Folder, archive: str, images: Iterable[_Image]) -> None:
         stray = 0
-        for image in self._images(archive):
+        for image in images:
             label = f"{image.label}/" if image.label else ""
             stray += not label and "/" not in image.name
             self._members.add(str(folder), label + image.name, image.file)
@@ -91,20 +96,24 @@ class ArchiveWalk:
             return found.files, found.names
         files: list[str] = []
         names: list[str] = []
-        for file, name in zip(found.files, found.names, strict=True):
-            if _is_read(name, file):
-                inside = [(image.file, image.name.rpartition("/")[2]) for image in self._images(file)]
+        pairs = list(zip(found.files, found.names, strict=True))
+        archived = [file for file, name in pairs if _is_read(name, places.parent(file))]
+        unpacked = self._images(archived)
+        for file, name in pairs:
+            if archives.is_archive(name):
+                inside = next(unpacked)
+                files += [image.file for image in inside]
+                names += [image.name.rpartition("/")[2] for image in inside]
             else:
-                inside = [(file, name)]
-            files += [path for path, _ in inside]
-            names += [last for _, last in inside]
+                files.append(file)
+                names.append(name)
         return files, names
 
-    def _images(self, archive: str) -> Iterator[_Image]:
-        count = 0
-        for count, image in enumerate(_images_in(archive), start=1):  # noqa: B007
-            yield image
-        self._count(count)
+    def _images(self, archived: Sequence[str]) -> Iterator[list[_Image]]:
+        """Yield the images of each archive; others are listed meanwhile, since a store takes its time."""
+        for images in prefetching.ahead(archived, _images_in, lookahead=_AHEAD):
+            self._count(len(images))
+            yield images
 
 
 class _Image(NamedTuple):
@@ -115,8 +124,8 @@ class _Image(NamedTuple):
     label: str | None
 
 
-def _images_in(archive: str) -> Iterator[_Image]:
-    """Yield the images in an archive: its visible members, but for those that only describe an image."""
+def _images_in(archive: str) -> list[_Image]:
+    """Return the images in an archive: its visible members, but for those that only describe an image."""
     try:
         members = list(archives.members(archive))
     except BadImage as error:
@@ -127,10 +136,11 @@ def _images_in(archive: str) -> Iterator[_Image]:
     visible = [member for member in members if member.position is not None and _is_visible(member)]
     pictures = {_key(member.name) for member in visible if _is_picture(member)}
     labels = {_key(member.name): member.text for member in visible if member.text}
-    for member in visible:
-        key = _key(member.name)
-        if _is_picture(member) or key not in pictures:
-            yield _Image(member.name, archives.address(archive, member), _label(archive, labels.get(key)))
+    kept = (member for member in visible if _is_picture(member) or _key(member.name) not in pictures)
+    return [
+        _Image(member.name, archives.address(archive, member), _label(archive, labels.get(_key(member.name))))
+        for member in kept
+    ]
 
 
 def _label(archive: str, text: str | None) -> str | None:

@@ -66,9 +66,9 @@ def gs(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 @contextlib.contextmanager
 def options(*flags: str) -> Iterator[None]:
     """Give Beam's file systems the flags of a pipeline."""
-    FileSystems.set_options(PipelineOptions(list(flags)))  # type: ignore[no-untyped-call]
+    FileSystems.set_options(PipelineOptions(list(flags)))
     yield
-    FileSystems.set_options(None)  # type: ignore[no-untyped-call]
+    FileSystems.set_options(None)
 
 
 @pytest.fixture(params=["s3", "gs"])
