@@ -22,7 +22,7 @@ from pathlib import Path
 
 import label_image
 import retrain
-from retraining import compare, deep_dream, feature_maps, oxford_flowers17, relabel, sample_photos
+from retraining import compare, deep_dream, distribute, feature_maps, oxford_flowers17, relabel, sample_photos
 from tests.conftest import PROJECT
 
 PAGES = (PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md")))
@@ -33,6 +33,7 @@ PROGRAMS: dict[str, Callable[[list[str]], int]] = {
     "label_image.py": label_image.main,
     "-m retraining.sample_photos": sample_photos.main,
     "-m retraining.compare": compare.main,
+    "-m retraining.distribute": distribute.main,
     "-m retraining.oxford_flowers17": oxford_flowers17.main,
     "-m retraining.relabel": relabel.main,
     "-m retraining.feature_maps": feature_maps.main,
