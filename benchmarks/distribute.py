@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import logging
+import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -21,7 +22,14 @@ from benchmarks.figures import Rounds, print_table
 from retraining.errors import WorkFailed
 from retraining.features import shards
 
-COLUMNS = ("images", "way", "duration", "against the plain way", "against one worker")
+COLUMNS = (
+    "images",
+    "way",
+    "duration",
+    "against the plain way",
+    "against one worker",
+    "seconds of all workers",
+)
 
 PLAIN = "plain: one process"
 ONE_WORKER = "Beam, multi_processing, 1 worker"
@@ -60,6 +68,10 @@ class Way:
             for path in sorted(self.paths.bottleneck_dir.rglob("*"), key=lambda path: path.name)
             if shards.is_name(path.name)
         )
+
+    def work(self) -> str:
+        """Return how long the workers were at each part of the work, as the last run has printed it."""
+        return next(iter(re.findall(r"^Seconds of all workers: (.*)\.$", self.printed, re.MULTILINE)), "")
 
     def graph(self) -> str:
         """Return the SHA-256 of the graph that the run has exported, in hexadecimal."""
@@ -128,6 +140,7 @@ def _rows(images: str, ways: Sequence[Way]) -> Iterator[tuple[str, ...]]:
             way.seconds.as_duration(),
             _against(way.seconds, seconds[PLAIN]),
             "" if way.name == PLAIN else _against(way.seconds, seconds[ONE_WORKER]),
+            way.work(),
         )
 
 
@@ -150,9 +163,6 @@ def _print_what_is_the_same(images: str, ways: Sequence[Way], handle: str) -> No
         raise WorkFailed("the ways have given different vectors of '{images}'.", images=images)
     print(f"\n{images}: output_graph.pb of all ways  sha256 {graphs.pop()}")
     print(f"{images}: shards of all that Beam ran  sha256 {by_beam.pop()}")
-    for way in ways:
-        if way.name != PLAIN:
-            print(f"\n{images}, {way.name}:\n\n{way.printed.strip()}")
 
 
 def _sha256(paths: Iterator[Path] | Sequence[Path]) -> str:

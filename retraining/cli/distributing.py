@@ -2,40 +2,30 @@
 
 from __future__ import annotations
 
-import collections
 import contextlib
 import functools
-import itertools
 import logging
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from retraining.cli import log_lines, programs, run_facts
-from retraining.data import list_reading, sample_depth
-from retraining.data.list_reading import SetRule
+from retraining.data import sample_depth
 from retraining.distribution import (
     counters,
-    listing,
     network_file,
     outcome,
-    photographs,
-    pieces,
     pipeline,
     places,
+    planning,
     results,
     watching,
 )
 from retraining.distribution.counters import Counts
-from retraining.distribution.pieces import Piece
 from retraining.distribution.pipeline import Plan
 from retraining.distribution.running import Runner
-from retraining.distribution.shard_files import ShardFiles
-from retraining.engines.conversion import CHECKED_PHOTOS
 from retraining.errors import WorkFailed
-from retraining.features import cache, problem_files
-from retraining.features.extractor import FeatureExtractor, load_extractor, settled_on
-from retraining.features.views import Views
+from retraining.features import problem_files
 from retraining.settings.data import DataSettings
 from retraining.settings.distribute import DistributeSettings
 from retraining.settings.export import ExportSettings
@@ -53,18 +43,11 @@ def distribute(settings: DistributeSettings) -> None:
     """Run the command."""
     runner = Runner(settings.run.beam_flags)
     with _notes(settings.output_dir) as notes:
-        listed = pieces.cut(listing.write(settings.data, notes, settings.outputs()))
-        rule = _set_rule(listed, settings)
-        log.info("Found %s images.", f"{_count(listed):,}")
-        extractor = _extractor(listed, settings)
-        plan = _plan(
-            listed,
-            rule,
-            extractor,
-            notes=notes,
-            processors=settings.run.worker_threads or runner.processors,
-            settings=settings,
-        )
+        listed = planning.listed(settings, notes)
+        log.info("Found %s images.", f"{listed.count:,}")
+        extractor = planning.extractor(listed, settings)
+        log_lines.loaded(extractor, settings.module.local())
+        plan = planning.plan(listed, extractor, settings, notes=notes, processors=runner.processors)
         build = functools.partial(pipeline.build, plan=plan)
         if settings.run.dry_run:
             _show(runner.steps(build), runner, plan)
@@ -72,13 +55,14 @@ def distribute(settings: DistributeSettings) -> None:
         network_file.write(extractor, plan.network)
         plan.shards.mark()
         log.info("Computing on %s.", runner.title)
-        with watching.progress(plan.shards, total=plan.images * plan.views.most()):
+        with watching.progress(plan.shards, total=listed.count * plan.views.most()):
             done = runner.run(build)
         outcome.warn_of_shards(plan.shards)
         skipped = outcome.write_lists(notes, settings.output_dir)
     if counts := counters.of(done):
         _print(counts)
-    _print_use(plan.images, skipped, settings)
+    _check(skipped, plan, settings)
+    _print_use(plan, settings)
 
 
 @contextlib.contextmanager
@@ -90,69 +74,6 @@ def _notes(output_dir: str) -> Iterator[str]:
     finally:
         with contextlib.suppress(WorkFailed):  # a store that is gone; an error before says more
             places.remove_folder(notes)
-
-
-def _count(listed: Sequence[Piece]) -> int:
-    return sum(piece.lines for piece in listed)
-
-
-def _extractor(listed: Sequence[Piece], settings: DistributeSettings) -> FeatureExtractor:
-    """Return the extractor, with an engine that was checked on some of the images."""
-    module = settings.module.local()
-    bits = settings.data.significant_bits
-    extractor = load_extractor(module)
-    for step in (max(1, -(-_count(listed) // CHECKED_PHOTOS)), 1):
-        extractor = settled_on(extractor, _some_photos(listed, step), bits)
-    if extractor.conversion is not None and not extractor.conversion.content:
-        extractor = extractor.in_tensorflow()  # no photo could be decoded to check the engine on
-    log_lines.loaded(extractor, module)
-    return extractor
-
-
-def _some_photos(listed: Sequence[Piece], step: int) -> Iterator[Callable[[], bytes]]:
-    """Yield what reads each `step`-th image of a list, _MOST_TRIED at most."""
-    numbers = itertools.islice(range(0, _count(listed), step), _MOST_TRIED)
-    first = 0
-    wanted = collections.deque(numbers)
-    for piece in listed:
-        if not wanted:
-            return
-        if wanted[0] < first + piece.lines:
-            for number, (_, image) in enumerate(pieces.images_in(piece), start=first):
-                if wanted and number == wanted[0]:
-                    wanted.popleft()
-                    yield functools.partial(photographs.read, image.file)
-        first += piece.lines
-
-
-def _set_rule(listed: Sequence[Piece], settings: DistributeSettings) -> SetRule | None:
-    """Check a list that was given, and return how its images come into sets; None for that of a folder."""
-    given = settings.data.image_list
-    return list_reading.set_rule(given, pieces.check(listed), settings.data) if given else None
-
-
-def _plan(
-    listed: Sequence[Piece],
-    rule: SetRule | None,
-    extractor: FeatureExtractor,
-    *,
-    notes: str,
-    processors: int | None,
-    settings: DistributeSettings,
-) -> Plan:
-    folder = places.join(settings.module.bottleneck_dir, cache.folder_name(extractor))
-    shards = ShardFiles(folder, extractor.feature_size, notes)
-    return Plan(
-        pieces=tuple(listed),
-        rule=rule,
-        significant_bits=settings.data.significant_bits,
-        network=network_file.of(extractor, folder),
-        shards=shards,
-        views=Views(settings.augmentation, settings.run.seed),
-        has_numbers=bool(shards.names()),
-        processors=processors,
-        notes=notes,
-    )
 
 
 def _show(steps: Sequence[str], runner: Runner, plan: Plan) -> None:
@@ -168,7 +89,7 @@ def _print(counts: Counts) -> None:
     if counts.undecided:
         sample_depth.decided_for(counts.undecided, counts.largest)
     log.info(
-        "%s images (%s MB) read, %s of them skipped.",
+        "%s images, %s MB read, %s of them skipped.",
         f"{counts.images:,}",
         f"{counts.bytes / 1e6:,.1f}",
         f"{counts.failures:,}",
@@ -187,25 +108,33 @@ def _print(counts: Counts) -> None:
     )
 
 
-def _print_use(images: int, skipped: int, settings: DistributeSettings) -> None:
-    """Print where the lists are, and how to train with the vectors.
+def _check(skipped: int, plan: Plan, settings: DistributeSettings) -> None:
+    """Warn of skipped files. Raises WorkFailed if all were skipped, or any although `strict` is on."""
+    if not skipped:
+        return
+    listed = places.join(settings.output_dir, problem_files.SKIPPED_FILE)
+    problem_files.check_strict_count(skipped, strict=settings.data.strict, listed=f"in '{listed}'")
+    if skipped == plan.images:
+        raise WorkFailed(
+            "none of {files} can be used; the reasons are in '{listed}'.",
+            files=problem_files.files(skipped),
+            listed=listed,
+        )
+    log.warning("%s skipped; the reasons are in %s.", problem_files.files(skipped), listed)
 
-    Raises WorkFailed if all images were skipped, or any although `strict` is on.
-    """
+
+def _print_use(plan: Plan, settings: DistributeSettings) -> None:
+    """Print where the list of usable images is, and how to train with the vectors."""
     listed = places.join(settings.output_dir, results.IMAGE_LIST)
-    skipped_list = places.join(settings.output_dir, problem_files.SKIPPED_FILE)
-    if skipped:
-        problem_files.check_strict_count(skipped, strict=settings.data.strict, listed=f"in '{skipped_list}'")
-        if skipped == images:
-            raise WorkFailed(
-                "none of the {files} can be used; the reasons are in '{list}'.",
-                files=problem_files.files(skipped),
-                list=skipped_list,
-            )
-        log.warning("%s skipped; the reasons are in %s.", problem_files.files(skipped), skipped_list)
     log.info("")
     log.info("Usable images: %s", listed)
-    log.info("Train with them, without opening one:")
+    if all(map(places.is_local, (settings.output_dir, plan.shards.folder))):
+        log.info("Train with them, without opening one:")
+    else:
+        listed = results.IMAGE_LIST
+        folder = settings.module.local().bottleneck_dir
+        log.info("Copy it, and %s into %s.", plan.shards.folder, folder)
+        log.info("Then train with them, without opening one:")
     log.info("  %s", run_facts.repeated(programs.RETRAIN, _retraining(listed, settings)))
 
 

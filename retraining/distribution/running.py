@@ -29,6 +29,9 @@ _DIRECT = ("directrunner", "direct")
 _IN_THIS_PROCESS = "LOOPBACK"
 _MULTI_PROCESSING, _IN_MEMORY = "multi_processing", "in_memory"
 
+# What Beam raises for a runner that it does not know or cannot import, and for flags that are missing.
+_REFUSALS = (ValueError, ImportError, AttributeError)
+
 log = logging.getLogger(__name__)
 
 
@@ -86,10 +89,10 @@ class Runner:
 
     def _finished(self, pipeline: beam.Pipeline, alive: Path) -> PipelineResult:
         if not self._has_processes:
-            return _finished(pipeline)
+            return _run_to_end(pipeline)
         # In a thread, since Beam waits for workers even if it is interrupted: they have to end first.
         with ThreadPoolExecutor(1) as thread:
-            running = thread.submit(_finished, pipeline)
+            running = thread.submit(_run_to_end, pipeline)
             try:
                 return running.result()
             except KeyboardInterrupt:
@@ -104,11 +107,7 @@ class Runner:
         try:
             runner = self._direct_runner(alive) if self._is_direct else self._name
             return beam.Pipeline(runner=runner, options=self._options)
-        except (
-            ValueError,
-            ImportError,
-            AttributeError,
-        ) as error:  # an unknown runner, or a flag that it lacks
+        except _REFUSALS as error:
             raise BadRequest(
                 "{runner} cannot be used: {reason}.",
                 runner=self._name,
@@ -141,7 +140,8 @@ class Runner:
             yield
         except Exception as error:
             text = str(error)
-            log.debug("%s", text)
+            for line in text.splitlines():
+                log.debug("%s", line)
             raise steps.error_in(text) or self._failed(text or type(error).__name__) from error
 
     def _failed(self, text: str) -> WorkFailed:
@@ -153,7 +153,7 @@ class Runner:
         )
 
 
-def _finished(pipeline: beam.Pipeline) -> PipelineResult:
+def _run_to_end(pipeline: beam.Pipeline) -> PipelineResult:
     """Run a pipeline to its end. Raises what its runner raises, or RuntimeError."""
     result = pipeline.run()
     try:

@@ -48,12 +48,14 @@ def plan(list_file: Path, count: int) -> Plan:
             engine="litert",
             precision="float32",
             versions="",
+            threads=2,
             input_name="",
             output_name="",
         ),
         shards=ShardFiles(ADDRESS, 1280, f"{ADDRESS}/notes"),
         views=Views(AugmentationSettings(), 0),
         has_numbers=False,
+        processors=1,
         notes=f"{ADDRESS}/notes",
     )
 

@@ -57,7 +57,7 @@ def failure(monkeypatch: pytest.MonkeyPatch) -> Callable[[Exception], str]:
     """Return what is said of a pipeline whose runner raises an exception."""
 
     def said(error: Exception) -> str:
-        monkeypatch.setattr(running, "_finished", failing_with(error))
+        monkeypatch.setattr(running, "_run_to_end", failing_with(error))
         with pytest.raises(WorkFailed) as caught:
             Runner([]).run(nothing)
         return caught.value.message.text(setting_name=lambda name: f"--{name}")
@@ -94,6 +94,6 @@ def test_exceptions_in_threads_of_the_runner_are_not_printed(
         thread.join()
         return "done"
 
-    monkeypatch.setattr(running, "_finished", finished)
+    monkeypatch.setattr(running, "_run_to_end", finished)
     assert str(Runner([]).run(nothing)) == "done"
     assert capsys.readouterr().err == ""
