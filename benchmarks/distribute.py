@@ -1,8 +1,9 @@
 """Feature vectors by Apache Beam on this computer, against the plain way on the same processors.
 
 Each way is a whole process that fills an empty cache: its start, the list of images, the network, the
-shards. The ways take turns, round by round. Then retrain.py trains with the vectors of each cache: the graphs
-must be the same file, and so must the shards of all that Beam has run.
+shards. One worker gets one core, two get two. The ways take turns, round by round. Then retrain.py trains
+with the vectors of each cache: the graphs must be the same file, and so must the shards of all that Beam
+has run. That holds for networks that LiteRT computes; TensorFlow's last digits depend on the number of cores.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ COLUMNS = (
 )
 
 PLAIN = "plain: one process"
-ONE_WORKER = "Beam, multi_processing, 1 worker"
+ONE_WORKER = "Beam, multi_processing, 1 worker on one core"
 _MULTI = "--direct_running_mode=multi_processing"
 BEAM: Mapping[str, Sequence[str]] = {
     "Beam, in_memory": (),
@@ -47,6 +48,14 @@ folder, handle, cache = sys.argv[1:]
 photos = retraining.scan(folder)
 extractor = retraining.load_extractor(handle, bottleneck_dir=cache)
 retraining.compute_bottlenecks(photos, extractor, bottleneck_dir=cache)
+"""
+
+# distribute on the first of this process's cores: what it starts stays there too, and counts one core only.
+_ON_ONE_CORE = """
+import os, runpy
+if hasattr(os, "sched_setaffinity"):
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+runpy.run_module("retraining.distribute", run_name="__main__", alter_sys=True)
 """
 
 log = logging.getLogger(__name__)
@@ -121,8 +130,7 @@ def _words(name: str, paths: Paths, handle: str) -> list[str]:
     if name == PLAIN:
         return ["-c", _PLAIN_PROGRAM, str(paths.image_dir), handle, str(paths.bottleneck_dir)]
     return [
-        "-m",
-        "retraining.distribute",
+        *(("-c", _ON_ONE_CORE) if name == ONE_WORKER else ("-m", "retraining.distribute")),
         f"--image_dir={paths.image_dir}",
         f"--tfhub_module={handle}",
         f"--bottleneck_dir={paths.bottleneck_dir}",
