@@ -95,7 +95,8 @@ def run(settings: DistributeSettings) -> None:
         if settings.drawn_photos:
             folders["drawn"] = image_folder.draw(Path(scratch) / "photos", count=settings.drawn_photos)
         measured = {
-            name: _measured(folder, Path(scratch) / name, settings) for name, folder in folders.items()
+            name: _measured(folder, Path(scratch) / "caches" / name, settings)
+            for name, folder in folders.items()
         }
         print_table(COLUMNS, (row for name, ways in measured.items() for row in _rows(name, ways)))
         for name, ways in measured.items():
