@@ -24,7 +24,7 @@ from retraining.storage import atomic_files
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-_REFUSED = {403: "access denied", 404: "not found"}  # what a store means that does answer
+_DENIED, _GONE = 403, 404  # what a store means that does answer
 _AS_IT_IS = CompressionTypes.UNCOMPRESSED  # not unpacked on the way because of its suffix
 
 _FILE_SYSTEMS: Any = FileSystems  # whose types are not all there
@@ -43,7 +43,7 @@ def scheme(path: str) -> str | None:
 def opened(path: str, block: int) -> Iterator[IO[bytes]]:
     """Yield a file that is read from any place in it on, in blocks of at least so many bytes.
 
-    Raises BadImage if there is none or it must not be read, and WorkFailed if the store gives no answer.
+    Raises BadImage if there is none, and WorkFailed if it must not be read or the store gives no answer.
     """
     with contextlib.ExitStack() as stack:
         with _explained(path):
@@ -231,9 +231,15 @@ def _explained(path: str) -> Iterator[None]:
     except Exception as error:  # each store has a family of its own
         code = getattr(error, "code", None)
         if isinstance(error, FileNotFoundError) or (code is None and _is_gone(path)):
-            code = 404
-        if code in _REFUSED:
-            raise BadImage("cannot be read ({reason})", reason=_REFUSED[code]) from error
+            code = _GONE
+        if code == _GONE:
+            raise BadImage("cannot be read ({reason})", reason="not found") from error
+        if code == _DENIED:  # a right that ran out meanwhile would make bad images of all that follow
+            raise WorkFailed(
+                "'{path}' cannot be read: access denied. Its store says so of missing files too if their folder "
+                "must not be listed. Give the account of this run the right to list and to read, and run again.",
+                path=path,
+            ) from error
         raise _unreadable(path, atomic_files.reason(error)) from error
 
 
