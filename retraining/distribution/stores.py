@@ -82,12 +82,22 @@ def put(path: str, content: IO[bytes]) -> None:
             return
         beside = f"{path}.{uuid.uuid4().hex}"
         _send(system, beside, content)
-        if system.exists(path):
-            system.delete([path])  # which renaming does not replace there
-        system.rename([beside], [path])
+        _replace(system, path, beside)
     except Exception as error:  # each store has a family of its own
         reason = atomic_files.reason(error)
         raise WorkFailed("'{path}' cannot be written: {reason}.", path=path, reason=reason) from error
+
+
+def _replace(system: Any, path: str, beside: str) -> None:
+    """Put the file `beside` in the place of the one at a path, if any, where renaming does not replace one."""
+    if system.exists(path):
+        # A shard written once more, by a part of the work that was tried again, or by another run: it stays, as
+        # for a moment nobody could read it.
+        if system.checksum(path) == system.checksum(beside):
+            system.delete([beside])
+            return
+        system.delete([path])
+    system.rename([beside], [path])
 
 
 def rename(path: str, new: str) -> None:

@@ -141,6 +141,26 @@ def test_file_is_put_in_place_once_all_of_it_is_written(folder: str) -> None:
     assert places.list_names(folder) == ["list.jsonl"]
 
 
+def test_file_with_the_same_bytes_is_never_gone_where_renaming_does_not_replace_one(
+    store: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deleted: list[str] = []
+    delete = MemoryFiles.delete
+
+    def watched(self: MemoryFiles, paths: list[str]) -> None:
+        deleted.extend(paths)
+        delete(self, paths)
+
+    monkeypatch.setattr(MemoryFiles, "delete", watched)
+    monkeypatch.setattr(MemoryFiles, "has_dirs", lambda _: True)
+    for content in (b"one", b"one"):
+        places.write("mem://bucket/shard", content)
+    assert "mem://bucket/shard" not in deleted
+    places.write("mem://bucket/shard", b"another")
+    assert store == {"mem://bucket/shard": b"another"}
+    assert deleted[-1] == "mem://bucket/shard"
+
+
 @pytest.mark.usefixtures("store")
 def test_what_a_store_does_not_do_is_said_with_the_path() -> None:
     MemoryFiles.failing["mem://bucket/out/"] = OSError(5, "Input/output error")
