@@ -30,6 +30,10 @@ class ShardFiles:
         """Return the names of all shards."""
         return [name for name in places.list_names(self.folder) if shards.is_name(name)]
 
+    def count(self) -> int:
+        """Return how many vectors are in all shards, as their names tell."""
+        return sum(map(shards.count, self.names()))
+
     def keys(self, name: str) -> list[bytes]:
         """Return the keys in a shard, none if it is damaged: it is renamed then.
 

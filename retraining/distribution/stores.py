@@ -89,10 +89,10 @@ def put(path: str, content: IO[bytes]) -> None:
 
 
 def _replace(system: Any, path: str, beside: str) -> None:
-    """Put the file `beside` in the place of the one at a path, if any, where renaming does not replace one."""
+    """Put the file `beside` in the place of another, where renaming does not replace one."""
     if system.exists(path):
-        # A shard written once more, by a part of the work that was tried again, or by another run: it stays, as
-        # for a moment nobody could read it.
+        # A shard written once more, by work that was tried again or by another run: it stays, since nobody
+        # could read it for a moment.
         if system.checksum(path) == system.checksum(beside):
             system.delete([beside])
             return
@@ -246,8 +246,9 @@ def _explained(path: str) -> Iterator[None]:
             raise BadImage("cannot be read ({reason})", reason="not found") from error
         if code == _DENIED:  # a right that ran out meanwhile would make bad images of all that follow
             raise WorkFailed(
-                "'{path}' cannot be read: access denied. Its store says so of missing files too if their folder "
-                "must not be listed. Give the account of this run the right to list and to read, and run again.",
+                "'{path}' cannot be read: access denied. Its store says so of missing files too if their "
+                "folder must not be listed. Give the account of this run the right to list and to read, and "
+                "run again.",
                 path=path,
             ) from error
         raise _unreadable(path, atomic_files.reason(error)) from error

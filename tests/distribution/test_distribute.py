@@ -12,6 +12,7 @@ import pytest
 from retraining import distribute
 from retraining.data import dataset
 from retraining.distribution import places, shard_files
+from retraining.distribution.copies import MOST
 from retraining.errors import WorkFailed
 from retraining.features import bottlenecks
 from retraining.features import shards as shard_format
@@ -37,6 +38,9 @@ def odd_photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
         deep = in_bits(plate(is_above=True, seed=number), 10 + 2 * number)
         (folder / "yellow" / f"deep_{number}.tif").write_bytes(grey_tiff(deep))
     (folder / "cyan" / "broken.jpg").write_bytes(b"<html>")
+    photo = (folder / "cyan" / "cyan_004.jpg").read_bytes()
+    for number in range(MOST + 2):
+        (folder / "cyan" / f"half_{number:02}.jpg").write_bytes(photo[: len(photo) // 2])
     (folder / "yellow" / "empty.jpg").touch()
     return folder
 
@@ -118,6 +122,7 @@ def test_run_over_a_half_filled_cache_computes_the_rest_and_the_vectors_of_damag
     damaged.write_bytes(damaged.read_bytes()[:-1])
     capsys.readouterr()
 
+    halves = sorted((odd_photos / "cyan").glob("half_*.jpg"))
     lists = tmp_path / "lists"
     words = ("--image_dir", odd_photos, "--tfhub_module", tf2_module, "--bottleneck_dir", tmp_path / "cache")
     assert run(*words, "--output_dir", lists, "--strict") == 1
@@ -126,15 +131,17 @@ def test_run_over_a_half_filled_cache_computes_the_rest_and_the_vectors_of_damag
         f"warning: bottleneck shard {damaged} is damaged (truncated record at "
         f"{printed.err.split('record at ')[1].split(')')[0]}); its vectors were computed again.",
         f"warning: skipped {odd_photos / 'cyan' / 'broken.jpg'}: it is a web page, not an image.",
+        *(f"warning: skipped {path}: it is cut short." for path in halves),
         f"warning: skipped {odd_photos / 'yellow' / 'empty.jpg'}: it is empty.",
-        f"distribute: error: 2 files cannot be used, listed in '{lists / 'skipped_images.csv'}', and --strict is on. "
+        f"distribute: error: {len(halves) + 2} files cannot be used, listed in '{lists / 'skipped_images.csv'}', and --strict is on. "
         "Fix or remove what is listed, or turn --strict off.",
     ]
-    assert "96 images" in printed.out
+    assert f"{96 + len(halves)} images" in printed.out
     assert sorted(path.name for path in lists.iterdir()) == ["image_list.jsonl", "skipped_images.csv"]
     assert (lists / "skipped_images.csv").read_text().splitlines() == [
         "path,reason",
         f'{odd_photos / "cyan" / "broken.jpg"},"is a web page, not an image"',
+        *(f"{path},is cut short" for path in halves),
         f"{odd_photos / 'yellow' / 'empty.jpg'},is empty",
     ]
     assert damaged.with_suffix(".damaged").exists()

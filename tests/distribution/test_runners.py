@@ -54,7 +54,7 @@ def plan(list_file: Path, count: int) -> Plan:
         ),
         shards=ShardFiles(ADDRESS, 1280, f"{ADDRESS}/notes"),
         views=Views(AugmentationSettings(), 0),
-        has_numbers=False,
+        cached=0,
         processors=1,
         notes=f"{ADDRESS}/notes",
     )
