@@ -24,6 +24,7 @@ from retraining.settings.augmentation import AugmentationSettings
 from retraining.settings.data import DataSettings
 from tests.conftest import write_colour_photos
 from tests.deep_images import grey_tiff, in_bits, plate
+from tests.distribution.shards import zipped
 
 AUGMENTED = AugmentationSettings(flip_left_right=True, random_brightness=20, distorted_views=3)
 AUGMENTED_FLAGS = ("--flip_left_right", "--random_brightness=20", "--distorted_views=3", "--seed=5")
@@ -49,6 +50,11 @@ def run(*words: object) -> int:
     return distribute.main([*map(str, words)])
 
 
+def to_compute(photos: Path, module: Path, folder: Path) -> tuple[object, ...]:
+    """Return the flags for photos whose vectors go to `cache` in a folder."""
+    return "--image_dir", photos, "--tfhub_module", module, "--bottleneck_dir", folder / "cache"
+
+
 def compute(photos: Path, extractor: FeatureExtractor, cache: Path, views: Views) -> Bottlenecks:
     """Return the vectors as retrain.py computes them."""
     return bottlenecks.compute(
@@ -67,7 +73,11 @@ def assert_same(one: Bottlenecks, other: Bottlenecks) -> None:
 
 
 @pytest.mark.parametrize(
-    ("views", "flags"), [(Views(), ()), (Views(AUGMENTED, 5), AUGMENTED_FLAGS)], ids=["plain", "augmented"]
+    ("views", "flags"),
+    [
+        pytest.param(Views(), (), id="plain"),
+        pytest.param(Views(AUGMENTED, 5), AUGMENTED_FLAGS, id="augmented", marks=pytest.mark.soak),
+    ],
 )
 def test_vectors_are_those_of_retrain_which_then_computes_none(
     views: Views,
@@ -80,7 +90,7 @@ def test_vectors_are_those_of_retrain_which_then_computes_none(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     own = compute(odd_photos, extractor, tmp_path / "own", views)
-    words = ("--image_dir", odd_photos, "--tfhub_module", tf2_module, "--bottleneck_dir", tmp_path / "cache")
+    words = to_compute(odd_photos, tf2_module, tmp_path)
     assert run(*words, *flags) == 0
     first = shards(tmp_path / "cache")
 
@@ -102,6 +112,7 @@ def test_vectors_are_those_of_retrain_which_then_computes_none(
     assert shards(tmp_path / "cache") == first
 
 
+@pytest.mark.soak
 def test_run_over_a_half_filled_cache_computes_the_rest_and_the_vectors_of_damaged_shards(
     odd_photos: Path,
     tf2_module: Path,
@@ -124,7 +135,7 @@ def test_run_over_a_half_filled_cache_computes_the_rest_and_the_vectors_of_damag
 
     halves = sorted((odd_photos / "cyan").glob("half_*.jpg"))
     lists = tmp_path / "lists"
-    words = ("--image_dir", odd_photos, "--tfhub_module", tf2_module, "--bottleneck_dir", tmp_path / "cache")
+    words = to_compute(odd_photos, tf2_module, tmp_path)
     assert run(*words, "--output_dir", lists, "--strict") == 1
     printed = capsys.readouterr()
     assert printed.err.splitlines() == [
@@ -154,7 +165,7 @@ def keys_in(content: bytes, extractor: FeatureExtractor) -> list[bytes]:
     return [bytes(key) for key in np.frombuffer(content, layout)["key"]]
 
 
-def test_list_of_images_keeps_its_sets_and_may_know_files_that_are_not_there(
+def test_list_keeps_its_sets_and_may_name_files_in_archives_and_known_ones_that_are_not_there(
     tf2_module: Path, extractor: FeatureExtractor, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     photos = write_colour_photos(tmp_path / "photos", per_class=4)
@@ -165,6 +176,8 @@ def test_list_of_images_keeps_its_sets_and_may_know_files_that_are_not_there(
     ]
     rows[0] |= {"path": "gone.jpg", "sha256": plain.digests[0].hex(), "set": "validation"}
     del rows[1]["set"]
+    (tmp_path / "a.zip").write_bytes(zipped({"2.jpg": plain.dataset.images[2].path.read_bytes()}))
+    rows[2]["path"] = "a.zip!/2.jpg"
     listed = tmp_path / "list.jsonl"
     listed.write_text("".join(json.dumps(row) + "\n" for row in rows))
     words = ("--image_list", listed, "--tfhub_module", tf2_module, "--bottleneck_dir", tmp_path / "cache")
@@ -202,14 +215,7 @@ def test_bad_lines_of_a_list_are_named_before_any_work(
 def test_dry_run_shows_the_steps_and_writes_nothing(
     colour_photos: Path, tf2_module: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = (
-        "--image_dir",
-        colour_photos,
-        "--tfhub_module",
-        tf2_module,
-        "--bottleneck_dir",
-        tmp_path / "cache",
-    )
+    words = to_compute(colour_photos, tf2_module, tmp_path)
     assert (
         run(*words, "--dry_run", "--direct_num_workers", "2", "--direct_running_mode", "multi_processing")
         == 0
@@ -221,6 +227,7 @@ def test_dry_run_shows_the_steps_and_writes_nothing(
     assert [path for path in (tmp_path / "cache").rglob("*") if "networks" not in str(path)] == []
 
 
+@pytest.mark.soak
 def test_error_of_a_worker_ends_the_run_with_one_line_that_names_the_flag(
     colour_photos: Path,
     tf2_module: Path,
@@ -238,14 +245,7 @@ def test_error_of_a_worker_ends_the_run_with_one_line_that_names_the_flag(
         "write",
         lambda path, content: (refuse if path.endswith(".tfrecord") else write)(path, content),
     )
-    words = (
-        "--image_dir",
-        colour_photos,
-        "--tfhub_module",
-        tf2_module,
-        "--bottleneck_dir",
-        tmp_path / "cache",
-    )
+    words = to_compute(colour_photos, tf2_module, tmp_path)
     assert run(*words) == 1
     (folder,) = (tmp_path / "cache").glob("colour_grid-*")
     assert capsys.readouterr().err.splitlines()[-1] == (
