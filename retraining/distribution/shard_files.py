@@ -30,8 +30,16 @@ class ShardFiles:
         """Return the names of all shards."""
         return [name for name in places.list_names(self.folder) if shards.is_name(name)]
 
+    def count(self) -> int:
+        """Return how many vectors are in all shards, as their names tell."""
+        return sum(map(shards.count, self.names()))
+
     def keys(self, name: str) -> list[bytes]:
-        """Return the keys in a shard, none if it is damaged: it is renamed then."""
+        """Return the keys in a shard, none if it is damaged: it is renamed then.
+
+        Raises WorkFailed if a store does not give it: the runner tries again, and nothing is computed twice
+        because of a moment without an answer. A file of this computer that cannot be read stays so.
+        """
         path = places.join(self.folder, name)
         try:
             return shards.keys(Shard(name, places.read_file(path)), self.feature_size)
@@ -41,8 +49,11 @@ class ShardFiles:
             with contextlib.suppress(WorkFailed):
                 places.rename(path, path.removesuffix(".tfrecord") + _DAMAGED)
         except WorkFailed as error:
-            if places.exists(path):  # or else another run has just renamed it
-                self._note(name, str(error).rstrip("."))
+            if not places.exists(path):
+                return []  # another run has just renamed it
+            if not places.is_local(path):
+                raise
+            self._note(name, str(error).rstrip("."))
         return []
 
     def write(self, vectors: Mapping[bytes, Vectors]) -> None:
