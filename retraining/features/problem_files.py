@@ -10,8 +10,8 @@ from retraining.errors import WorkFailed
 from retraining.features import duplicates
 from retraining.features.bottleneck_sets import Bottlenecks, SkippedImage
 from retraining.features.near_duplicates import Groups
-from retraining.printable import printable
 from retraining.storage.csv_file import write_csv
+from retraining.storage.spreadsheet import cell
 
 SKIPPED_FILE = "skipped_images.csv"
 DUPLICATES_FILE = "duplicate_images.csv"
@@ -54,17 +54,12 @@ def check_strict_count(skipped: int, *, strict: bool, listed: str) -> None:
         raise WorkFailed(
             "{files} cannot be used, listed {listed}, and {strict} is on. Fix or remove what is listed, or "
             "turn {strict} off.",
-            files=files(skipped),
+            files=number_of_files(skipped),
             listed=listed,
         )
 
 
-def number_of_files(skipped: Sequence[SkippedImage]) -> str:
-    """Return '1 file' or '1,234 files'."""
-    return files(len(skipped))
-
-
-def files(count: int) -> str:
+def number_of_files(count: int) -> str:
     """Return '1 file' or '1,234 files'."""
     return f"{count:,} file{'' if count == 1 else 's'}"
 
@@ -86,4 +81,4 @@ def report_duplicates(bottlenecks: Bottlenecks, near: Groups, folder: Path | Non
 
 
 def _skipped_rows(skipped: tuple[SkippedImage, ...]) -> list[tuple[str, ...]]:
-    return [(printable(image.path), image.reason) for image in skipped]
+    return [(cell(str(image.path)), image.reason) for image in skipped]
