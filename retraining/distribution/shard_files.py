@@ -14,7 +14,6 @@ from retraining.features import cache, shards
 from retraining.features.shards import DamagedShard, Shard
 from retraining.storage import cache_tag
 
-_DAMAGED = ".damaged"
 _NOTE = "shard-"  # begins the name of a file with what is wrong with a shard
 
 
@@ -47,7 +46,8 @@ class ShardFiles:
             self._note(name, f"bottleneck shard {path} is damaged ({error})")
             # The cache may not be writable, or another worker was faster; the warning is given anyway.
             with contextlib.suppress(WorkFailed):
-                places.rename(path, path.removesuffix(".tfrecord") + _DAMAGED)
+                aside = (places.join(self.folder, new) for new in shards.names_aside(name))
+                places.rename(path, next(new for new in aside if not places.exists(new)))
         except WorkFailed as error:
             if not places.exists(path):
                 return []  # another run has just renamed it
