@@ -14,6 +14,7 @@ import operator
 import os
 import re
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
 from retraining.data import set_folders
@@ -32,6 +33,8 @@ _SEPARATORS_ALONE = ("\t", ",", ";")
 _REQUIRED = ("path", "label")
 _COLUMNS = (*_REQUIRED, "set", "sha256", "bits", "significant_bits")
 _FEWEST, _MOST = 2, 3  # columns without a header
+# Path leaves these out. What is in front of ".." has to stay: if it is a link, the two lead elsewhere.
+_IS_ROUNDABOUT = re.compile(r"(?:^|/)\./|//")
 _LOOKS_LIKE_A_PATH = re.compile(r"[./\\]")
 _SHA256 = re.compile("[0-9a-fA-F]{64}")
 _BIT_COUNTS = frozenset(map(str, range(1, MOST_BITS + 1)))
@@ -234,8 +237,11 @@ def _listed(file: object, label: object, rest: Sequence[object], *, number: int,
     Raises BadLine.
     """
     file, label = _required("path", file, number), _required("label", label, number)
-    if folder and not (os.path.isabs(file) or is_elsewhere(file)):  # noqa: PTH117 - faster
-        file = f"{folder}/{file}"
+    if not is_elsewhere(file):
+        if _IS_ROUNDABOUT.search(file):
+            file = str(Path(file))
+        if folder and not os.path.isabs(file):  # noqa: PTH117 - faster
+            file = f"{folder}/{file}"
     if not any(rest):  # as in most lists
         return ListedImage(file, label)
     name, sha256, bits, decided = rest

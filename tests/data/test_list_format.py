@@ -83,6 +83,21 @@ def test_paths_are_relative_to_the_folder_of_the_list() -> None:
     assert names == ["lists/new/roses/a.jpg", "/data/b.jpg", "gs://bucket/c.jpg", "lists/new/~/d.jpg"]
 
 
+@pytest.mark.parametrize(
+    ("path", "file"),
+    [
+        ("./a.jpg", "lists/a.jpg"),
+        ("roses/.//./a.jpg", "lists/roses/a.jpg"),
+        ("/data//b.jpg", "/data/b.jpg"),
+        ("roses/../a.jpg", "lists/roses/../a.jpg"),  # another file, if roses is a link
+        ("roses./a.jpg", "lists/roses./a.jpg"),
+        ("gs://bucket//./c.jpg", "gs://bucket//./c.jpg"),
+    ],
+)
+def test_path_is_the_same_however_it_is_written(path: str, file: str) -> None:
+    assert [image.file for image in images(f"path,label\n{path},x\n".encode(), "lists")] == [file]
+
+
 def test_labels_may_be_numbers_in_json() -> None:
     assert images(b'{"path": "a", "label": 7}') == [ListedImage("a", "7")]
 
