@@ -217,9 +217,8 @@ class Suspects:
         self.list = folder / "flowers.csv"
         self.list.write_text(content, newline="")
         self.csv = folder / "logs" / "suspected_labels.csv"
-        self.found = dataset.scan(
-            DataSettings(image_list=self.list, testing_percentage=0, validation_percentage=0)
-        )
+        self.source = DataSettings(image_list=self.list, testing_percentage=0, validation_percentage=0)
+        self.found = dataset.scan(self.source)
 
     def mark(self, **actions: str) -> None:
         """Write the suspects, each to be a tulip, marked by the stems of their names."""
@@ -228,7 +227,7 @@ class Suspects:
             SuspectedLabel(image.file, labels[image.label], "tulip", 0.1, 0.9, bytes(32))
             for image in self.found.images
         ]
-        suspected_labels.write(rows, self.list, self.csv)
+        suspected_labels.write(rows, self.source, self.csv)
         with self.csv.open(encoding="utf-8-sig", newline="") as file:
             marked = [
                 row | {"action": actions.get(Path(row["image"]).stem, "")} for row in csv.DictReader(file)
@@ -294,6 +293,35 @@ def test_labels_are_corrected_in_a_copy_of_the_list(
         "flowers.csv",
         "flowers_relabelled.csv",
     ]
+
+
+def test_labels_of_a_list_in_the_working_folder_are_corrected_however_its_paths_are_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "lists").mkdir()
+    monkeypatch.chdir(tmp_path / "lists")
+    Path("a.jpg").touch()
+    content = f"path,label\n./a.jpg,rose\n../b.jpg,rose\n{tmp_path}/lists/c.jpg,rose\ngs://b/d.jpg,tulip\n"
+    content = (
+        content.replace("\n", ",\n").replace("label,", "label,sha256").replace("tulip,", "tulip," + "00" * 32)
+    )
+    suspects = Suspects(Path(), content)
+    suspects.mark(a="move", b="move", c="move", d="rose")
+    status, lines, errors = relabelled(suspects, capsys, "--apply")
+    assert (status, lines[-2], errors) == (
+        0,
+        f"4 of 4 labels are corrected in {tmp_path}/lists/flowers_relabelled.csv, a copy of the list of images.",
+        [],
+    )
+
+
+def test_list_that_is_gone_when_a_run_ends_is_still_a_list(suspects: Suspects) -> None:
+    suspects.list.unlink()
+    suspects.mark()
+    assert suspects.csv.read_text(encoding="utf-8-sig").startswith(
+        "image;label;suggested;score;suggested_score;"
+    )
+    assert f";{suspects.list};" in suspects.csv.read_text(encoding="utf-8-sig")
 
 
 def test_label_that_cannot_be_corrected_is_told(
