@@ -36,6 +36,8 @@ _FEWEST, _MOST = 2, 3  # columns without a header
 # Path leaves these out. What is in front of ".." has to stay: if it is a link, the two lead elsewhere.
 _IS_ROUNDABOUT = re.compile(r"(?:^|/)\./|//")
 _LOOKS_LIKE_A_PATH = re.compile(r"[./\\]")
+# Surrogates, which only JSON can write alone, but for those that stand for bytes of names that are not UTF-8.
+_HALF_CHARACTER = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 _SHA256 = re.compile("[0-9a-fA-F]{64}")
 _BIT_COUNTS = frozenset(map(str, range(1, MOST_BITS + 1)))
 _ELSEWHERE = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://")
@@ -251,6 +253,8 @@ def _listed(file: object, label: object, rest: Sequence[object], *, number: int,
 
 def _required(column: str, value: object, number: int) -> str:
     if isinstance(value, str) and value and "\0" not in value:
+        if _HALF_CHARACTER.search(value):
+            raise BadLine.because(number, Message("has half a character in its {column}", column=column))
         return value
     if value is None or value == "":
         raise BadLine.because(number, Message("has no {column}", column=column))

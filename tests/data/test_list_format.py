@@ -138,6 +138,8 @@ BAD_JSON = {
     b'{"path": "a", "label": "x\\u0000"}': "has a NUL character in its label",
     b'{"path": "a", "label": "x", "set": 3}': "has the set '3', which is none of train, training, val, valid, "
     "validation, dev, test, testing",
+    b'{"path": "\\ud83d.jpg", "label": "x"}': "has half a character in its path",
+    b'{"path": "a", "label": "\\udd39"}': "has half a character in its label",
     b'{"path": "a", "label": true}': "has a label that is not text",
 }
 
