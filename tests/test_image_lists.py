@@ -129,8 +129,8 @@ def test_image_in_a_store_without_a_vector_is_skipped_with_the_reason(
         found, images=(elsewhere, *(one._replace(known=known[one.file]) for one in rest))
     )
     result = bottlenecks.compute(moved, extractor, BottleneckCache(tmp_path / "cache", extractor))
-    assert [image.reason for image in result.skipped] == [
-        "is not on this computer, and no vector of it is in the cache"
+    assert [(image.file, image.reason) for image in result.skipped] == [
+        ("gs://bucket/a.jpg", "is not on this computer, and no vector of it is in the cache")
     ]
 
 

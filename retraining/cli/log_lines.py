@@ -137,7 +137,7 @@ def _class_table(model: TrainedModel, listed: Path) -> None:
 def _misclassified(evaluation: Evaluation) -> None:
     log.info("=== MISCLASSIFIED TEST IMAGES ===")
     for image in evaluation.misclassified:
-        log.info("%70s  %s", image.path, image.predicted)
+        log.info("%70s  %s", image.file, image.predicted)
 
 
 def finished(settings: OutputSettings, bottlenecks: Bottlenecks, *, checked_images: int) -> None:

@@ -37,23 +37,36 @@ class BottleneckSet:
 
     vectors: Vectors
     labels: Labels
-    paths: Sequence[Path]
+    files: Sequence[str]
     keys: Sequence[bytes]
 
     def __len__(self) -> int:
-        return len(self.paths)
+        return len(self.files)
+
+    @property
+    def paths(self) -> Paths:
+        """The files' paths."""
+        return Paths(self.files)
 
     def first(self, count: int) -> BottleneckSet:
         """Return the first vectors of the set."""
-        return BottleneckSet(self.vectors[:count], self.labels[:count], self.paths[:count], self.keys[:count])
+        return BottleneckSet(self.vectors[:count], self.labels[:count], self.files[:count], self.keys[:count])
 
 
 @dataclasses.dataclass(frozen=True)
 class SkippedImage:
-    """A file that cannot be used, and the reason, which reads on after "it"."""
+    """A file that cannot be used, and the reason, which reads on after "it".
 
-    path: Path
+    The file is kept as text, which is what people are told: a path would break an address.
+    """
+
+    file: str
     reason: str
+
+    @property
+    def path(self) -> Path:
+        """The file's path."""
+        return Path(self.file)
 
 
 @dataclasses.dataclass(frozen=True)

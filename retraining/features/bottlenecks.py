@@ -16,7 +16,7 @@ from retraining.data.dataset import Dataset, LabelledImage
 from retraining.data.split import Split
 from retraining.errors import BadImage
 from retraining.features import extraction
-from retraining.features.bottleneck_sets import Bottlenecks, BottleneckSet, Paths, SkippedImage
+from retraining.features.bottleneck_sets import Bottlenecks, BottleneckSet, SkippedImage
 from retraining.features.cache import BottleneckCache
 from retraining.features.extractor import FeatureExtractor
 from retraining.features.views import Views
@@ -262,7 +262,7 @@ def _by_split(dataset: Dataset, run: _Computation) -> Bottlenecks:
         return BottleneckSet(
             vectors=_slice_of(run.vectors, rows),
             labels=np.array([items[number].label for number in numbers], np.int64),
-            paths=Paths([items[number].file for number in numbers]),
+            files=[items[number].file for number in numbers],
             keys=tuple(run.keys[row] for row in rows),
         )
 
@@ -276,7 +276,7 @@ def _by_split(dataset: Dataset, run: _Computation) -> Bottlenecks:
             significant_bits=run.significant_bits,
         ),
         digests=tuple(run.digests[number] for number in used),
-        skipped=tuple(SkippedImage(items[number].path, skipped[number]) for number in sorted(skipped)),
+        skipped=tuple(SkippedImage(items[number].file, skipped[number]) for number in sorted(skipped)),
     )
 
 

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -34,8 +33,8 @@ def test_accuracy_is_the_share_of_test_images_that_are_right() -> None:
     assert (half.accuracy, half.count) == (0.5, 4)
     assert half.confusion.tolist() == [[0, 1, 0], [0, 2, 0], [0, 1, 0]]
     assert half.misclassified == (
-        Misclassified(Path("0.jpg"), "a", "b"),
-        Misclassified(Path("3.jpg"), "c", "b"),
+        Misclassified("0.jpg", "a", "b"),
+        Misclassified("3.jpg", "c", "b"),
     )
 
 
