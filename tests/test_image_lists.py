@@ -16,7 +16,7 @@ import retrain
 import retraining
 from retraining import compare, relabel
 from retraining.data import dataset, images
-from retraining.data.dataset import Dataset
+from retraining.data.dataset import Dataset, LabelledImage
 from retraining.data.image_list import Known, ListedImage, to_json
 from retraining.data.split import Split
 from retraining.features import bottlenecks
@@ -94,6 +94,8 @@ def test_list_gives_the_graph_of_the_folder_and_with_checksums_without_the_image
         assert "bottlenecks computed" not in again.out
         shutil.rmtree(photos, ignore_errors=True)  # the second list does without
     assert "The graph was read back and agrees on made-up images: no test image could be opened." in again.out
+    assert f"--image {photos}" in printed.out
+    assert "--image photo.jpg\n" in again.out  # no image is here to name
 
 
 def test_image_that_a_list_knows_is_only_opened_for_a_vector_that_is_missing(
@@ -132,6 +134,22 @@ def test_image_in_a_store_without_a_vector_is_skipped_with_the_reason(
     assert [(image.file, image.reason) for image in result.skipped] == [
         ("gs://bucket/a.jpg", "is not on this computer, and no vector of it is in the cache")
     ]
+
+
+def test_cache_without_any_vector_of_images_that_are_elsewhere_is_refused(
+    extractor: FeatureExtractor, tmp_path: Path
+) -> None:
+    elsewhere = [
+        LabelledImage(f"gs://bucket/{number}.jpg", number % 2, Split.TRAINING, Known(bytes([number] * 32)))
+        for number in range(40)
+    ]
+    cache = BottleneckCache(tmp_path, extractor)
+    with pytest.raises(retraining.BadRequest) as caught:
+        bottlenecks.compute(Dataset(("x", "y"), tuple(elsewhere)), extractor, cache)
+    assert str(caught.value) == (
+        f"'{cache.folder}' has no vector of the images that the list knows, and 'gs://bucket/0.jpg' is not on this "
+        "computer. Give the bottleneck_dir and the tfhub_module with which the list was made."
+    )
 
 
 def test_views_of_images_that_a_list_knows_come_from_the_cache(
@@ -206,7 +224,7 @@ def test_models_cannot_be_compared_without_the_images(
     assert compare.main(["--image_list", str(path), "--models", "builtin", *out]) == 2
     assert capsys.readouterr().err.splitlines()[-1] == (
         "compare: error: --models needs the images themselves, not only their feature vectors, but 's3://b/0.jpg' is not "
-        "on this computer. Copy the images here and list them by their new paths, or do without --models."
+        "on this computer. Copy the images here and list them by their new paths."
     )
 
 
