@@ -199,7 +199,7 @@ def prepare_report(settings: RetrainSettings) -> Reporter | None:
     if not quiet_tensorflow.is_loaded():  # as it is in a notebook, which may hold much else
         prepare = functools.partial(begin_process, settings.output.logging_verbosity, making.prepare)
         work = WorkProcess(making.make, prepare, task="makes the report")
-    places = making.Places(path, settings.output.summaries_dir, settings.data.source)
+    places = making.Places(path, settings.output.summaries_dir, settings.data)
     return making.Reporter(work, places)
 
 

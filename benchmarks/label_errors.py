@@ -181,8 +181,8 @@ def _more(vectors: Bottlenecks, count: int) -> Bottlenecks:
     def of_set(split: Split) -> BottleneckSet:
         (numbers,) = np.nonzero([image.split is split for image in images])
         labels = np.array([images[number].label for number in numbers], np.int64)
-        paths = tuple(images[number].path for number in numbers)
-        return BottleneckSet(found[numbers], labels, paths, tuple(digests[number] for number in numbers))
+        files = tuple(images[number].file for number in numbers)
+        return BottleneckSet(found[numbers], labels, files, tuple(digests[number] for number in numbers))
 
     return Bottlenecks(
         training=of_set(Split.TRAINING),

@@ -175,8 +175,8 @@ def _model(dataset: Dataset) -> TrainedModel:
         vectors = random.standard_normal((len(rows), _WIDTH), np.float32)
         for label in range(classes):  # in place, so that the peak is that of the report
             vectors[true[rows] == label] += centres[label]
-        paths = tuple(dataset.images[row].path for row in rows)
-        return BottleneckSet(vectors, labels[rows], paths, (b"",) * len(rows))
+        files = tuple(dataset.images[row].file for row in rows)
+        return BottleneckSet(vectors, labels[rows], files, (b"",) * len(rows))
 
     computed = Bottlenecks(
         set_of(Split.TRAINING),

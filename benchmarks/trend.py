@@ -96,7 +96,7 @@ def _whole(vectors: Bottlenecks, draws: int) -> list[NDArray[np.float64]]:
     for number, used in enumerate(is_used.T, start=1):
         log.info("whole training %d of %d", number, is_used.shape[1])
         images = BottleneckSet(
-            training.vectors[used], training.labels[used], training.paths[: used.sum()], ()
+            training.vectors[used], training.labels[used], training.files[: used.sum()], ()
         )
         layer = trainer.train(dataclasses.replace(vectors, training=images), settings)
         accuracies.append(np.mean(layer.log_probabilities(tested).argmax(axis=1) == held_out.labels))

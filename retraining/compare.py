@@ -57,7 +57,7 @@ def compare(settings: CompareSettings) -> None:
     folder = settings.comparison.output_dir
     run = run_facts.of(programs.COMPARE, settings, folder, judgements=judgements)
     subjects = result.report_on(run)
-    places = making.Places(folder / REPORT_FILE, folder, settings.data.source)
+    places = making.Places(folder / REPORT_FILE, folder, settings.data)
     log_lines.reported(subjects[0].findings, making.make(subjects, places))
     log_lines.check_exported(judgements, formats)
 

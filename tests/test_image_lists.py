@@ -16,7 +16,7 @@ import retrain
 import retraining
 from retraining import compare, relabel
 from retraining.data import dataset, images
-from retraining.data.dataset import Dataset
+from retraining.data.dataset import Dataset, LabelledImage
 from retraining.data.image_list import Known, ListedImage, to_json
 from retraining.data.split import Split
 from retraining.features import bottlenecks
@@ -94,6 +94,8 @@ def test_list_gives_the_graph_of_the_folder_and_with_checksums_without_the_image
         assert "bottlenecks computed" not in again.out
         shutil.rmtree(photos, ignore_errors=True)  # the second list does without
     assert "The graph was read back and agrees on made-up images: no test image could be opened." in again.out
+    assert f"--image {photos}" in printed.out
+    assert "--image photo.jpg\n" in again.out  # no image is here to name
 
 
 def test_image_that_a_list_knows_is_only_opened_for_a_vector_that_is_missing(
@@ -129,9 +131,25 @@ def test_image_in_a_store_without_a_vector_is_skipped_with_the_reason(
         found, images=(elsewhere, *(one._replace(known=known[one.file]) for one in rest))
     )
     result = bottlenecks.compute(moved, extractor, BottleneckCache(tmp_path / "cache", extractor))
-    assert [image.reason for image in result.skipped] == [
-        "is not on this computer, and no vector of it is in the cache"
+    assert [(image.file, image.reason) for image in result.skipped] == [
+        ("gs://bucket/a.jpg", "is not on this computer, and no vector of it is in the cache")
     ]
+
+
+def test_cache_without_any_vector_of_images_that_are_elsewhere_is_refused(
+    extractor: FeatureExtractor, tmp_path: Path
+) -> None:
+    elsewhere = [
+        LabelledImage(f"gs://bucket/{number}.jpg", number % 2, Split.TRAINING, Known(bytes([number] * 32)))
+        for number in range(40)
+    ]
+    cache = BottleneckCache(tmp_path, extractor)
+    with pytest.raises(retraining.BadRequest) as caught:
+        bottlenecks.compute(Dataset(("x", "y"), tuple(elsewhere)), extractor, cache)
+    assert str(caught.value) == (
+        f"'{cache.folder}' has no vector of the images that the list knows, and 'gs://bucket/0.jpg' is not on this "
+        "computer. Give the bottleneck_dir and the tfhub_module with which the list was made."
+    )
 
 
 def test_views_of_images_that_a_list_knows_come_from_the_cache(
@@ -206,7 +224,7 @@ def test_models_cannot_be_compared_without_the_images(
     assert compare.main(["--image_list", str(path), "--models", "builtin", *out]) == 2
     assert capsys.readouterr().err.splitlines()[-1] == (
         "compare: error: --models needs the images themselves, not only their feature vectors, but 's3://b/0.jpg' is not "
-        "on this computer. Copy the images here and list them by their new paths, or do without --models."
+        "on this computer. Copy the images here and list them by their new paths."
     )
 
 
@@ -217,9 +235,8 @@ class Suspects:
         self.list = folder / "flowers.csv"
         self.list.write_text(content, newline="")
         self.csv = folder / "logs" / "suspected_labels.csv"
-        self.found = dataset.scan(
-            DataSettings(image_list=self.list, testing_percentage=0, validation_percentage=0)
-        )
+        self.source = DataSettings(image_list=self.list, testing_percentage=0, validation_percentage=0)
+        self.found = dataset.scan(self.source)
 
     def mark(self, **actions: str) -> None:
         """Write the suspects, each to be a tulip, marked by the stems of their names."""
@@ -228,7 +245,7 @@ class Suspects:
             SuspectedLabel(image.file, labels[image.label], "tulip", 0.1, 0.9, bytes(32))
             for image in self.found.images
         ]
-        suspected_labels.write(rows, self.list, self.csv)
+        suspected_labels.write(rows, self.source, self.csv)
         with self.csv.open(encoding="utf-8-sig", newline="") as file:
             marked = [
                 row | {"action": actions.get(Path(row["image"]).stem, "")} for row in csv.DictReader(file)
@@ -294,6 +311,35 @@ def test_labels_are_corrected_in_a_copy_of_the_list(
         "flowers.csv",
         "flowers_relabelled.csv",
     ]
+
+
+def test_labels_of_a_list_in_the_working_folder_are_corrected_however_its_paths_are_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "lists").mkdir()
+    monkeypatch.chdir(tmp_path / "lists")
+    Path("a.jpg").touch()
+    content = f"path,label\n./a.jpg,rose\n../b.jpg,rose\n{tmp_path}/lists/c.jpg,rose\ngs://b/d.jpg,tulip\n"
+    content = (
+        content.replace("\n", ",\n").replace("label,", "label,sha256").replace("tulip,", "tulip," + "00" * 32)
+    )
+    suspects = Suspects(Path(), content)
+    suspects.mark(a="move", b="move", c="move", d="rose")
+    status, lines, errors = relabelled(suspects, capsys, "--apply")
+    assert (status, lines[-2], errors) == (
+        0,
+        f"4 of 4 labels are corrected in {tmp_path}/lists/flowers_relabelled.csv, a copy of the list of images.",
+        [],
+    )
+
+
+def test_list_that_is_gone_when_a_run_ends_is_still_a_list(suspects: Suspects) -> None:
+    suspects.list.unlink()
+    suspects.mark()
+    assert suspects.csv.read_text(encoding="utf-8-sig").startswith(
+        "image;label;suggested;score;suggested_score;"
+    )
+    assert f";{suspects.list};" in suspects.csv.read_text(encoding="utf-8-sig")
 
 
 def test_label_that_cannot_be_corrected_is_told(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import math
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +16,7 @@ from retraining.comparison import table
 from retraining.comparison.selection import Selection
 from retraining.comparison.table import Row
 from retraining.data.dataset import Dataset
+from retraining.data.list_format import is_elsewhere
 from retraining.data.split import Split
 from retraining.errors import WorkFailed
 from retraining.export.judgement import Judgement
@@ -37,6 +40,8 @@ from retraining.training.trainer import TrainingStep
 if TYPE_CHECKING:  # which would load the networks that are trained from scratch, and so TensorFlow
     from retraining.comparison.candidate import Candidate
     from retraining.comparison.comparison import Comparison, Written
+
+_LOOKED_FOR = 10  # files of a set
 
 log = logging.getLogger(__name__)
 
@@ -137,7 +142,7 @@ def _class_table(model: TrainedModel, listed: Path) -> None:
 def _misclassified(evaluation: Evaluation) -> None:
     log.info("=== MISCLASSIFIED TEST IMAGES ===")
     for image in evaluation.misclassified:
-        log.info("%70s  %s", image.path, image.predicted)
+        log.info("%70s  %s", image.file, image.predicted)
 
 
 def finished(settings: OutputSettings, bottlenecks: Bottlenecks, *, checked_images: int) -> None:
@@ -202,9 +207,14 @@ def reported(found: Findings, made: Made) -> None:
 
 
 def _held_out_image(dataset: Dataset) -> Path:
-    """Return an image that the model was not trained on, if there is one."""
-    sets = {image.split: image.path for image in reversed(dataset.images)}
-    return next(sets[split] for split in (Split.TESTING, Split.VALIDATION, Split.TRAINING) if split in sets)
+    """Return an image that is here, if possible one that the model was not trained on; or else a name."""
+    for split in (Split.TESTING, Split.VALIDATION, Split.TRAINING):
+        files = (image.file for image in dataset.images if image.split is split)
+        first = itertools.islice(itertools.filterfalse(is_elsewhere, files), _LOOKED_FOR)
+        found = next(filter(os.path.isfile, first), None)  # also of names that no file can have
+        if found is not None:
+            return Path(found)
+    return Path("photo.jpg")
 
 
 def epoch_done(title: str, number: int, epoch: Epoch, *, epochs: int) -> None:

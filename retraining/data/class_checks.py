@@ -57,14 +57,14 @@ def check_class_sizes(counts: Mapping[str, Counts], *, lost: Mapping[str, str], 
 
 
 def warn_about_similar_names(labels: Iterable[str]) -> None:
-    """Warn about names that only a computer tells apart: Roses and roses, or two encodings of an accent."""
+    """Warn about names that only a computer tells apart: Roses and roses, blanks, encodings of an accent."""
     seen: dict[str, str] = {}
     for label in labels:
-        folded = unicodedata.normalize("NFC", label).casefold()
+        folded = " ".join(unicodedata.normalize("NFC", label).casefold().split())
         if folded in seen:
             log.warning(
-                "classes '%s' and '%s' differ only in upper and lower case or in how a letter is encoded. If "
-                "they are one class, give them one name.",
+                "classes '%s' and '%s' differ only in upper and lower case, in blanks or in how a letter is "
+                "encoded. If they are one class, give them one name.",
                 seen[folded],
                 label,
             )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +20,8 @@ class DatasetSummary:
     """The classes of a dataset, and `counts` int64 [classes, sets] of their images, sets as in Split.
 
     `has_given_sets` and `significant_bits` are those of the dataset. `folder` is the one that all images are
-    in, with a separator at its end. Of a million images the list takes hundreds of megabytes, this does not.
+    in, with a separator at its end, or nothing if there is none. Of a million images the list takes hundreds
+    of megabytes, this does not.
     """
 
     labels: tuple[str, ...]
@@ -54,9 +54,12 @@ class DatasetSummary:
 
 
 def _common_folder(images: Sequence[LabelledImage]) -> str:
-    """Return the folder that all images are in, with the separator at its end."""
-    if not images:
-        return ""
-    first, last = min(image.file for image in images), max(image.file for image in images)
-    common = os.path.commonpath([Path(first).parent, Path(last).parent])
-    return common if common.endswith(os.sep) else common + os.sep
+    """Return the folder that all images are in, with the separator at its end; nothing if there is none.
+
+    They are compared as text, since a list may have paths of all kinds and addresses beside each other.
+    """
+    first = min((image.file for image in images), default="")
+    last = max((image.file for image in images), default="")
+    common = os.path.commonprefix([first, last])  # noqa: RUF071 - the name behind the folder is cut off below
+    folder = common.removesuffix(os.path.basename(common))  # noqa: PTH119 - Path would break an address
+    return "" if folder.endswith("://") else folder

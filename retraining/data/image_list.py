@@ -9,6 +9,8 @@ from retraining.data.split import Split
 from retraining.errors import BadRequest, Message
 from retraining.settings.kinds import MOST_BITS
 
+SHOWN_CHARACTERS = 200  # of a text from a list: it may be of any length
+
 
 class Known(NamedTuple):
     """What an earlier run found out about a file: with it, its feature vector is found without opening it.
@@ -43,7 +45,11 @@ class BadLine(BadRequest):
 
     @classmethod
     def because(cls, number: int, reason: Message) -> BadLine:
-        """Return the error for a line; the reason completes "line 12 ..."."""
+        """Return the error for a line; the reason completes "line 12 ...". Long values are cut short."""
+        values = {
+            name: shown(value) if isinstance(value, str) else value for name, value in reason.values.items()
+        }
+        reason = Message(reason.template, **values)
         return cls("line {number:,} {reason}", number=number, reason=reason)
 
     @property
@@ -51,6 +57,11 @@ class BadLine(BadRequest):
         """The number of the line, from 1."""
         number: int = self.message.values["number"]  # type: ignore[assignment]
         return number
+
+
+def shown(text: str) -> str:
+    """Return a text from a list as a message shows it: only its beginning, if it is long."""
+    return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}..."
 
 
 def to_json(image: ListedImage) -> str:

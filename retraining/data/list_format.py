@@ -14,10 +14,11 @@ import operator
 import os
 import re
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
 from retraining.data import set_folders
-from retraining.data.image_list import BadLine, Known, ListedImage, as_json
+from retraining.data.image_list import BadLine, Known, ListedImage, as_json, shown
 from retraining.data.split import Split
 from retraining.errors import BadRequest, Message
 from retraining.settings.kinds import MOST_BITS
@@ -25,19 +26,25 @@ from retraining.settings.kinds import MOST_BITS
 HEAD_BYTES = 1 << 16  # of the beginning of a list, which are enough to recognize its format
 
 _NOT_BLANK = re.compile(rb"\S")
+_IS_ARRAY = re.compile(rb"\s*\[\s*(\{|$)")
 _UTF8_MARK = b"\xef\xbb\xbf"
 _SEPARATORS = (",", "\t", ";")
 # Without a header: most likely first. A label has a comma in it sooner than a tab.
 _SEPARATORS_ALONE = ("\t", ",", ";")
+_CSV_REASONS = {"unexpected end of data": "a quote is not closed"}
 _REQUIRED = ("path", "label")
 _COLUMNS = (*_REQUIRED, "set", "sha256", "bits", "significant_bits")
 _FEWEST, _MOST = 2, 3  # columns without a header
+# Path leaves these out. What is in front of ".." has to stay: if it is a link, the two lead elsewhere.
+_IS_ROUNDABOUT = re.compile(r"(?:^|/)\./|//")
 _LOOKS_LIKE_A_PATH = re.compile(r"[./\\]")
+# Surrogates, which only JSON can write alone, but for those that stand for bytes of names that are not UTF-8.
+_HALF_CHARACTER = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 _SHA256 = re.compile("[0-9a-fA-F]{64}")
+_WHOLE_NUMBER = re.compile("0|-?[1-9][0-9]{0,17}")
 _BIT_COUNTS = frozenset(map(str, range(1, MOST_BITS + 1)))
 _ELSEWHERE = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://")
 _JSON = json.JSONDecoder()
-_SHOWN_CHARACTERS = 60
 
 
 class Beginning(NamedTuple):
@@ -67,7 +74,8 @@ class CsvLines:
         try:
             fields = _split(text, self.separator)
         except csv.Error as error:
-            raise BadLine.because(number, Message("is not CSV ({reason})", reason=error)) from error
+            reason = _CSV_REASONS.get(str(error), error)
+            raise BadLine.because(number, Message("is not CSV ({reason})", reason=reason)) from error
         if not self.fewest <= len(fields) <= len(self.columns):
             if not text.strip():
                 return None
@@ -131,7 +139,10 @@ class JsonLines:
 
     def relabelled(self, line: bytes, label: str) -> bytes:
         """Return the line of an image with another label, and everything else in it as it is."""
-        return as_json(json.loads(line) | {"label": label}).encode() + _end_of(line)
+        fields = json.loads(line)
+        is_number = isinstance(fields["label"], int) and _WHOLE_NUMBER.fullmatch(label)
+        fields["label"] = int(label) if is_number else label
+        return as_json(fields).encode() + _end_of(line)
 
 
 LineFormat: TypeAlias = CsvLines | JsonLines
@@ -151,6 +162,12 @@ def recognized(head: bytes, *, list_name: str, folder: str) -> LineFormat:
     before = Beginning(start, head.count(b"\n", 0, start))
     if line.lstrip().startswith(b"{"):
         return JsonLines(before, folder)
+    if _IS_ARRAY.match(line):
+        raise BadRequest(
+            "{image_list} '{path}' must have an object of JSON in each line, and not one array of them. "
+            "Convert it, such as with jq -c '.[]'.",
+            path=list_name,
+        )
     try:
         text = line.decode().rstrip("\r")
     except UnicodeDecodeError as error:
@@ -161,10 +178,10 @@ def recognized(head: bytes, *, list_name: str, folder: str) -> LineFormat:
     found = _with_header(text, after, folder) or _without_header(text, before, folder)
     if found is None:
         raise BadRequest(
-            "{image_list} '{path}' must begin with a line that names its columns, such as "
-            "'path,label', received '{line}'.",
+            "{image_list} '{path}' must begin with a line that names its columns, 'path' and "
+            "'label' among them, received '{line}'.",
             path=list_name,
-            line=text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}...",
+            line=shown(text),
         )
     return found
 
@@ -234,8 +251,11 @@ def _listed(file: object, label: object, rest: Sequence[object], *, number: int,
     Raises BadLine.
     """
     file, label = _required("path", file, number), _required("label", label, number)
-    if folder and not (os.path.isabs(file) or is_elsewhere(file)):  # noqa: PTH117 - faster
-        file = f"{folder}/{file}"
+    if not is_elsewhere(file):
+        if _IS_ROUNDABOUT.search(file):
+            file = str(Path(file))
+        if folder and not os.path.isabs(file):  # noqa: PTH117 - faster
+            file = f"{folder}/{file}"
     if not any(rest):  # as in most lists
         return ListedImage(file, label)
     name, sha256, bits, decided = rest
@@ -245,6 +265,8 @@ def _listed(file: object, label: object, rest: Sequence[object], *, number: int,
 
 def _required(column: str, value: object, number: int) -> str:
     if isinstance(value, str) and value and "\0" not in value:
+        if _HALF_CHARACTER.search(value):
+            raise BadLine.because(number, Message("has half a character in its {column}", column=column))
         return value
     if value is None or value == "":
         raise BadLine.because(number, Message("has no {column}", column=column))
@@ -258,11 +280,7 @@ def _set(name: object, number: int) -> Split:
     if split is None:
         raise BadLine.because(
             number,
-            Message(
-                "has the set '{name}', which is none of {known}",
-                name=name,
-                known=", ".join(set_folders.PLAIN_NAMES),
-            ),
+            Message("has the set '{name}', which is not train, val or test", name=str(name)),
         )
     return split
 
@@ -283,5 +301,5 @@ def _known(sha256: object, bits: object, decided: object, *, number: int) -> Kno
 def _bits(value: object, number: int) -> int:
     text = str(value)
     if text not in _BIT_COUNTS:
-        raise BadLine.because(number, Message("has '{bits}' bits, not 1 to 16", bits=value))
+        raise BadLine.because(number, Message("has '{bits}' bits, not 1 to 16", bits=text))
     return int(text)

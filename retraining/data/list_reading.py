@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from retraining.data import list_format
-from retraining.data.image_list import BadLine, Known, ListedImage
+from retraining.data.image_list import BadLine, Known, ListedImage, shown
 from retraining.data.list_format import LineFormat
 from retraining.data.split import Split, split_names
 from retraining.errors import BadRequest, Message, setting_named
@@ -109,7 +109,7 @@ def check_files(listing: Listing) -> None:
                 "{line:,}. Give it to python -m retraining.distribute, which writes a list with which they "
                 "need not be here.",
                 path=listing.path,
-                file=listing.files[row],
+                file=shown(listing.files[row]),
                 line=listing.lines[row],
             )
     first = unknown[:_LOOKED_FOR]
@@ -118,7 +118,7 @@ def check_files(listing: Listing) -> None:
             "{image_list} '{path}' names files that are not there, first '{file}' in line {line:,}. Correct "
             "the paths: they are relative to the folder of the list.",
             path=listing.path,
-            file=listing.files[first[0]],
+            file=shown(listing.files[first[0]]),
             line=listing.lines[first[0]],
         )
 
@@ -283,22 +283,23 @@ def _lines(file: BinaryIO) -> Iterator[bytes]:
 
 
 def _without_repeats(listing: Listing) -> Listing:
-    """Return a list with each file once. Raises BadRequest for those with two labels or sets."""
+    """Return a list with each file once, and what any of its lines knows of it.
+
+    Raises BadRequest if lines about a file contradict each other.
+    """
     if len(set(listing.files)) == len(listing.files):
         return listing
-    reading = _Reading()
     first: dict[str, int] = {}
-    repeats = 0
-    for row, image in enumerate(_images(listing)):
-        earlier = first.setdefault(image.file, row)
-        same = listing.classes[earlier], listing.splits[earlier]
-        if earlier == row:
-            reading.add(image, listing.lines[row])
-        elif same == (listing.classes[row], listing.splits[row]):
-            repeats += 1
-        else:
-            reading.bad.add(_contradiction(listing, earlier, row))
-    reading.bad.check(listing.path)
+    known = list(listing.known)
+    bad = BadLines()
+    for row, file in enumerate(listing.files):
+        earlier = first.setdefault(file, row)
+        known[earlier] = known[earlier] or known[row]
+        other = _other(listing, earlier, row) or _other_known(known[earlier], known[row])
+        if other:
+            bad.add(_contradiction(listing, other, earlier=earlier, row=row))
+    bad.check(listing.path)
+    repeats = len(listing.files) - len(first)
     log.warning(
         "%s of '%s' that %s others %s left out.",
         "1 line" if repeats == 1 else f"{repeats:,} lines",
@@ -306,21 +307,44 @@ def _without_repeats(listing: Listing) -> Listing:
         "repeats" if repeats == 1 else "repeat",
         "is" if repeats == 1 else "are",
     )
-    return reading.listing(listing.path)
+    return _only(dataclasses.replace(listing, known=known), first.values())
 
 
-def _images(listing: Listing) -> Iterator[ListedImage]:
-    labels = (listing.labels[number] for number in listing.classes)
-    return map(ListedImage, listing.files, labels, listing.splits, listing.known)
+def _only(listing: Listing, rows: Iterable[int]) -> Listing:
+    """Return a list with these rows, which are of all labels."""
+    kept = list(rows)
+    return Listing(
+        listing.path,
+        listing.labels,
+        files=[listing.files[row] for row in kept],
+        classes=[listing.classes[row] for row in kept],
+        splits=[listing.splits[row] for row in kept],
+        known=[listing.known[row] for row in kept],
+        lines=array.array("q", (listing.lines[row] for row in kept)),
+    )
 
 
-def _contradiction(listing: Listing, earlier: int, row: int) -> BadLine:
+def _other(listing: Listing, earlier: int, row: int) -> str:
+    """Return what two lines about a file say differently; nothing if they do not."""
+    if listing.classes[earlier] != listing.classes[row]:
+        return "label"
+    return "set" if listing.splits[earlier] != listing.splits[row] else ""
+
+
+def _other_known(earlier: Known | None, known: Known | None) -> str:
+    """Return in what two lines know different things of a file; nothing if one of them knows nothing."""
+    if earlier is None or known is None or earlier == known:
+        return ""
+    return "sha256" if earlier.digest != known.digest else "number of bits"
+
+
+def _contradiction(listing: Listing, other: str, *, earlier: int, row: int) -> BadLine:
     return BadLine.because(
         listing.lines[row],
         Message(
             "gives '{file}' another {what} than line {earlier:,}",
             file=listing.files[row],
-            what="set" if listing.classes[earlier] == listing.classes[row] else "label",
+            what=other,
             earlier=listing.lines[earlier],
         ),
     )

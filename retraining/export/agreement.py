@@ -47,7 +47,7 @@ def check(run: Forward, model: TrainedModel, path: Path) -> int:
             # more than they do.
             difference = _difference(probabilities, model, exact.extract(batch.pixels))
         if not _agrees(difference):
-            worst = chosen.paths[batch.rows[int(difference.argmax())]]
+            worst = chosen.files[batch.rows[int(difference.argmax())]]
             raise _disagreement(float(difference.max()), worst, path)
         agreed += len(batch.rows)
     if not agreed:

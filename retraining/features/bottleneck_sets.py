@@ -40,11 +40,16 @@ class BottleneckSet:
 
     vectors: Vectors
     labels: Labels
-    paths: Sequence[Path]
+    files: Sequence[str]
     keys: Sequence[bytes]
 
     def __len__(self) -> int:
-        return len(self.paths)
+        return len(self.files)
+
+    @property
+    def paths(self) -> Paths:
+        """The files' paths."""
+        return Paths(self.files)
 
     def sample(self, count: int) -> BottleneckSet:
         """Return up to `count` vectors from all over the set, of images that are on this computer if any are.
@@ -52,22 +57,30 @@ class BottleneckSet:
         They are the same in every run, in the order of the set.
         """
         order = np.random.default_rng(0).permutation(len(self)).tolist()
-        here = (row for row in order if self.paths[row].exists())
+        here = (row for row in order if Path(self.files[row]).exists())
         rows = sorted(list(itertools.islice(here, count)) or order[:count])
         return BottleneckSet(
             vectors=self.vectors[rows],
             labels=self.labels[rows],
-            paths=[self.paths[row] for row in rows],
+            files=[self.files[row] for row in rows],
             keys=[self.keys[row] for row in rows],
         )
 
 
 @dataclasses.dataclass(frozen=True)
 class SkippedImage:
-    """A file that cannot be used, and the reason, which reads on after "it"."""
+    """A file that cannot be used, and the reason, which reads on after "it".
 
-    path: Path
+    The file is kept as text, which is what people are told: a path would break an address.
+    """
+
+    file: str
     reason: str
+
+    @property
+    def path(self) -> Path:
+        """The file's path."""
+        return Path(self.file)
 
 
 @dataclasses.dataclass(frozen=True)

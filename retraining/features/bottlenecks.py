@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retraining.arrays import Pixels, Vectors
-from retraining.data import images, prefetching, sample_depth
+from retraining.data import images, needed_files, prefetching, sample_depth
 from retraining.data.dataset import Dataset, LabelledImage
 from retraining.data.split import Split
-from retraining.errors import BadImage
+from retraining.errors import BadImage, BadRequest
 from retraining.features import extraction
-from retraining.features.bottleneck_sets import Bottlenecks, BottleneckSet, Paths, SkippedImage
+from retraining.features.bottleneck_sets import Bottlenecks, BottleneckSet, SkippedImage
 from retraining.features.cache import BottleneckCache
 from retraining.features.extractor import FeatureExtractor
 from retraining.features.views import Views
@@ -61,8 +61,9 @@ def compute(
 
     New vectors are added to the cache, even on Ctrl-C. Files that cannot be used are left out, and listed in
     the result. If neither the dataset nor the files say how many bits 16-bit images use, it is decided from
-    all of them; the result's dataset has it. Raises WorkFailed if the module gives values that are not
-    numbers, or the disk is full.
+    all of them; the result's dataset has it. Raises BadRequest if images that a list knows are not here, and
+    the cache has none of their vectors; WorkFailed if the module gives values that are not numbers, or the
+    disk is full.
     """
     run = _Computation(dataset, extractor, cache, views or Views())
     started = time.monotonic()
@@ -160,10 +161,23 @@ class _Computation:
                 self.digests[number] = item.known.digest
         is_filled = self._cache.fill(self.vectors, self.keys)
         self._has_numbers = bool(is_filled.any())
+        if not self._has_numbers:
+            self._check_are_here()
         is_complete = np.ones(len(self.items), bool)
         is_complete[self.rows.item_of_row[~is_filled]] = False
         others: list[int] = np.flatnonzero(~is_complete).tolist()
         return others
+
+    def _check_are_here(self) -> None:
+        """Raise BadRequest if images that are not here have no vector either: it is another cache."""
+        missing = needed_files.first_missing(self.items)
+        if missing is not None:
+            raise BadRequest(
+                "'{folder}' has no vector of the images that the list knows, and '{file}' is not on this "
+                "computer. Give the {bottleneck_dir} and the {tfhub_module} with which the list was made.",
+                folder=self._cache.folder,
+                file=missing,
+            )
 
     def _prepared(self, numbers: Sequence[int]) -> Iterator[_Prepared]:
         """Yield these images, while a progress bar is shown."""
@@ -262,7 +276,7 @@ def _by_split(dataset: Dataset, run: _Computation) -> Bottlenecks:
         return BottleneckSet(
             vectors=_slice_of(run.vectors, rows),
             labels=np.array([items[number].label for number in numbers], np.int64),
-            paths=Paths([items[number].file for number in numbers]),
+            files=[items[number].file for number in numbers],
             keys=tuple(run.keys[row] for row in rows),
         )
 
@@ -276,7 +290,7 @@ def _by_split(dataset: Dataset, run: _Computation) -> Bottlenecks:
             significant_bits=run.significant_bits,
         ),
         digests=tuple(run.digests[number] for number in used),
-        skipped=tuple(SkippedImage(items[number].path, skipped[number]) for number in sorted(skipped)),
+        skipped=tuple(SkippedImage(items[number].file, skipped[number]) for number in sorted(skipped)),
     )
 
 

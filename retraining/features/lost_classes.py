@@ -33,11 +33,11 @@ def _files_of_lost_classes(
 ) -> dict[str, str]:
     """Return what the files are of each class that has lost all its images."""
     left = {image.label for image in usable.images}
-    reasons = {image.path: image.reason for image in skipped}
+    reasons = {image.file: image.reason for image in skipped}
     lost: dict[str, list[str]] = collections.defaultdict(list)
     for image in scanned.images:
         if image.label not in left:
-            lost[scanned.labels[image.label]].append(reasons[image.path])
+            lost[scanned.labels[image.label]].append(reasons[image.file])
     return {label: described(reasons) for label, reasons in lost.items()}
 
 

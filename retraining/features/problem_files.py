@@ -38,7 +38,7 @@ def warn_of_skipped(skipped: Sequence[SkippedImage], rest: str = "not listed her
     `rest` says where those are that are not named, if there are more than NAMED_FILES.
     """
     for image in skipped[:NAMED_FILES]:
-        log.warning("skipped %s: it %s.", image.path, image.reason)
+        log.warning("skipped %s: it %s.", image.file, image.reason)
     if len(skipped) > NAMED_FILES:
         log.warning("skipped %s: %s.", f"{len(skipped) - NAMED_FILES:,} more files", rest)
 
@@ -81,4 +81,4 @@ def report_duplicates(bottlenecks: Bottlenecks, near: NearDuplicates, folder: Pa
 
 
 def _skipped_rows(skipped: tuple[SkippedImage, ...]) -> list[tuple[str, ...]]:
-    return [(cell(str(image.path)), image.reason) for image in skipped]
+    return [(cell(image.file), image.reason) for image in skipped]

@@ -58,7 +58,7 @@ def usable_images(scanned: Dataset, *, strict: bool = False) -> UsableImages:
     watched = progress(checked, total=len(scanned.images), task="Checking", unit="image")
     for image, found in zip(scanned.images, watched, strict=True):
         if isinstance(found, BadImage):
-            skipped.append(SkippedImage(image.path, str(found)))
+            skipped.append(SkippedImage(image.file, str(found)))
         else:
             kept.append((image, found))
     significant_bits = scanned.significant_bits or _decided([found.depth for _, found in kept])

@@ -29,7 +29,7 @@ def report(settings: ReportOnGraphSettings) -> None:
     found = earlier_run.find(images, settings)
     page = settings.report.report
     run = run_facts.of(programs.REPORT, settings, page.parent)
-    places = making.Places(page, page.parent, settings.data.source)
+    places = making.Places(page, page.parent, settings.data)
     log_lines.reported(found, making.make([Subject(found.network, found, run)], places))
 
 

@@ -16,6 +16,7 @@ from retraining.process import Work
 from retraining.report import page
 from retraining.report.page import Written
 from retraining.report.subject import Run, Subject
+from retraining.settings.data import DataSettings
 from retraining.sorting import suspected_labels
 from retraining.sorting.suspected_labels import SuspectedLabel
 from retraining.training.model import TrainedModel
@@ -37,12 +38,12 @@ class Made:
 class Places:
     """Where a report is written: the page, and the folder of the lists beside it.
 
-    `source` is the folder that has the folders of the classes, or the list of the images.
+    `source` says where the images are: in the folders of the classes, or in a list.
     """
 
     page: Path
     lists: Path
-    source: Path
+    source: DataSettings
 
 
 def make(subjects: Sequence[Subject], places: Places) -> Made:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 from markupsafe import Markup
 
@@ -158,9 +157,9 @@ class Model:
         found = self.findings.novelty
         return round(found.false_alarms * len(found.test_novelty)) if found and len(found.test_novelty) else 0
 
-    def short(self, path: Path) -> str:
+    def short(self, file: str) -> str:
         """Return a file's path below the folder of all photographs."""
-        return str(path).removeprefix(self.folder)
+        return file.removeprefix(self.folder)
 
     @property
     def images_by_set(self) -> dict[str, int]:

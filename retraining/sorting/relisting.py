@@ -14,7 +14,7 @@ from retraining.errors import BadRequest, WorkFailed
 from retraining.sorting import placing
 from retraining.sorting.free_names import FreeNames
 from retraining.sorting.relabelling import Refusal
-from retraining.sorting.suspected_labels import MOVE
+from retraining.sorting.suspected_labels import MOVE, place_in
 from retraining.storage import spreadsheet
 from retraining.storage.atomic_files import scratch_folder
 from retraining.storage.spreadsheet import text_of
@@ -66,11 +66,6 @@ def plan(csv: Path) -> Relisting | None:
         except WorkFailed as error:
             refused.append(Refusal(image, error))
     return Relisting(image_list, tuple(changes), tuple(refused), len(table.rows))
-
-
-def place_in(image_list: Path, file: str) -> str:
-    """Return the path of an image by the folder of its list, if it is there, or else as it is."""
-    return file.removeprefix(f"{image_list.parent}/")
 
 
 def write(relisting: Relisting) -> Path:

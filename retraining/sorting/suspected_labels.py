@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
+from retraining.settings.data import DataSettings
 from retraining.storage import spreadsheet
 from retraining.storage.spreadsheet import cell
 
@@ -33,18 +34,30 @@ class SuspectedLabel:
     sha256: bytes
 
 
-def write(suspected: Sequence[SuspectedLabel], source: Path, path: Path) -> None:
+def write(suspected: Sequence[SuspectedLabel], source: DataSettings, path: Path) -> None:
     """Write the list in the order given, with nothing marked. Raises WorkFailed.
 
-    The files are those of the list of images at `source`; or they are in the class folders of the folder
-    there, or in those of the set folders in it.
+    The files are those of the list of images in `source`; or they are in the class folders of its folder, or
+    in those of the set folders there.
     """
-    if source.is_file():
-        inside = f"{source.parent}/"
-        rows = [_row(one, source.absolute(), one.file.removeprefix(inside)) for one in suspected]
-        spreadsheet.write(path, COLUMNS_OF_LIST, rows)
+    if source.image_list is None:
+        _write_of_folders(suspected, source.source, path)
     else:
-        _write_of_folders(suspected, source, path)
+        _write_of_list(suspected, source.image_list, path)
+
+
+def place_in(image_list: Path, file: str) -> str:
+    """Return the path of an image by the folder of its list, if it is there, or else as it is.
+
+    It is the same wherever the list is read from: by the name alone in its folder, or by the full path.
+    """
+    return file.removeprefix(f"{image_list.parent}/")
+
+
+def _write_of_list(suspected: Sequence[SuspectedLabel], image_list: Path, path: Path) -> None:
+    source = image_list.absolute()
+    rows = [_row(one, source, place_in(image_list, one.file)) for one in suspected]
+    spreadsheet.write(path, COLUMNS_OF_LIST, rows)
 
 
 def _write_of_folders(suspected: Sequence[SuspectedLabel], image_dir: Path, path: Path) -> None:

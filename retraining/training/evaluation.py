@@ -17,11 +17,16 @@ from retraining.training.softmax_layer import SoftmaxLayer, row_blocks
 
 @dataclasses.dataclass(frozen=True)
 class Misclassified:
-    """A misclassified test image, with its own label and the predicted one."""
+    """A misclassified test image, by its file, with its own label and the predicted one."""
 
-    path: Path
+    file: str
     label: str
     predicted: str
+
+    @property
+    def path(self) -> Path:
+        """The file's path."""
+        return Path(self.file)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,7 +67,7 @@ def evaluate(layer: SoftmaxLayer, bottlenecks: Bottlenecks, settings: TrainingSe
     )
     wrong = predicted != testing.labels[rows]
     misclassified = tuple(
-        Misclassified(testing.paths[row], labels[testing.labels[row]], labels[guess])
+        Misclassified(testing.files[row], labels[testing.labels[row]], labels[guess])
         for row, guess in zip(rows[wrong], predicted[wrong], strict=True)
     )
     confusion = np.zeros((len(labels), len(labels)), np.int64)

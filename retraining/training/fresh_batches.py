@@ -127,7 +127,7 @@ class FreshBatches:
             self._gone.add(row)
             log.warning(
                 "views of %s can no longer be drawn; the whole image is used instead.",
-                self._images.paths[row],
+                self._images.files[row],
             )
         undistorted: Vectors = self._images.vectors[row]
         return undistorted

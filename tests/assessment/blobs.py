@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 
@@ -28,8 +27,8 @@ def bottlenecks(vectors: Vectors, labels: Labels, splits: Sequence[Split], class
 
     def of_set(split: Split) -> BottleneckSet:
         (rows,) = np.nonzero([image.split is split for image in images])
-        paths = tuple(Path(images[row].file) for row in rows)
-        return BottleneckSet(vectors[rows], labels[rows], paths, tuple(digests[row] for row in rows))
+        files = tuple(images[row].file for row in rows)
+        return BottleneckSet(vectors[rows], labels[rows], files, tuple(digests[row] for row in rows))
 
     dataset = Dataset(tuple(f"class {number}" for number in range(classes)), images)
     sets = {split.value: of_set(split) for split in Split}

@@ -145,7 +145,7 @@ def test_few_test_images_are_said_to_be_few(faultless: Findings) -> None:
 
 
 def test_skipped_files_are_counted(faultless: Findings) -> None:
-    skipped = (SkippedImage(Path("a.jpg"), "is empty"), SkippedImage(Path("b.jpg"), "is empty"))
+    skipped = (SkippedImage("a.jpg", "is empty"), SkippedImage("b.jpg", "is empty"))
     assert only(dataclasses.replace(faultless, skipped=skipped)) == (
         "Repair or remove what could not be read.",
         "2 files were skipped, listed below with the reasons.",

@@ -177,13 +177,19 @@ def test_conflicts_leaks_and_copies_of_images_are_told_apart(
 def test_names_that_only_a_computer_tells_apart_are_two_classes_with_a_warning(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    many(tmp_path, "Roses", "roses", "caf\u00e9", "cafe\u0301")
-    assert dataset.scan(DataSettings(tmp_path)).labels == ("Roses", "cafe\u0301", "caf\u00e9", "roses")
+    many(tmp_path, "Roses", "roses", "roses ", "caf\u00e9", "cafe\u0301")
+    assert dataset.scan(DataSettings(tmp_path)).labels == (
+        "Roses",
+        "cafe\u0301",
+        "caf\u00e9",
+        "roses",
+        "roses ",
+    )
+    pairs = ("cafe\u0301", "caf\u00e9"), ("Roses", "roses"), ("roses", "roses ")
     assert [record.getMessage() for record in caplog.records] == [
-        "classes 'cafe\u0301' and 'caf\u00e9' differ only in upper and lower case or in how a letter is encoded. If they are one "
-        "class, give them one name.",
-        "classes 'Roses' and 'roses' differ only in upper and lower case or in how a letter is encoded. If they are one class, give "
-        "them one name.",
+        f"classes '{one}' and '{other}' differ only in upper and lower case, in blanks or in how a letter is encoded. If "
+        "they are one class, give them one name."
+        for one, other in pairs
     ]
 
 

@@ -83,6 +83,21 @@ def test_paths_are_relative_to_the_folder_of_the_list() -> None:
     assert names == ["lists/new/roses/a.jpg", "/data/b.jpg", "gs://bucket/c.jpg", "lists/new/~/d.jpg"]
 
 
+@pytest.mark.parametrize(
+    ("path", "file"),
+    [
+        ("./a.jpg", "lists/a.jpg"),
+        ("roses/.//./a.jpg", "lists/roses/a.jpg"),
+        ("/data//b.jpg", "/data/b.jpg"),
+        ("roses/../a.jpg", "lists/roses/../a.jpg"),  # another file, if roses is a link
+        ("roses./a.jpg", "lists/roses./a.jpg"),
+        ("gs://bucket//./c.jpg", "gs://bucket//./c.jpg"),
+    ],
+)
+def test_path_is_the_same_however_it_is_written(path: str, file: str) -> None:
+    assert [image.file for image in images(f"path,label\n{path},x\n".encode(), "lists")] == [file]
+
+
 def test_labels_may_be_numbers_in_json() -> None:
     assert images(b'{"path": "a", "label": 7}') == [ListedImage("a", "7")]
 
@@ -98,16 +113,15 @@ BAD_LINES = {
     b"a.jpg,x": "has 2 fields, not 6",
     b",x,,,,": "has no path",
     b"a.jpg,,test,,,": "has no label",
-    b"a.jpg,x,trian,,,": "has the set 'trian', which is none of train, training, val, valid, validation, dev, test, "
-    "testing",
-    b"a.jpg,x,eval,,,": "has the set 'eval', which is none of train, training, val, valid, validation, dev, test, "
-    "testing",
+    b"a.jpg,x,trian,,,": "has the set 'trian', which is not train, val or test",
+    b"a.jpg,x,eval,,,": "has the set 'eval', which is not train, val or test",
+    b"a.jpg,x," + b"long" * 100 + b",,,": f"has the set '{'long' * 50}...', which is not train, val or test",
     b"a.jpg,x,,abc,,": "has a sha256 that is not 64 hexadecimal digits",
     b"a.jpg,x,,,12,": "has a number of bits and no sha256",
     f"a.jpg,x,,{SHA256},17,".encode(): "has '17' bits, not 1 to 16",
     f"a.jpg,x,,{SHA256},,many".encode(): "has 'many' bits, not 1 to 16",
     f"a.jpg,x,,{SHA256},12,12".encode(): "has both bits and significant_bits",
-    b'"a.jpg,x,,,,': "is not CSV (unexpected end of data)",
+    b'"a.jpg,x,,,,': "is not CSV (a quote is not closed)",
     b'"a.jpg"b,x,,,,': "is not CSV (',' expected after '\"')",
     b"caf\xe9.jpg,x,,,,": "is not text in UTF-8",
     b"a\0.jpg,x,,,,": "has a NUL character in its path",
@@ -121,8 +135,9 @@ BAD_JSON = {
     b'{"path": "a", "label": ["x"]}': "has a label that is not text",
     b'{"path": 7, "label": "x"}': "has a path that is not text",
     b'{"path": "a", "label": "x\\u0000"}': "has a NUL character in its label",
-    b'{"path": "a", "label": "x", "set": 3}': "has the set '3', which is none of train, training, val, valid, "
-    "validation, dev, test, testing",
+    b'{"path": "a", "label": "x", "set": 3}': "has the set '3', which is not train, val or test",
+    b'{"path": "\\ud83d.jpg", "label": "x"}': "has half a character in its path",
+    b'{"path": "a", "label": "\\udd39"}': "has half a character in its label",
     b'{"path": "a", "label": true}': "has a label that is not text",
 }
 
@@ -143,6 +158,9 @@ def test_bad_line_is_named_by_its_number_with_the_reason(header: bytes, line: by
     assert pickle.loads(pickle.dumps(caught.value)).number == 1234
 
 
+ARRAY = "must have an object of JSON in each line, and not one array of them. Convert it, such as with jq -c '.[]'."
+
+
 @pytest.mark.parametrize(
     ("head", "message"),
     [
@@ -150,16 +168,18 @@ def test_bad_line_is_named_by_its_number_with_the_reason(header: bytes, line: by
         (b"\xef\xbb\xbf \n\r\n", "has no lines."),
         (
             b"filename,class\na.jpg,rose\n",
-            "must begin with a line that names its columns, such as 'path,label', received 'filename,class'.",
+            "must begin with a line that names its columns, 'path' and 'label' among them, received 'filename,class'.",
         ),
         (
             b"path,path,label\n",
-            "must begin with a line that names its columns, such as 'path,label', received 'path,path,label'.",
+            "must begin with a line that names its columns, 'path' and 'label' among them, received 'path,path,label'.",
         ),
         (
-            b"a/" * 40,
-            f"must begin with a line that names its columns, such as 'path,label', received '{'a/' * 30}...'.",
+            b"a/" * 101,
+            f"must begin with a line that names its columns, 'path' and 'label' among them, received '{'a/' * 100}...'.",
         ),
+        (b"[\r\n", ARRAY),
+        (b' [ {"path": "a.jpg", "label": "x"},\n', ARRAY),
         ("path,label".encode("utf-16"), "must be text in UTF-8. Save it as 'CSV UTF-8'."),
     ],
     ids=str,
@@ -184,3 +204,12 @@ def test_file_that_is_no_list_is_refused(head: bytes, message: str) -> None:
 def test_line_with_another_label_keeps_everything_else(content: bytes, corrected: bytes) -> None:
     line = content.splitlines(keepends=True)[-1]
     assert recognized(content).relabelled(line, "red, dark") == corrected
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "written"),
+    [("3", "5", "5"), ("3", "-5", "-5"), ("3", "05", '"05"'), ("3", "rose", '"rose"'), ('"3"', "5", '"5"')],
+)
+def test_whole_number_in_json_stays_one_if_the_new_label_is_one(old: str, new: str, written: str) -> None:
+    line = f'{{"path": "a.jpg", "label": {old}}}'.encode()
+    assert recognized(line).relabelled(line, new) == f'{{"path": "a.jpg", "label": {written}}}'.encode()

@@ -207,6 +207,22 @@ def test_repeated_lines_are_left_out_and_contradicting_ones_refused(
     )
 
 
+def test_repeated_line_adds_a_checksum_and_another_one_is_refused(here: Path) -> None:
+    header, *lines = images(("train", 40), ("test", 20), ("val", 20))
+    good = [f"{header},sha256,bits", *(f"{line},," for line in lines)]
+    touch(here.parent, "train_1.jpg")
+    known = [good[1], f"train_0.jpg,x,train,{SHA256},12"]
+    found = scanned(written(here, *good, *known)).images
+    assert [image.known for image in found if image.file.endswith("train_0.jpg")] == [
+        Known(bytes.fromhex(SHA256), 12)
+    ]
+    bad = [f"train_0.jpg,x,train,{'a' * 64},12", f"train_0.jpg,x,train,{SHA256},"]
+    assert refusal(here, good[0], *reversed(known), *good[2:], *bad) == (
+        "image_list 'lists/list.csv' has 2 lines that cannot be used: line 83 gives 'lists/train_0.jpg' another sha256 "
+        "than line 2; line 84 gives 'lists/train_0.jpg' another number of bits than line 2. Correct or remove them."
+    )
+
+
 def test_list_that_cannot_be_used_at_all_is_refused(here: Path) -> None:
     assert refusal(here) == "image_list must be a file that lists images; 'lists/list.csv' does not exist."
     assert refusal(here.parent).endswith("is not a file.")

@@ -142,8 +142,8 @@ def test_files_that_are_not_images_are_skipped_and_named(
     empty.touch()
     result = compute(colour_photos, extractor, tmp_path / "cache")
     assert result.skipped == (
-        SkippedImage(broken, "is a web page, not an image"),
-        SkippedImage(empty, "is empty"),
+        SkippedImage(str(broken), "is a web page, not an image"),
+        SkippedImage(str(empty), "is empty"),
     )
     assert len(result.dataset.images) == 90
     assert broken not in [*result.training.paths, *result.validation.paths, *result.testing.paths]

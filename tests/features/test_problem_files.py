@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from retraining.data.dataset import Dataset, LabelledImage
@@ -16,7 +14,7 @@ def test_only_the_first_skipped_files_are_named(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(problem_files, "NAMED_FILES", 1)
-    skipped = [SkippedImage(Path(f"{number}.jpg"), "is cut short") for number in range(3)]
+    skipped = [SkippedImage(f"{number}.jpg", "is cut short") for number in range(3)]
     problem_files.warn_of_skipped(skipped, rest="see 'x.csv'")
     assert caplog.messages == ["skipped 0.jpg: it is cut short.", "skipped 2 more files: see 'x.csv'."]
 

@@ -66,7 +66,7 @@ def findings(data: Dataset, *, seed: int = 0) -> Findings:
         judged=len(data.images),
         same=Duplicates((), ((data.images[0], data.images[3]),), ()),
         near=Duplicates(((data.images[1], data.images[6]),), (), ()),
-        skipped=(SkippedImage(Path(data.images[0].file).parent / "broken.jpg", "is cut short"),),
+        skipped=(SkippedImage(str(Path(data.images[0].file).parent / "broken.jpg"), "is cut short"),),
         trend=Trend(
             tuple(
                 TrendPoint(count, (0.7, 0.75, 0.72, 0.71, 0.7 + count / 1000))
@@ -121,7 +121,7 @@ def _evaluation(data: Dataset, testing: Scored) -> Evaluation:
     np.add.at(confusion, (testing.labels, predicted), 1)
     accuracy = float((predicted == testing.labels).mean())
     wrong = tuple(
-        Misclassified(data.images[number].path, data.labels[label], data.labels[guess])
+        Misclassified(data.images[number].file, data.labels[label], data.labels[guess])
         for number, label, guess in zip(testing.numbers, testing.labels, predicted, strict=True)
         if label != guess
     )

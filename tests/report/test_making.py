@@ -17,6 +17,7 @@ from retraining.process import HereAndNow
 from retraining.report import making, page
 from retraining.report.making import Places, Reporter
 from retraining.report.subject import Run
+from retraining.settings.data import DataSettings
 from retraining.settings.training import TrainingSettings
 from tests.conftest import Computed
 
@@ -29,7 +30,7 @@ def broken(*_arguments: Any, **_keywords: Any) -> Any:
 
 @pytest.fixture
 def places(tmp_path: Path, computed: Computed) -> Places:
-    return Places(tmp_path / "report.html", tmp_path, computed.folder)
+    return Places(tmp_path / "report.html", tmp_path, DataSettings(computed.folder))
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from retraining import relabel
+from retraining.settings.data import DataSettings
 from retraining.sorting import placing, relabelling, suspected_labels
 from retraining.sorting.suspected_labels import COLUMNS, SuspectedLabel
 
@@ -42,7 +43,7 @@ class Photos:
                 label = path.relative_to(self.classes).parts[0]
                 digest = hashlib.sha256(path.read_bytes()).digest()
                 found.append(SuspectedLabel(str(path), label, "tulips", 0.04, 0.9, digest))
-        suspected_labels.write(found, self.folder, self.list)
+        suspected_labels.write(found, DataSettings(self.folder), self.list)
         self.edit(lambda row: row | {"action": actions.get("all", actions.get(Path(row["image"]).stem, ""))})
         return [Path(one.file).name for one in found]
 

@@ -34,8 +34,8 @@ def test_accuracy_is_the_share_of_test_images_that_are_right() -> None:
     assert (half.accuracy, half.count) == (0.5, 4)
     assert half.confusion.tolist() == [[0, 1, 0], [0, 2, 0], [0, 1, 0]]
     assert half.misclassified == (
-        Misclassified(Path("0.jpg"), "a", "b"),
-        Misclassified(Path("3.jpg"), "c", "b"),
+        Misclassified("0.jpg", "a", "b"),
+        Misclassified("3.jpg", "c", "b"),
     )
 
 
@@ -103,7 +103,7 @@ def test_export_gets_images_that_can_be_opened_wherever_they_are_in_the_set(tmp_
     paths = [tmp_path / path.name for path in whole.testing.paths]
     for path in paths[:4] + paths[50:]:
         path.touch()
-    testing = dataclasses.replace(whole.testing, paths=paths)
+    testing = dataclasses.replace(whole.testing, files=list(map(str, paths)))
     sent = dataclasses.replace(whole, testing=testing).only_held_out(12).testing
     rows = [int(path.stem) for path in sent.paths]
     assert rows == sorted(rows)

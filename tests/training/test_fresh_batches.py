@@ -79,7 +79,7 @@ def test_image_that_vanishes_during_training_is_used_without_augmentation(
     extractor: FeatureExtractor, computed: Computed, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     training = computed.bottlenecks.training
-    gone = dataclasses.replace(training, paths=(tmp_path / "gone.jpg", *training.paths[1:]))
+    gone = dataclasses.replace(training, files=(str(tmp_path / "gone.jpg"), *training.files[1:]))
     everything = dataclasses.replace(TRAINING, train_batch_size=-1, how_many_training_steps=3)
     views = FreshBatches(gone, extractor, augmentation=FLIPPED, training=everything)
     for batch in views.batches():

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,8 +21,8 @@ def image_set(labels: list[int], features: int = 4, seed: int = 0) -> Bottleneck
     rng = np.random.default_rng(seed)
     vectors = rng.normal(scale=0.1, size=(len(labels), features)).astype(np.float32)
     vectors[np.arange(len(labels)), labels] += 2
-    paths = tuple(Path(f"{index}.jpg") for index in range(len(labels)))
-    return BottleneckSet(vectors, np.array(labels, np.int64), paths, (b"",) * len(labels))
+    files = tuple(f"{index}.jpg" for index in range(len(labels)))
+    return BottleneckSet(vectors, np.array(labels, np.int64), files, (b"",) * len(labels))
 
 
 def sets(training: list[int], validation: list[int], testing: list[int]) -> Bottlenecks:
