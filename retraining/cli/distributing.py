@@ -34,7 +34,6 @@ from retraining.settings.output import OutputSettings
 from retraining.settings.retrain import RetrainSettings
 from retraining.settings.training import TrainingSettings
 
-_MOST_TRIED = 1000  # photos that are opened to check an engine on, if none can be decoded
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +57,7 @@ def distribute(settings: DistributeSettings) -> None:
         with watching.progress(plan.shards, total=listed.count * plan.views.most()):
             done = runner.run(build)
         outcome.warn_of_shards(plan.shards)
-        skipped = outcome.write_lists(notes, settings.output_dir)
+        skipped = outcome.write_lists(notes, settings.output_dir, images=plan.images)
     if counts := counters.of(done):
         _print(counts)
     _check(skipped, plan, settings)
@@ -68,7 +67,7 @@ def distribute(settings: DistributeSettings) -> None:
 @contextlib.contextmanager
 def _notes(output_dir: str) -> Iterator[str]:
     """Yield a new folder for what workers tell this computer, which is removed at the end."""
-    notes = places.join(output_dir, f".distribute-{uuid.uuid4().hex}")
+    notes = places.join(places.absolute(output_dir), f".distribute-{uuid.uuid4().hex}")
     try:
         yield notes
     finally:

@@ -50,7 +50,7 @@ def cut(file: str, *, fewest: int = FEWEST_LINES, most: int = MOST_PIECES) -> li
     except BadImage as error:
         raise BadRequest("{image_list} '{file}' {reason}.", file=file, reason=error) from error
     if not found.lines:
-        raise BadRequest("{image_list} '{file}' has no images.", file=file)
+        raise _without_images(file)
     step = -(-found.lines // (fewest * most))
     ends = found.breaks[step - 1 :: step]
     if not ends or ends[-1] < found.end:
@@ -85,7 +85,7 @@ def images_in(piece: Piece) -> Iterator[tuple[int, ListedImage]]:
 def check(pieces: Sequence[Piece]) -> Counter[Split | None]:
     """Return how many lines of a list put their image into each set, None for no set.
 
-    Raises BadRequest if there are bad lines, with the numbers of the first ones.
+    Raises BadRequest if there are bad lines, with the numbers of the first ones, or only empty ones.
     """
     counts: Counter[Split | None] = collections.Counter()
     bad = BadLines()
@@ -100,7 +100,13 @@ def check(pieces: Sequence[Piece]) -> Counter[Split | None]:
                     counts.update([image.split] if image is not None else [])
             bar.update(piece.lines)
     bad.check(pieces[0].file)
+    if not counts:
+        raise _without_images(pieces[0].file)
     return counts
+
+
+def _without_images(file: str) -> BadRequest:
+    return BadRequest("{image_list} '{file}' has no images.", file=file)
 
 
 def _lines(piece: Piece) -> Iterator[tuple[int, bytes]]:

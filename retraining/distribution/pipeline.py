@@ -27,12 +27,13 @@ _WANTED_GROUPS = 16
 class Plan:
     """What a run is to do: all that workers need to know.
 
-    `rule` says what set an image is in, if the list alone does not. `notes` is the folder of what workers
+    `images` is how many images are listed. `rule` says what set an image is in, if the list alone does not. `notes` is the folder of what workers
     tell this computer. `has_numbers` says that the cache has finite vectors of this network already.
     `processors` is how many a worker process is to use, None for all.
     """
 
     pieces: tuple[Piece, ...]
+    images: int
     rule: SetRule | None
     significant_bits: int | None
     network: NetworkFile
@@ -41,11 +42,6 @@ class Plan:
     has_numbers: bool
     processors: int | None
     notes: str
-
-    @property
-    def images(self) -> int:
-        """How many images are listed."""
-        return sum(piece.lines for piece in self.pieces)
 
     @property
     def groups(self) -> int:

@@ -37,6 +37,7 @@ def plan(list_file: Path, count: int) -> Plan:
     long = piece._replace(start=10**10, end=2 * 10**10, first_line=10**8, lines=10**5)
     return Plan(
         pieces=tuple(long._replace(number=number) for number in range(count)),
+        images=count * 10**5,
         rule=None,
         significant_bits=None,
         network=NetworkFile(
