@@ -34,14 +34,14 @@ from retraining.settings.output import OutputSettings
 from retraining.settings.retrain import RetrainSettings
 from retraining.settings.training import TrainingSettings
 
-
 log = logging.getLogger(__name__)
 
 
 def distribute(settings: DistributeSettings) -> None:
     """Run the command."""
     runner = Runner(settings.run.beam_flags)
-    with _notes(settings.output_dir) as notes:
+    runner.check(settings.shared())
+    with _notes(settings.output_dir, runner) as notes:
         listed = planning.listed(settings, notes)
         log.info("Found %s images.", f"{listed.count:,}")
         extractor = planning.extractor(listed, settings)
@@ -65,14 +65,17 @@ def distribute(settings: DistributeSettings) -> None:
 
 
 @contextlib.contextmanager
-def _notes(output_dir: str) -> Iterator[str]:
-    """Yield a new folder for what workers tell this computer, which is removed at the end."""
+def _notes(output_dir: str, runner: Runner) -> Iterator[str]:
+    """Yield a new folder for what workers tell this computer, which is removed once the run has ended."""
     notes = places.join(places.absolute(output_dir), f".distribute-{uuid.uuid4().hex}")
     try:
         yield notes
     finally:
-        with contextlib.suppress(WorkFailed):  # a store that is gone; an error before says more
-            places.remove_folder(notes)
+        if not runner.has_ended:
+            log.warning("workers may still need %s; remove it once they have ended.", notes)
+        else:
+            with contextlib.suppress(WorkFailed):  # a store that is gone; an error before says more
+                places.remove_folder(notes)
 
 
 def _show(steps: Sequence[str], runner: Runner, plan: Plan) -> None:

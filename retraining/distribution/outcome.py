@@ -22,7 +22,7 @@ def write_lists(notes: str, output_dir: str, *, images: int) -> int:
     """Write the list of usable images and that of skipped files. Return how many are skipped.
 
     Some of these are warned of. Raises WorkFailed, and leaves earlier lists as they are, unless the two have
-    all of so many `images`: workers that do not share the folder with this computer write their parts elsewhere.
+    all of so many `images`: workers that do not share the folder with this computer write elsewhere.
     """
     listed = places.join(output_dir, SKIPPED_FILE)
     with places.writing(places.join(output_dir, results.IMAGE_LIST)) as file, places.writing(listed) as rows:

@@ -27,9 +27,9 @@ _WANTED_GROUPS = 16
 class Plan:
     """What a run is to do: all that workers need to know.
 
-    `images` is how many images are listed. `rule` says what set an image is in, if the list alone does not. `notes` is the folder of what workers
-    tell this computer. `has_numbers` says that the cache has finite vectors of this network already.
-    `processors` is how many a worker process is to use, None for all.
+    `images` is how many are listed. `rule` says what set an image is in, if the list alone does not. `notes`
+    is the folder of what workers tell this computer. `has_numbers` says that the cache has finite vectors of
+    this network already. `processors` is how many a worker process is to use, None for all.
     """
 
     pieces: tuple[Piece, ...]

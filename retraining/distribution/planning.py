@@ -25,7 +25,7 @@ _MOST_TRIED = 1000  # photos that are opened to check an engine on, if none can 
 
 @dataclasses.dataclass(frozen=True)
 class Listed:
-    """The list of `count` images in pieces, and what set an image is in, if the list alone does not say it."""
+    """The list of `count` images in pieces, and what set each is in, if the list alone does not say it."""
 
     pieces: tuple[Piece, ...]
     count: int

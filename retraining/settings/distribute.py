@@ -106,6 +106,16 @@ class DistributeSettings:
         """The folder of the lists that are written."""
         return self.run.output_dir or self.module.bottleneck_dir
 
+    def shared(self) -> dict[str, str]:
+        """Return the folders and files that all workers use, by their settings."""
+        given = {
+            "image_dir": self.data.image_dir,
+            "image_list": self.data.image_list,
+            "bottleneck_dir": self.module.bottleneck_dir,
+            "output_dir": self.run.output_dir,
+        }
+        return {name: path for name, path in given.items() if path is not None}
+
     def outputs(self) -> tuple[Path, ...]:
         """Return the folders on this computer that are written."""
         folders = (self.output_dir, self.module.bottleneck_dir)
