@@ -98,6 +98,7 @@ def check_distribute(settings: DistributeSettings, flags: Sequence[str]) -> None
     _check_module(settings.module.local())
     if "://" not in settings.output_dir:
         _check_folder("output_dir", Path(settings.output_dir))
+    _check_input_stays(settings)
 
 
 def check_export(settings: ExportGraphSettings) -> None:
@@ -156,6 +157,20 @@ def _check_list_stays(data: DataSettings, outputs: Iterable[Path]) -> None:
             "{image_list} '{path}' would be written over by an output of the same name. Give the output "
             "another.",
             path=data.image_list,
+        )
+
+
+def _check_input_stays(settings: DistributeSettings) -> None:
+    """Raise BadRequest if the list of images would be written over by the lists of distribute."""
+    from retraining.distribution import places, results
+
+    given = settings.data.image_list
+    outputs = [places.join(settings.output_dir, name) for name in results.LISTS]
+    if given is not None and any(places.is_same(given, output) for output in outputs):
+        raise BadRequest(
+            "{image_list} '{path}' would be written over. Set {output_dir} to another folder, or rename the "
+            "list.",
+            path=given,
         )
 
 

@@ -87,13 +87,18 @@ def read(path: Path) -> Listing:
     Raises BadRequest if it cannot be read, and for bad lines, with the numbers of the first ones.
     """
     listing = _without_repeats(_read(path))
-    if len(listing.labels) < 2:
+    check_labels(path, listing.labels)
+    return listing
+
+
+def check_labels(path: Path | str, labels: Sequence[str]) -> None:
+    """Raise BadRequest unless the list at `path` has at least two labels."""
+    if len(labels) < 2:
         raise BadRequest(
             "{image_list} needs at least two labels; '{path}' has {found}. Add images of another class.",
             path=path,
-            found=f"only '{listing.labels[0]}'" if listing.labels else "none",
+            found=f"only '{labels[0]}'" if labels else "none",
         )
-    return listing
 
 
 def check_files(listing: Listing) -> None:
@@ -297,7 +302,9 @@ def _without_repeats(listing: Listing) -> Listing:
         elif same == (listing.classes[row], listing.splits[row]):
             repeats += 1
         else:
-            reading.bad.add(_contradiction(listing, earlier, row))
+            what = "set" if listing.classes[earlier] == listing.classes[row] else "label"
+            line, earlier_line = listing.lines[row], listing.lines[earlier]
+            reading.bad.add(contradiction(line, image.file, what, earlier=earlier_line))
     reading.bad.check(listing.path)
     log.warning(
         "%s of '%s' that %s others %s left out.",
@@ -314,16 +321,12 @@ def _images(listing: Listing) -> Iterator[ListedImage]:
     return map(ListedImage, listing.files, labels, listing.splits, listing.known)
 
 
-def _contradiction(listing: Listing, earlier: int, row: int) -> BadLine:
-    return BadLine.because(
-        listing.lines[row],
-        Message(
-            "gives '{file}' another {what} than line {earlier:,}",
-            file=listing.files[row],
-            what="set" if listing.classes[earlier] == listing.classes[row] else "label",
-            earlier=listing.lines[earlier],
-        ),
+def contradiction(line: int, file: str, what: str, *, earlier: int) -> BadLine:
+    """Return the error for a line that gives a file another label or set (`what`) than an `earlier` one."""
+    message = Message(
+        "gives '{file}' another {what} than line {earlier:,}", file=file, what=what, earlier=earlier
     )
+    return BadLine.because(line, message)
 
 
 def _check_not_given(path: Path | str, split: Split, settings: SplitSettings) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 from retraining.data import list_reading
 from retraining.data.list_reading import SetRule
-from retraining.distribution import listing, network_file, photographs, pieces, places
+from retraining.distribution import list_check, listing, network_file, photographs, pieces, places
 from retraining.distribution.pieces import Piece
 from retraining.distribution.pipeline import Plan
 from retraining.distribution.shard_files import ShardFiles
@@ -53,7 +53,7 @@ def listed(settings: DistributeSettings, folder: str) -> Listed:
     given = settings.data.image_list
     if not given:
         return Listed(tuple(found), sum(piece.lines for piece in found), rule=None)
-    counts = pieces.check(found)
+    counts = list_check.check(found)
     return Listed(tuple(found), counts.total(), list_reading.set_rule(given, counts, settings.data))
 
 

@@ -153,7 +153,11 @@ def test_list_of_images_keeps_its_sets_and_may_know_files_that_are_not_there(
     photos = write_colour_photos(tmp_path / "photos", per_class=4)
     plain = compute(photos, extractor, tmp_path / "cache", Views())
     rows = [
-        {"path": f"photos/{image.path.parent.name}/{image.path.name}", "label": "colour", "set": "testing"}
+        {
+            "path": f"photos/{image.path.parent.name}/{image.path.name}",
+            "label": image.path.parent.name,
+            "set": "testing",
+        }
         for image in plain.dataset.images
     ]
     rows[0] |= {"path": "gone.jpg", "sha256": plain.digests[0].hex(), "set": "validation"}

@@ -93,12 +93,3 @@ def test_list_that_is_gone_is_no_fault_of_a_photo(store: dict[str, bytes]) -> No
     with pytest.raises(WorkFailed) as caught:
         list(pieces.images_in(piece))
     assert str(caught.value) == f"'{LIST}' cannot be read (not found)."
-
-
-def test_empty_lines_are_no_images(store: dict[str, bytes]) -> None:
-    store[LIST] = b"path,label\n\n1.jpg,a\n\n2.jpg,b\n\n"
-    assert pieces.check(pieces.cut(LIST)).total() == 2
-    store[LIST] = b"path,label\n\n\n"
-    with pytest.raises(BadRequest) as caught:
-        pieces.check(pieces.cut(LIST))
-    assert str(caught.value) == f"image_list '{LIST}' has no images."
