@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import functools
 import logging
+import tempfile
 import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from retraining.cli import log_lines, programs, run_facts
+from retraining.cli import log_lines, output_paths, programs, run_facts
 from retraining.data import sample_depth
 from retraining.distribution import (
     counters,
@@ -41,7 +42,7 @@ def distribute(settings: DistributeSettings) -> None:
     """Run the command."""
     runner = Runner(settings.run.beam_flags)
     runner.check(settings.shared())
-    with _notes(settings.output_dir, runner) as notes:
+    with _notes(settings, runner) as notes:
         listed = planning.listed(settings, notes)
         log.info("Found %s images.", f"{listed.count:,}")
         extractor = planning.extractor(listed, settings)
@@ -54,7 +55,7 @@ def distribute(settings: DistributeSettings) -> None:
         network_file.write(extractor, plan.network)
         plan.shards.mark()
         log.info("Computing on %s.", runner.title)
-        with watching.progress(plan.shards, total=listed.count * plan.views.most()):
+        with watching.progress(plan.shards, total=_most(plan)):
             done = runner.run(build)
         outcome.warn_of_shards(plan.shards)
         skipped = outcome.write_lists(notes, settings.output_dir, images=plan.images)
@@ -64,10 +65,20 @@ def distribute(settings: DistributeSettings) -> None:
     _print_use(plan, settings)
 
 
+def _most(plan: Plan) -> int | None:
+    """Return the most vectors there can be to compute, or None: nobody knows yet which the cache has."""
+    return None if plan.has_numbers else plan.images * plan.views.most()
+
+
 @contextlib.contextmanager
-def _notes(output_dir: str, runner: Runner) -> Iterator[str]:
+def _notes(settings: DistributeSettings, runner: Runner) -> Iterator[str]:
     """Yield a new folder for what workers tell this computer, which is removed once the run has ended."""
-    notes = places.join(places.absolute(output_dir), f".distribute-{uuid.uuid4().hex}")
+    if settings.run.dry_run:
+        with tempfile.TemporaryDirectory(prefix="distribute-") as folder:
+            yield folder
+        return
+    output_paths.make_folders(settings.folders())
+    notes = places.join(places.absolute(settings.output_dir), f".distribute-{uuid.uuid4().hex}")
     try:
         yield notes
     finally:
@@ -80,7 +91,7 @@ def _notes(output_dir: str, runner: Runner) -> Iterator[str]:
 
 def _show(steps: Sequence[str], runner: Runner, plan: Plan) -> None:
     """Print what would be run."""
-    log.info("Would run on %s, in %s groups:", runner.title, f"{plan.groups:,}")
+    log.info("Would run on %s, in %s:", runner.title, _counted(plan.groups, "group"))
     for step in steps:
         log.info("  %s", step)
     log.info("Vectors would be written to %s", plan.shards.folder)
@@ -91,13 +102,14 @@ def _print(counts: Counts) -> None:
     if counts.undecided:
         sample_depth.decided_for(counts.undecided, counts.largest)
     log.info(
-        "%s images, %s MB read, %s of them skipped.",
-        f"{counts.images:,}",
+        "%s, %s of them read (%s MB), %s skipped.",
+        _counted(counts.images, "image"),
+        f"{counts.read:,}",
         f"{counts.bytes / 1e6:,.1f}",
         f"{counts.failures:,}",
     )
     log.info(
-        "%s bottlenecks computed, %s found in the cache, %s of duplicates computed once.",
+        "%s bottlenecks computed, %s found in the cache, %s more are duplicates.",
         f"{counts.computed:,}",
         f"{counts.cached:,}",
         f"{counts.duplicates:,}",
@@ -108,6 +120,10 @@ def _print(counts: Counts) -> None:
         counts.decoding_ms / 1000,
         counts.extracting_ms / 1000,
     )
+
+
+def _counted(count: int, thing: str) -> str:
+    return f"{count:,} {thing}{'' if count == 1 else 's'}"
 
 
 def _check(skipped: int, plan: Plan, settings: DistributeSettings) -> None:

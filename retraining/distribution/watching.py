@@ -17,8 +17,8 @@ _SHARE = 0.05  # of the time is spent on looking, at most: a store takes a while
 
 
 @contextlib.contextmanager
-def progress(files: ShardFiles, *, total: int) -> Iterator[None]:
-    """Show how many vectors are being written; `total` is the most that there can be."""
+def progress(files: ShardFiles, *, total: int | None) -> Iterator[None]:
+    """Show how many vectors are being written; `total` is the most that there can be, if known."""
     with count_progress(total, task="Bottlenecks", unit="vector") as bar:
         if bar.disable:
             yield

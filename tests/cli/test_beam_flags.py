@@ -54,6 +54,11 @@ def test_what_nobody_knows_is_refused_with_the_nearest_name(words: list[str], me
     assert refusal(*words) == message
 
 
+def test_mistyped_flag_is_named_and_not_the_setting_that_is_missing_then() -> None:
+    message = "unknown flag --image_dri. Did you mean --image_dir?"
+    assert refused(DISTRIBUTE, ["--image_dri", "photos"]) == message
+
+
 def test_program_without_beam_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     find = importlib.util.find_spec
     monkeypatch.setattr(
