@@ -49,7 +49,7 @@ class Runner:
         self._name: str = self._options.view_as(StandardOptions).runner or "DirectRunner"
         self.title = self._title()
         mode = self._options.view_as(DirectOptions).direct_running_mode
-        self._has_processes = self._is_direct and mode == _MULTI_PROCESSING
+        self._has_processes = self.is_direct and mode == _MULTI_PROCESSING
         self.processors = self._processors()
         self.has_ended = True
         FileSystems.set_options(self._options)
@@ -74,7 +74,7 @@ class Runner:
 
     def _title(self) -> str:
         """Return what runs pipelines, as a person names it."""
-        if not self._is_direct:
+        if not self.is_direct:
             return self._name
         direct = self._options.view_as(DirectOptions)
         workers = direct.direct_num_workers or prefetching.processors()
@@ -87,7 +87,7 @@ class Runner:
             return max(1, prefetching.processors() // workers) if workers else 1
         is_here = self._options.view_as(PortableOptions).environment_type == _IN_THIS_PROCESS
         # Dataflow, Flink and Spark start a process for each processor.
-        return None if self._is_direct or is_here else 1
+        return None if self.is_direct or is_here else 1
 
     def run(self, build: Callable[[beam.Pipeline], None]) -> PipelineResult:
         """Run a pipeline to its end; `build` adds the steps.
@@ -137,12 +137,13 @@ class Runner:
         return result
 
     @property
-    def _is_direct(self) -> bool:
+    def is_direct(self) -> bool:
+        """Whether pipelines are run by this process, or by workers that it starts and watches itself."""
         return self._name.lower() in _DIRECT
 
     def _pipeline(self, alive: Path) -> beam.Pipeline:
         try:
-            runner = self._direct_runner(alive) if self._is_direct else self._name
+            runner = self._direct_runner(alive) if self.is_direct else self._name
             return beam.Pipeline(runner=runner, options=self._options)
         except _REFUSALS as error:
             raise BadRequest(
