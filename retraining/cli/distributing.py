@@ -55,7 +55,7 @@ def distribute(settings: DistributeSettings) -> None:
         network_file.write(extractor, plan.network)
         plan.shards.mark()
         log.info("Computing on %s.", runner.title)
-        with watching.progress(plan.shards, total=_most(plan)):
+        with watching.progress(plan.shards, total=_most(plan)), _told_if_silent(runner, plan):
             done = runner.run(build)
         outcome.warn_of_shards(plan.shards)
         skipped = outcome.write_lists(notes, settings.output_dir, images=plan.images)
@@ -63,6 +63,12 @@ def distribute(settings: DistributeSettings) -> None:
         _print(counts)
     _check(skipped, plan, settings)
     _print_use(plan, settings)
+
+
+def _told_if_silent(runner: Runner, plan: Plan) -> contextlib.AbstractContextManager[None]:
+    if runner.is_direct:
+        return contextlib.nullcontext()
+    return watching.told_if_silent(plan.shards, runner.title)
 
 
 def _most(plan: Plan) -> int | None:
@@ -77,10 +83,14 @@ def _notes(settings: DistributeSettings, runner: Runner) -> Iterator[str]:
         with tempfile.TemporaryDirectory(prefix="distribute-") as folder:
             yield folder
         return
-    output_paths.make_folders(settings.folders())
     notes = places.join(places.absolute(settings.output_dir), f".distribute-{uuid.uuid4().hex}")
     try:
         yield notes
+    except WorkFailed:
+        output_paths.make_folders(
+            settings.folders()
+        )  # or else that is what was wrong, and a flag is at fault
+        raise
     finally:
         if not runner.has_ended:
             log.warning("workers may still need %s; remove it once they have ended.", notes)
@@ -146,14 +156,14 @@ def _print_use(plan: Plan, settings: DistributeSettings) -> None:
     listed = places.join(settings.output_dir, results.IMAGE_LIST)
     log.info("")
     log.info("Usable images: %s", listed)
-    if all(map(places.is_local, (settings.output_dir, plan.shards.folder))):
-        log.info("Train with them, without opening one:")
-    else:
+    if not places.is_local(listed):
+        log.info("Copy it to this computer, as %s.", results.IMAGE_LIST)
         listed = results.IMAGE_LIST
-        folder = settings.module.local().bottleneck_dir
-        log.info("Copy it, and %s into %s.", plan.shards.folder, folder)
-        log.info("Then train with them, without opening one:")
-    log.info("  %s", run_facts.repeated(programs.RETRAIN, _retraining(listed, settings)))
+    if not places.is_local(plan.shards.folder):
+        log.info("Copy %s into %s.", plan.shards.folder, settings.module.local().bottleneck_dir)
+    log.info("Train with them, without opening one:")
+    retraining = _retraining(listed, settings)
+    log.info("  %s", run_facts.repeated(programs.RETRAIN, retraining, shown=["bottleneck_dir"]))
 
 
 def _retraining(listed: str, settings: DistributeSettings) -> RetrainSettings:

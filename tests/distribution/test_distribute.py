@@ -236,9 +236,10 @@ def test_folder_that_cannot_be_made_is_named_with_its_flag(
     def refuse(_: Path, **__: object) -> None:
         raise FileNotFoundError(errno.ENOENT, "No such file or directory")
 
+    photos = write_colour_photos(tmp_path / "photos", per_class=1)
     monkeypatch.setattr(Path, "mkdir", refuse)
-    assert run("--image_dir", tmp_path, "--bottleneck_dir", tmp_path / "cache") == 2
-    assert capsys.readouterr().err == (
+    assert run("--image_dir", photos, "--bottleneck_dir", tmp_path / "cache") == 2
+    assert capsys.readouterr().err.endswith(
         f"distribute: error: --bottleneck_dir '{tmp_path / 'cache'}' cannot be made: No such file or directory.\n"
     )
 
