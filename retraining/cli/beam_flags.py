@@ -8,15 +8,13 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
-from retraining import optional_packages
 from retraining.cli import parser
 from retraining.distribution import quiet_beam
 from retraining.errors import BadRequest
 
 
 def check(words: Sequence[str], own: Sequence[str]) -> None:
-    """Raise BadRequest if Beam is not installed, or one of the words is not for it; `own` are our flags."""
-    optional_packages.require("apache_beam", purpose="distribute", extra="beam")
+    """Raise BadRequest if one of the words is not for Beam; `own` are our flags."""
     # Beam's parser would print how it is used, and exit.
     with contextlib.redirect_stderr(io.StringIO()) as printed:
         try:

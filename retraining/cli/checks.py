@@ -90,14 +90,21 @@ def check_compare(settings: CompareSettings) -> None:
     _check_formats(settings.export.formats, settings.export.onnxruntime_web)
 
 
-def check_distribute(settings: DistributeSettings, flags: Sequence[str]) -> None:
-    """Raise BadRequest if Beam or the module is missing, or a folder cannot be written; `flags` are ours."""
+def check_beam_flags(words: Sequence[str], own: Sequence[str]) -> None:
+    """Raise BadRequest if Beam is missing, or one of the words is not for it; `own` are our flags."""
+    _check_has_beam()
     from retraining.cli import beam_flags  # which imports Beam
 
-    beam_flags.check(settings.run.beam_flags, flags)
+    beam_flags.check(words, own)
+
+
+def check_distribute(settings: DistributeSettings) -> None:
+    """Raise BadRequest if Beam or the module is missing, or a folder or list cannot be written."""
+    _check_has_beam()
     _check_module(settings.module.local())
     if "://" not in settings.output_dir:
         _check_folder("output_dir", Path(settings.output_dir))
+    _check_input_stays(settings)
 
 
 def check_export(settings: ExportGraphSettings) -> None:
@@ -156,6 +163,24 @@ def _check_list_stays(data: DataSettings, outputs: Iterable[Path]) -> None:
             "{image_list} '{path}' would be written over by an output of the same name. Give the output "
             "another.",
             path=data.image_list,
+        )
+
+
+def _check_has_beam() -> None:
+    optional_packages.require("apache_beam", purpose="distribute", extra="beam")
+
+
+def _check_input_stays(settings: DistributeSettings) -> None:
+    """Raise BadRequest if the list of images would be written over by the lists of distribute."""
+    from retraining.distribution import places, results
+
+    given = settings.data.image_list
+    outputs = [places.join(settings.output_dir, name) for name in results.LISTS]
+    if given is not None and any(places.is_same(given, output) for output in outputs):
+        raise BadRequest(
+            "{image_list} '{path}' would be written over. Set {output_dir} to another folder, or rename the "
+            "list.",
+            path=given,
         )
 
 

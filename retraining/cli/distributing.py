@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import functools
 import logging
+import tempfile
 import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from retraining.cli import log_lines, programs, run_facts
+from retraining.cli import log_lines, output_paths, programs, run_facts
 from retraining.data import sample_depth
 from retraining.distribution import (
     counters,
@@ -34,15 +35,14 @@ from retraining.settings.output import OutputSettings
 from retraining.settings.retrain import RetrainSettings
 from retraining.settings.training import TrainingSettings
 
-_MOST_TRIED = 1000  # photos that are opened to check an engine on, if none can be decoded
-
 log = logging.getLogger(__name__)
 
 
 def distribute(settings: DistributeSettings) -> None:
     """Run the command."""
     runner = Runner(settings.run.beam_flags)
-    with _notes(settings.output_dir) as notes:
+    runner.check(settings.shared())
+    with _notes(settings, runner) as notes:
         listed = planning.listed(settings, notes)
         log.info("Found %s images.", f"{listed.count:,}")
         extractor = planning.extractor(listed, settings)
@@ -55,30 +55,53 @@ def distribute(settings: DistributeSettings) -> None:
         network_file.write(extractor, plan.network)
         plan.shards.mark()
         log.info("Computing on %s.", runner.title)
-        with watching.progress(plan.shards, total=listed.count * plan.views.most()):
+        with watching.progress(plan.shards, total=_most(plan)), _told_if_silent(runner, plan):
             done = runner.run(build)
         outcome.warn_of_shards(plan.shards)
-        skipped = outcome.write_lists(notes, settings.output_dir)
+        skipped = outcome.write_lists(notes, settings.output_dir, images=plan.images)
     if counts := counters.of(done):
         _print(counts)
     _check(skipped, plan, settings)
     _print_use(plan, settings)
 
 
+def _told_if_silent(runner: Runner, plan: Plan) -> contextlib.AbstractContextManager[None]:
+    if runner.is_direct:
+        return contextlib.nullcontext()
+    return watching.told_if_silent(plan.shards, runner.title)
+
+
+def _most(plan: Plan) -> int | None:
+    """Return the most vectors there can be to compute, or None: nobody knows yet which the cache has."""
+    return None if plan.cached else plan.images * plan.views.most()
+
+
 @contextlib.contextmanager
-def _notes(output_dir: str) -> Iterator[str]:
-    """Yield a new folder for what workers tell this computer, which is removed at the end."""
-    notes = places.join(output_dir, f".distribute-{uuid.uuid4().hex}")
+def _notes(settings: DistributeSettings, runner: Runner) -> Iterator[str]:
+    """Yield a new folder for what workers tell this computer, which is removed once the run has ended."""
+    if settings.run.dry_run:
+        with tempfile.TemporaryDirectory(prefix="distribute-") as folder:
+            yield folder
+        return
+    notes = places.join(places.absolute(settings.output_dir), f".distribute-{uuid.uuid4().hex}")
     try:
         yield notes
+    except WorkFailed:
+        output_paths.make_folders(
+            settings.folders()
+        )  # or else that is what was wrong, and a flag is at fault
+        raise
     finally:
-        with contextlib.suppress(WorkFailed):  # a store that is gone; an error before says more
-            places.remove_folder(notes)
+        if not runner.has_ended:
+            log.warning("workers may still need %s; remove it once they have ended.", notes)
+        else:
+            with contextlib.suppress(WorkFailed):  # a store that is gone; an error before says more
+                places.remove_folder(notes)
 
 
 def _show(steps: Sequence[str], runner: Runner, plan: Plan) -> None:
     """Print what would be run."""
-    log.info("Would run on %s, in %s groups:", runner.title, f"{plan.groups:,}")
+    log.info("Would run on %s, in %s:", runner.title, _counted(plan.groups, "group"))
     for step in steps:
         log.info("  %s", step)
     log.info("Vectors would be written to %s", plan.shards.folder)
@@ -89,13 +112,14 @@ def _print(counts: Counts) -> None:
     if counts.undecided:
         sample_depth.decided_for(counts.undecided, counts.largest)
     log.info(
-        "%s images, %s MB read, %s of them skipped.",
-        f"{counts.images:,}",
+        "%s, %s of them read (%s MB), %s skipped.",
+        _counted(counts.images, "image"),
+        f"{counts.read:,}",
         f"{counts.bytes / 1e6:,.1f}",
         f"{counts.failures:,}",
     )
     log.info(
-        "%s bottlenecks computed, %s found in the cache, %s of duplicates computed once.",
+        "%s bottlenecks computed, %s found in the cache, %s more are duplicates.",
         f"{counts.computed:,}",
         f"{counts.cached:,}",
         f"{counts.duplicates:,}",
@@ -106,6 +130,10 @@ def _print(counts: Counts) -> None:
         counts.decoding_ms / 1000,
         counts.extracting_ms / 1000,
     )
+
+
+def _counted(count: int, thing: str) -> str:
+    return f"{count:,} {thing}{'' if count == 1 else 's'}"
 
 
 def _check(skipped: int, plan: Plan, settings: DistributeSettings) -> None:
@@ -128,14 +156,14 @@ def _print_use(plan: Plan, settings: DistributeSettings) -> None:
     listed = places.join(settings.output_dir, results.IMAGE_LIST)
     log.info("")
     log.info("Usable images: %s", listed)
-    if all(map(places.is_local, (settings.output_dir, plan.shards.folder))):
-        log.info("Train with them, without opening one:")
-    else:
+    if not places.is_local(listed):
+        log.info("Copy it to this computer, as %s.", results.IMAGE_LIST)
         listed = results.IMAGE_LIST
-        folder = settings.module.local().bottleneck_dir
-        log.info("Copy it, and %s into %s.", plan.shards.folder, folder)
-        log.info("Then train with them, without opening one:")
-    log.info("  %s", run_facts.repeated(programs.RETRAIN, _retraining(listed, settings)))
+    if not places.is_local(plan.shards.folder):
+        log.info("Copy %s into %s.", plan.shards.folder, settings.module.local().bottleneck_dir)
+    log.info("Train with them, without opening one:")
+    retraining = _retraining(listed, settings)
+    log.info("  %s", run_facts.repeated(programs.RETRAIN, retraining, shown=["bottleneck_dir"]))
 
 
 def _retraining(listed: str, settings: DistributeSettings) -> RetrainSettings:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from retraining.errors import BadRequest, Message, setting_named
@@ -51,6 +51,20 @@ def check_folder(output: OutputPath) -> None:
             "{output} must be a folder, received the file '{path}'.", output=output.name, path=output.path
         )
     _check_can_be_written(output, output.path)
+
+
+def make_folders(folders: Mapping[str, Path]) -> None:
+    """Make folders, given by their settings, that are not there yet. Raises BadRequest."""
+    for setting, path in folders.items():
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise BadRequest(
+                "{output} '{path}' cannot be made: {reason}.",
+                output=setting_named(setting),
+                path=path,
+                reason=error.strerror,
+            ) from error
 
 
 def check_apart(files: Sequence[OutputPath], folders: Sequence[OutputPath]) -> None:

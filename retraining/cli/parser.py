@@ -37,7 +37,8 @@ class Program(Generic[AnySettings]):
     that are given without a flag, each with its name in the help. `check` raises BadRequest if something on
     disk that the settings name cannot be used; it is called before the program begins. A filter is there for
     what it prints: it ends early if nobody reads that any more. `passes_on` is the setting that takes the
-    words that are no flag of the program, in a tuple, if it has one; `check` refuses those that nobody knows.
+    words that are no flag of the program, in a tuple, if it has one; `check_passed_on` refuses those that
+    nobody knows.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Program(Generic[AnySettings]):
     listings: Mapping[str, Listing] = dataclasses.field(default_factory=dict)
     is_filter: bool = False
     passes_on: str = ""
+    check_passed_on: Callable[[Sequence[str]], None] = lambda _: None
 
     def groups(self) -> dict[str, type[Settings]]:
         """Return the groups of settings by their names in `settings`; '' if it is itself a group."""
@@ -174,6 +176,8 @@ class _Parser(argparse.ArgumentParser):
         values, unknown = self.parse_known_intermixed_args(argv)
         if unknown and not self._program.passes_on:
             refuse_unknown(unknown[0], self._program.flags())
+        if unknown:  # before a setting is missed whose flag is mistyped
+            self._program.check_passed_on(unknown)
         given = vars(values)
         return {**given, self._program.passes_on: tuple(unknown)} if unknown else given
 

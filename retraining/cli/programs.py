@@ -66,8 +66,9 @@ DISTRIBUTE = Program(
     "flags, such as --runner, are passed on to it.",
     example="--image_dir ~/flower_photos --direct_running_mode multi_processing --direct_num_workers 2",
     settings=DistributeSettings,
-    check=lambda settings: checks.check_distribute(settings, _flags_of_distribute()),
+    check=checks.check_distribute,
     passes_on="beam_flags",
+    check_passed_on=lambda words: checks.check_beam_flags(words, _flags_of_distribute()),
     listings={"list_modules": LIST_MODULES},
 )
 

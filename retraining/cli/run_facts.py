@@ -48,12 +48,12 @@ def used(program: Program[Any], settings: Any) -> tuple[UsedSetting, ...]:
     )
 
 
-def repeated(program: Program[Any], settings: Any) -> str:
-    """Return the command that repeats a run: its settings that are not the defaults."""
+def repeated(program: Program[Any], settings: Any, *, shown: Sequence[str] = ()) -> str:
+    """Return the command that repeats a run: its settings that are not the defaults, or are to be `shown`."""
     start = commands.this_start()
     words = commands.program(program.name, start)
     for name, value, is_default in _values(program, settings):
-        if not is_default:
+        if not is_default or name in shown:
             words += _given(program.flag_name(name), _text(value))
     return commands.shell_line(words, start.os_name)
 

@@ -87,13 +87,18 @@ def read(path: Path) -> Listing:
     Raises BadRequest if it cannot be read, and for bad lines, with the numbers of the first ones.
     """
     listing = _without_repeats(_read(path))
-    if len(listing.labels) < 2:
+    check_labels(path, listing.labels)
+    return listing
+
+
+def check_labels(path: Path | str, labels: Sequence[str]) -> None:
+    """Raise BadRequest unless the list at `path` has at least two labels."""
+    if len(labels) < 2:
         raise BadRequest(
             "{image_list} needs at least two labels; '{path}' has {found}. Add images of another class.",
             path=path,
-            found=f"only '{listing.labels[0]}'" if listing.labels else "none",
+            found=f"only '{labels[0]}'" if labels else "none",
         )
-    return listing
 
 
 def check_files(listing: Listing) -> None:
@@ -297,7 +302,8 @@ def _without_repeats(listing: Listing) -> Listing:
         known[earlier] = known[earlier] or known[row]
         other = _other(listing, earlier, row) or _other_known(known[earlier], known[row])
         if other:
-            bad.add(_contradiction(listing, other, earlier=earlier, row=row))
+            line, earlier_line = listing.lines[row], listing.lines[earlier]
+            bad.add(contradiction(line, file, other, earlier=earlier_line))
     bad.check(listing.path)
     repeats = len(listing.files) - len(first)
     log.warning(
@@ -338,16 +344,12 @@ def _other_known(earlier: Known | None, known: Known | None) -> str:
     return "sha256" if earlier.digest != known.digest else "number of bits"
 
 
-def _contradiction(listing: Listing, other: str, *, earlier: int, row: int) -> BadLine:
-    return BadLine.because(
-        listing.lines[row],
-        Message(
-            "gives '{file}' another {what} than line {earlier:,}",
-            file=listing.files[row],
-            what=other,
-            earlier=listing.lines[earlier],
-        ),
+def contradiction(line: int, file: str, what: str, *, earlier: int) -> BadLine:
+    """Return the error for a line that gives a file another label, set or the like than an `earlier` one."""
+    message = Message(
+        "gives '{file}' another {what} than line {earlier:,}", file=file, what=what, earlier=earlier
     )
+    return BadLine.because(line, message)
 
 
 def _check_not_given(path: Path | str, split: Split, settings: SplitSettings) -> None:

@@ -17,12 +17,13 @@ _LARGEST = "largest_value"
 class Counts:
     """What a run has done; times are added up over the threads of all workers.
 
-    `images` are those listed, `failures` those that cannot be used, `duplicates` vectors that were wanted for
-    more than one of them. `undecided` is the number of 16-bit images that do not record how many bits they
-    use, and `largest` the largest value in them.
+    `images` are those listed, `read` those whose files were opened, `failures` those that cannot be used, and
+    `duplicates` vectors that were wanted for more than one of them. `undecided` is the number of 16-bit
+    images that do not record how many bits they use, and `largest` the largest value in them.
     """
 
     images: int = 0
+    read: int = 0
     bytes: int = 0
     failures: int = 0
     duplicates: int = 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -28,7 +27,7 @@ def write(data: ListedDataSettings, folder: str, outputs: Iterable[Path] = ()) -
     `outputs` on this computer are left out as there. Raises BadRequest as it does, and WorkFailed.
     """
     if data.image_list:
-        return _absolute(data.image_list)
+        return places.absolute(data.image_list)
     path = places.join(folder, "listed.jsonl")
     found = scan(data, outputs)
     lines = (
@@ -45,7 +44,7 @@ def scan(data: ListedDataSettings, outputs: Iterable[Path] = ()) -> Dataset:
     """Return the images in the folder that `data` names, and in archives there. Raises as `write` does."""
     with count_progress(task="Listing", unit=" files") as bar:
         if places.is_local(data.folder):
-            folder: Folder = Path(_absolute(data.folder))
+            folder: Folder = Path(places.absolute(data.folder))
             walk: WalkOfNames = FolderWalk(outputs)
         else:
             folder = Address(data.folder.rstrip("/"))
@@ -60,8 +59,3 @@ def _walk_in_store(folder: Address, count: Callable[[int], object]) -> NameWalk:
         if number % _AT_ONCE == 0:
             count(_AT_ONCE)
     return walk
-
-
-def _absolute(path: str) -> str:
-    """Return a path by which workers find a file wherever they are started."""
-    return os.path.abspath(path) if places.is_local(path) else path  # noqa: PTH100 - links stay as they are

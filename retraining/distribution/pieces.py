@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import collections
 import os
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import IO, NamedTuple
 
 import numpy as np
 
 from retraining.data import list_format
-from retraining.data.image_list import BadLine, ListedImage
+from retraining.data.image_list import ListedImage
 from retraining.data.list_format import LineFormat
-from retraining.data.list_reading import BadLines
-from retraining.data.split import Split
 from retraining.distribution import places
 from retraining.errors import BadImage, BadRequest, WorkFailed
-from retraining.progress import byte_progress, count_progress
+from retraining.progress import byte_progress
 
 FEWEST_LINES = 100  # of a piece
 MOST_PIECES = 2000  # all pieces are sent to the runner with the pipeline, which may have megabytes
@@ -49,8 +45,7 @@ def cut(file: str, *, fewest: int = FEWEST_LINES, most: int = MOST_PIECES) -> li
             found = _measured(content, format_.beginning.bytes, fewest)
     except BadImage as error:
         raise BadRequest("{image_list} '{file}' {reason}.", file=file, reason=error) from error
-    if not found.lines:
-        raise BadRequest("{image_list} '{file}' has no images.", file=file)
+    check_count(found.lines, file)
     step = -(-found.lines // (fewest * most))
     ends = found.breaks[step - 1 :: step]
     if not ends or ends[-1] < found.end:
@@ -76,34 +71,20 @@ def images_in(piece: Piece) -> Iterator[tuple[int, ListedImage]]:
 
     Raises BadRequest, which names the line, at the first that cannot be used, and WorkFailed.
     """
-    for number, line in _lines(piece):
+    for number, line in lines(piece):
         image = piece.format.image(line, number)
         if image is not None:
             yield number, image
 
 
-def check(pieces: Sequence[Piece]) -> Counter[Split | None]:
-    """Return how many lines of a list put their image into each set, None for no set.
-
-    Raises BadRequest if there are bad lines, with the numbers of the first ones.
-    """
-    counts: Counter[Split | None] = collections.Counter()
-    bad = BadLines()
-    with count_progress(sum(piece.lines for piece in pieces), task="List", unit="line") as bar:
-        for piece in pieces:
-            for number, line in _lines(piece):
-                try:
-                    image = piece.format.image(line, number)
-                except BadLine as error:
-                    bad.add(error)
-                else:
-                    counts.update([image.split] if image is not None else [])
-            bar.update(piece.lines)
-    bad.check(pieces[0].file)
-    return counts
+def check_count(images: int, file: str) -> None:
+    """Raise BadRequest unless a list has images."""
+    if not images:
+        raise BadRequest("{image_list} '{file}' has no images.", file=file)
 
 
-def _lines(piece: Piece) -> Iterator[tuple[int, bytes]]:
+def lines(piece: Piece) -> Iterator[tuple[int, bytes]]:
+    """Yield the lines of a piece, each with its number in the list. Raises WorkFailed."""
     try:
         content = places.read_range(piece.file, piece.start, piece.end - piece.start)
     except BadImage as error:

@@ -32,12 +32,13 @@ _MISSING = "missing"
 class Plan:
     """What a run is to do: all that workers need to know.
 
-    `rule` says what set an image is in, if the list alone does not. `notes` is the folder of what workers
-    tell this computer. `cached` is how many vectors of this network the cache has already. `processors` is
-    how many a worker process is to use, None for all.
+    `images` is how many are listed. `rule` says what set an image is in, if the list alone does not. `notes`
+    is the folder of what workers tell this computer. `cached` is how many vectors of this network the cache
+    has already. `processors` is how many a worker process is to use, None for all.
     """
 
     pieces: tuple[Piece, ...]
+    images: int
     rule: SetRule | None
     significant_bits: int | None
     network: NetworkFile
@@ -46,11 +47,6 @@ class Plan:
     cached: int
     processors: int | None
     notes: str
-
-    @property
-    def images(self) -> int:
-        """How many images are listed."""
-        return sum(piece.lines for piece in self.pieces)
 
     @property
     def groups(self) -> int:

@@ -32,6 +32,18 @@ def join(folder: str, *names: str) -> str:
     return str(Path(folder, *names)) if is_local(folder) else "/".join((folder.rstrip("/"), *names))
 
 
+def absolute(path: str) -> str:
+    """Return a path by which workers find a file wherever they are started."""
+    return os.path.abspath(path) if is_local(path) else path  # noqa: PTH100 - links stay as they are
+
+
+def is_same(path: str, other: str) -> bool:
+    """Return whether two paths lead to the same place: on this computer through links, in stores as text."""
+    if is_local(path) and is_local(other):
+        return os.path.realpath(path) == os.path.realpath(other)
+    return path == other
+
+
 def parent(path: str) -> str:
     """Return the folder that a file is in."""
     return str(Path(path).parent) if is_local(path) else path.rpartition("/")[0]

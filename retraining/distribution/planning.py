@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 from retraining.data import list_reading
 from retraining.data.list_reading import SetRule
-from retraining.distribution import listing, network_file, photographs, pieces, places
+from retraining.distribution import list_check, listing, network_file, photographs, pieces, places
 from retraining.distribution.pieces import Piece
 from retraining.distribution.pipeline import Plan
 from retraining.distribution.shard_files import ShardFiles
@@ -25,15 +25,11 @@ _MOST_TRIED = 1000  # photos that are opened to check an engine on, if none can 
 
 @dataclasses.dataclass(frozen=True)
 class Listed:
-    """The list of images in pieces, and what set an image is in, if the list alone does not say it."""
+    """The list of `count` images in pieces, and what set each is in, if the list alone does not say it."""
 
     pieces: tuple[Piece, ...]
+    count: int
     rule: SetRule | None
-
-    @property
-    def count(self) -> int:
-        """How many images there are."""
-        return sum(piece.lines for piece in self.pieces)
 
     def some(self, step: int) -> Iterator[Callable[[], bytes]]:
         """Yield what reads each `step`-th image, _MOST_TRIED at most."""
@@ -42,7 +38,7 @@ class Listed:
         for piece in self.pieces:
             if wanted and wanted[0] < first + piece.lines:
                 for number, (_, image) in enumerate(pieces.images_in(piece), start=first):
-                    if wanted and number == wanted[0]:
+                    if wanted and number >= wanted[0]:  # a list may have empty lines
                         wanted.popleft()
                         yield functools.partial(photographs.read, image.file)
             first += piece.lines
@@ -55,8 +51,10 @@ def listed(settings: DistributeSettings, folder: str) -> Listed:
     """
     found = pieces.cut(listing.write(settings.data, folder, settings.outputs()))
     given = settings.data.image_list
-    rule = list_reading.set_rule(given, pieces.check(found), settings.data) if given else None
-    return Listed(tuple(found), rule)
+    if not given:
+        return Listed(tuple(found), sum(piece.lines for piece in found), rule=None)
+    counts = list_check.check(found)
+    return Listed(tuple(found), counts.total(), list_reading.set_rule(given, counts, settings.data))
 
 
 def extractor(images: Listed, settings: DistributeSettings) -> FeatureExtractor:
@@ -82,10 +80,11 @@ def plan(
     `notes` is a folder for what workers tell this computer, and `processors` how many each worker process
     has, unless the settings say it.
     """
-    folder = places.join(settings.module.bottleneck_dir, cache.folder_name(extractor))
+    folder = places.join(places.absolute(settings.module.bottleneck_dir), cache.folder_name(extractor))
     shards = ShardFiles(folder, extractor.feature_size, notes)
     return Plan(
         pieces=images.pieces,
+        images=images.count,
         rule=images.rule,
         significant_bits=settings.data.significant_bits,
         network=network_file.of(extractor, folder),

@@ -57,7 +57,12 @@ class ReadImages(Step):
             if image.found.largest >= 0:
                 counters.count_undecided(image.found.largest)
             yield tuple(image.found)
-        counters.count(images=count, bytes=size, reading_ms=counters.milliseconds(seconds))
+        counters.count(
+            images=count,
+            read=sum(image.known is None for _, image in listed),
+            bytes=size,
+            reading_ms=counters.milliseconds(seconds),
+        )
 
     def _read(self, piece: int, numbered: tuple[int, ListedImage]) -> _Read:
         line, image = numbered

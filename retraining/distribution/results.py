@@ -13,10 +13,12 @@ from retraining.data import image_list
 from retraining.distribution import counters, places
 from retraining.distribution.elements import Failure, Found
 from retraining.distribution.steps import Step
+from retraining.features.problem_files import SKIPPED_FILE
 
 IMAGES, FAILURES = "images", "failures"
 
 IMAGE_LIST = "image_list.jsonl"
+LISTS = (IMAGE_LIST, SKIPPED_FILE)
 
 
 def by_piece(element: tuple[Any, ...]) -> tuple[int, tuple[Any, ...]]:

@@ -11,10 +11,12 @@ from typing import Any
 
 import apache_beam as beam
 
-from retraining import errors
-from retraining.errors import UserError
+from retraining.errors import BadModule, BadRequest, UserError, WorkFailed
 
 _MARK = "retraining-error:"
+
+# What errors come back as: themselves, or what they are besides. A worker has others, which belong to rooms.
+_KINDS = {kind.__name__: kind for kind in (BadModule, BadRequest, WorkFailed)}
 
 
 class StepFailed(Exception):
@@ -48,8 +50,7 @@ def error_in(text: str) -> UserError | None:
     if found is None:
         return None
     kind, template, values = json.loads(base64.urlsafe_b64decode(found[1]))
-    error: UserError = getattr(errors, kind)(template, **values)
-    return error
+    return _KINDS[kind](template, **values)
 
 
 def _encoded(error: UserError) -> str:
@@ -57,5 +58,7 @@ def _encoded(error: UserError) -> str:
         name: value if isinstance(value, int | float | str) else str(value)
         for name, value in error.message.values.items()
     }
-    fields = [type(error).__name__, error.message.template, values]
+    names = [kind.__name__ for kind in type(error).__mro__]
+    kind = next((name for name in names if name in _KINDS), WorkFailed.__name__)
+    fields = [kind, error.message.template, values]
     return base64.urlsafe_b64encode(json.dumps(fields).encode()).decode()

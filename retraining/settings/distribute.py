@@ -82,7 +82,9 @@ class DistributedRunSettings(Settings):
         kinds.COUNT,
     )
     dry_run: bool = setting(
-        False, "List the images, and show what would be run and where, without running it.", kinds.SWITCH
+        False,
+        "List the images, load the network, and show what would be run and where, without running it.",
+        kinds.SWITCH,
     )
     logging_verbosity: str = setting(
         OutputSettings.logging_verbosity,
@@ -106,7 +108,21 @@ class DistributeSettings:
         """The folder of the lists that are written."""
         return self.run.output_dir or self.module.bottleneck_dir
 
+    def shared(self) -> dict[str, str]:
+        """Return the folders and files that all workers use, by their settings."""
+        given = {
+            "image_dir": self.data.image_dir,
+            "image_list": self.data.image_list,
+            "bottleneck_dir": self.module.bottleneck_dir,
+            "output_dir": self.run.output_dir,
+        }
+        return {name: path for name, path in given.items() if path is not None}
+
+    def folders(self) -> dict[str, Path]:
+        """Return the folders on this computer that are written, by their settings."""
+        given = {"bottleneck_dir": self.module.bottleneck_dir, "output_dir": self.run.output_dir}
+        return {name: Path(path) for name, path in given.items() if path and "://" not in path}
+
     def outputs(self) -> tuple[Path, ...]:
         """Return the folders on this computer that are written."""
-        folders = (self.output_dir, self.module.bottleneck_dir)
-        return tuple(Path(folder) for folder in folders if "://" not in folder)
+        return tuple(self.folders().values())

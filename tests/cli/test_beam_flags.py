@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from pathlib import Path
 
 import pytest
 
@@ -53,6 +54,11 @@ def test_what_nobody_knows_is_refused_with_the_nearest_name(words: list[str], me
     assert refusal(*words) == message
 
 
+def test_mistyped_flag_is_named_and_not_the_setting_that_is_missing_then() -> None:
+    message = "unknown flag --image_dri. Did you mean --image_dir?"
+    assert refused(DISTRIBUTE, ["--image_dri", "photos"]) == message
+
+
 def test_program_without_beam_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     find = importlib.util.find_spec
     monkeypatch.setattr(
@@ -62,6 +68,22 @@ def test_program_without_beam_says_how_to_install_it(monkeypatch: pytest.MonkeyP
         "distribute needs apache_beam, which is not installed. Install it with pip install '.[beam]' or pip install "
         "apache_beam."
     )
+
+
+@pytest.mark.parametrize("name", ["image_list.jsonl", "skipped_images.csv"])
+def test_list_that_would_be_written_over_is_refused(name: str, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path)
+    listed = tmp_path / "link" / name
+    words = ["--image_list", str(listed), "--bottleneck_dir", str(tmp_path)]
+    assert refused(DISTRIBUTE, words) == (
+        f"--image_list '{listed}' would be written over. Set --output_dir to another folder, or rename the list."
+    )
+    words = [
+        f"--image_list=gs://b/lists/{name}",
+        f"--bottleneck_dir={tmp_path}",
+        "--output_dir=gs://b/lists/",
+    ]
+    assert "would be written over" in refused(DISTRIBUTE, words)
 
 
 def test_folder_in_a_store_is_no_folder_of_this_computer() -> None:

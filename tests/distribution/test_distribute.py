@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import shutil
 from pathlib import Path
@@ -171,7 +172,11 @@ def test_list_keeps_its_sets_and_may_name_files_in_archives_and_known_ones_that_
     photos = write_colour_photos(tmp_path / "photos", per_class=4)
     plain = compute(photos, extractor, tmp_path / "cache", Views())
     rows = [
-        {"path": f"photos/{image.path.parent.name}/{image.path.name}", "label": "colour", "set": "testing"}
+        {
+            "path": f"photos/{image.path.parent.name}/{image.path.name}",
+            "label": image.path.parent.name,
+            "set": "testing",
+        }
         for image in plain.dataset.images
     ]
     rows[0] |= {"path": "gone.jpg", "sha256": plain.digests[0].hex(), "set": "validation"}
@@ -183,7 +188,8 @@ def test_list_keeps_its_sets_and_may_name_files_in_archives_and_known_ones_that_
     words = ("--image_list", listed, "--tfhub_module", tf2_module, "--bottleneck_dir", tmp_path / "cache")
     assert run(*words, "--output_dir", tmp_path / "lists") == 0
     printed = capsys.readouterr()
-    assert "0 bottlenecks computed, 12 found in the cache, 0 of duplicates computed once." in printed.out
+    assert "12 images, 11 of them read (0.0 MB), 0 skipped." in printed.out
+    assert "0 bottlenecks computed, 12 found in the cache, 0 more are duplicates." in printed.out
     assert printed.out.endswith(
         f"retrain.py --image_list {tmp_path / 'lists' / 'image_list.jsonl'} --tfhub_module {tf2_module} "
         f"--bottleneck_dir {tmp_path / 'cache'}\n"
@@ -212,12 +218,21 @@ def test_bad_lines_of_a_list_are_named_before_any_work(
     assert not list((tmp_path / "cache").rglob("*.*"))
 
 
-def test_dry_run_shows_the_steps_and_writes_nothing(
+def test_dry_run_shows_the_steps_and_leaves_nothing_but_the_network(
     colour_photos: Path, tf2_module: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = to_compute(colour_photos, tf2_module, tmp_path)
     assert (
-        run(*words, "--dry_run", "--direct_num_workers", "2", "--direct_running_mode", "multi_processing")
+        run(
+            *words,
+            "--output_dir",
+            tmp_path / "lists",
+            "--dry_run",
+            "--direct_num_workers",
+            "2",
+            "--direct_running_mode",
+            "multi_processing",
+        )
         == 0
     )
     lines = capsys.readouterr().out.splitlines()
@@ -225,6 +240,21 @@ def test_dry_run_shows_the_steps_and_writes_nothing(
     assert lines[2] == "Would run on DirectRunner (multi_processing, 2 workers), in 2 groups:"
     assert lines[5:7] == ["  read images", "  largest values"]
     assert [path for path in (tmp_path / "cache").rglob("*") if "networks" not in str(path)] == []
+    assert not (tmp_path / "lists").exists()
+
+
+def test_folder_that_cannot_be_made_is_named_with_its_flag(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(_: Path, **__: object) -> None:
+        raise FileNotFoundError(errno.ENOENT, "No such file or directory")
+
+    photos = write_colour_photos(tmp_path / "photos", per_class=1)
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    assert run("--image_dir", photos, "--bottleneck_dir", tmp_path / "cache") == 2
+    assert capsys.readouterr().err.endswith(
+        f"distribute: error: --bottleneck_dir '{tmp_path / 'cache'}' cannot be made: No such file or directory.\n"
+    )
 
 
 @pytest.mark.soak

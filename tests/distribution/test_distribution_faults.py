@@ -29,7 +29,7 @@ IMAGES = 1800  # ten groups or so
 TWO_PROCESSES = ("--direct_running_mode", "multi_processing", "--direct_num_workers", "2")
 PATIENCE = 300.0  # seconds, on a busy machine
 
-ENDED_EARLY = "What was computed is kept: run the same command again to go on from there."
+ENDED_EARLY = "What was computed is kept; run the same command again to compute the rest."
 
 
 @pytest.fixture(scope="module")

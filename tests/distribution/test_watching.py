@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -43,3 +46,28 @@ def test_vectors_in_new_shards_move_the_bar(tmp_path: Path, monkeypatch: pytest.
         files.write({bytes([number] * 32): np.zeros(2, np.float32) for number in range(1, 4)})
         assert bar.moved.wait(60)
     assert bar.count == 3
+
+
+class Late:
+    """A timer whose time is over at once."""
+
+    daemon = False
+
+    def __init__(self, _: float, function: Callable[..., None], args: list[Any]) -> None:
+        self.start = partial(function, *args)
+
+    def cancel(self) -> None:
+        pass
+
+
+def test_long_silence_of_a_runner_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(watching, "Timer", Late)
+    files = ShardFiles(str(tmp_path), 2, str(tmp_path))
+    with watching.told_if_silent(files, "FlinkRunner"):
+        pass
+    assert caplog.messages == [
+        "no new vector after 60 seconds. Workers may be reading the images, or cannot start: then FlinkRunner waits for "
+        "ever; see its logs and theirs."
+    ]
