@@ -22,7 +22,7 @@ def test_lists_lack_no_image_or_are_left_as_they_were(
     before = {path.name: path.read_bytes() for path in lists.iterdir()}
     assert before == {
         "image_list.jsonl": b'{"path": "1.jpg"}\n{"path": "2.jpg"}\n',
-        "skipped_images.csv": b"path,reason\n3.jpg,is empty\n",
+        "skipped_images.csv": b"path,reason\n./3.jpg,is empty\n",
     }
 
     with pytest.raises(WorkFailed) as caught:
