@@ -167,7 +167,11 @@ def _check_list_stays(data: DataSettings, outputs: Iterable[Path]) -> None:
 
 
 def _check_has_beam() -> None:
+    """Raise BadRequest if Beam is not installed. It is quiet from then on."""
     optional_packages.require("apache_beam", purpose="distribute", extra="beam")
+    from retraining.distribution import quiet_beam
+
+    quiet_beam.silence()
 
 
 def _check_input_stays(settings: DistributeSettings) -> None:
