@@ -9,6 +9,8 @@ from retraining.data.split import Split
 from retraining.errors import BadRequest, Message
 from retraining.settings.kinds import MOST_BITS
 
+SHOWN_CHARACTERS = 200  # of a text from a list: it may be of any length
+
 
 class Known(NamedTuple):
     """What an earlier run found out about a file: with it, its feature vector is found without opening it.
@@ -51,6 +53,11 @@ class BadLine(BadRequest):
         """The number of the line, from 1."""
         number: int = self.message.values["number"]  # type: ignore[assignment]
         return number
+
+
+def shown(text: str) -> str:
+    """Return a text from a list as a message shows it: only its beginning, if it is long."""
+    return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}..."
 
 
 def to_json(image: ListedImage) -> str:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
 from retraining.data import set_folders
-from retraining.data.image_list import BadLine, Known, ListedImage, as_json
+from retraining.data.image_list import BadLine, Known, ListedImage, as_json, shown
 from retraining.data.split import Split
 from retraining.errors import BadRequest, Message
 from retraining.settings.kinds import MOST_BITS
@@ -42,7 +42,6 @@ _SHA256 = re.compile("[0-9a-fA-F]{64}")
 _BIT_COUNTS = frozenset(map(str, range(1, MOST_BITS + 1)))
 _ELSEWHERE = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://")
 _JSON = json.JSONDecoder()
-_SHOWN_CHARACTERS = 60
 
 
 class Beginning(NamedTuple):
@@ -169,7 +168,7 @@ def recognized(head: bytes, *, list_name: str, folder: str) -> LineFormat:
             "{image_list} '{path}' must begin with a line that names its columns, such as "
             "'path,label', received '{line}'.",
             path=list_name,
-            line=text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}...",
+            line=shown(text),
         )
     return found
 
@@ -268,11 +267,7 @@ def _set(name: object, number: int) -> Split:
     if split is None:
         raise BadLine.because(
             number,
-            Message(
-                "has the set '{name}', which is none of {known}",
-                name=name,
-                known=", ".join(set_folders.PLAIN_NAMES),
-            ),
+            Message("has the set '{name}', which is not train, val or test", name=shown(str(name))),
         )
     return split
 
@@ -293,5 +288,5 @@ def _known(sha256: object, bits: object, decided: object, *, number: int) -> Kno
 def _bits(value: object, number: int) -> int:
     text = str(value)
     if text not in _BIT_COUNTS:
-        raise BadLine.because(number, Message("has '{bits}' bits, not 1 to 16", bits=value))
+        raise BadLine.because(number, Message("has '{bits}' bits, not 1 to 16", bits=shown(text)))
     return int(text)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from retraining.data import list_format
-from retraining.data.image_list import BadLine, Known, ListedImage
+from retraining.data.image_list import BadLine, Known, ListedImage, shown
 from retraining.data.list_format import LineFormat
 from retraining.data.split import Split, split_names
 from retraining.errors import BadRequest, Message, setting_named
@@ -109,7 +109,7 @@ def check_files(listing: Listing) -> None:
                 "{line:,}. Give it to python -m retraining.distribute, which writes a list with which they "
                 "need not be here.",
                 path=listing.path,
-                file=listing.files[row],
+                file=shown(listing.files[row]),
                 line=listing.lines[row],
             )
     first = unknown[:_LOOKED_FOR]
@@ -118,7 +118,7 @@ def check_files(listing: Listing) -> None:
             "{image_list} '{path}' names files that are not there, first '{file}' in line {line:,}. Correct "
             "the paths: they are relative to the folder of the list.",
             path=listing.path,
-            file=listing.files[first[0]],
+            file=shown(listing.files[first[0]]),
             line=listing.lines[first[0]],
         )
 
@@ -343,7 +343,7 @@ def _contradiction(listing: Listing, other: str, *, earlier: int, row: int) -> B
         listing.lines[row],
         Message(
             "gives '{file}' another {what} than line {earlier:,}",
-            file=listing.files[row],
+            file=shown(listing.files[row]),
             what=other,
             earlier=listing.lines[earlier],
         ),
