@@ -23,7 +23,6 @@ _SETS = {
 
 # The names that mean the same whatever is beside them.
 _PLAIN = {name: split for name, split in _SETS.items() if name not in _EVALUATION}
-PLAIN_NAMES = tuple(_PLAIN)
 
 # Data sets for object detection have these in each set, one file of labels for each image.
 _DETECTION = {"images", "labels"}
@@ -39,7 +38,7 @@ def is_set_name(name: str) -> bool:
 
 
 def set_named(name: str) -> Split | None:
-    """Return the set that one of PLAIN_NAMES names, in upper or lower case; None for any other name."""
+    """Return the set that a plain name such as val names, in upper or lower case; None for any other name."""
     return _PLAIN.get(name.strip().lower())
 
 
