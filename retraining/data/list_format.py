@@ -26,10 +26,12 @@ from retraining.settings.kinds import MOST_BITS
 HEAD_BYTES = 1 << 16  # of the beginning of a list, which are enough to recognize its format
 
 _NOT_BLANK = re.compile(rb"\S")
+_IS_ARRAY = re.compile(rb"\s*\[\s*(\{|$)")
 _UTF8_MARK = b"\xef\xbb\xbf"
 _SEPARATORS = (",", "\t", ";")
 # Without a header: most likely first. A label has a comma in it sooner than a tab.
 _SEPARATORS_ALONE = ("\t", ",", ";")
+_CSV_REASONS = {"unexpected end of data": "a quote is not closed"}
 _REQUIRED = ("path", "label")
 _COLUMNS = (*_REQUIRED, "set", "sha256", "bits", "significant_bits")
 _FEWEST, _MOST = 2, 3  # columns without a header
@@ -39,6 +41,7 @@ _LOOKS_LIKE_A_PATH = re.compile(r"[./\\]")
 # Surrogates, which only JSON can write alone, but for those that stand for bytes of names that are not UTF-8.
 _HALF_CHARACTER = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 _SHA256 = re.compile("[0-9a-fA-F]{64}")
+_WHOLE_NUMBER = re.compile("0|-?[1-9][0-9]{0,17}")
 _BIT_COUNTS = frozenset(map(str, range(1, MOST_BITS + 1)))
 _ELSEWHERE = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://")
 _JSON = json.JSONDecoder()
@@ -71,7 +74,8 @@ class CsvLines:
         try:
             fields = _split(text, self.separator)
         except csv.Error as error:
-            raise BadLine.because(number, Message("is not CSV ({reason})", reason=error)) from error
+            reason = _CSV_REASONS.get(str(error), error)
+            raise BadLine.because(number, Message("is not CSV ({reason})", reason=reason)) from error
         if not self.fewest <= len(fields) <= len(self.columns):
             if not text.strip():
                 return None
@@ -135,7 +139,10 @@ class JsonLines:
 
     def relabelled(self, line: bytes, label: str) -> bytes:
         """Return the line of an image with another label, and everything else in it as it is."""
-        return as_json(json.loads(line) | {"label": label}).encode() + _end_of(line)
+        fields = json.loads(line)
+        is_number = isinstance(fields["label"], int) and _WHOLE_NUMBER.fullmatch(label)
+        fields["label"] = int(label) if is_number else label
+        return as_json(fields).encode() + _end_of(line)
 
 
 LineFormat: TypeAlias = CsvLines | JsonLines
@@ -155,6 +162,12 @@ def recognized(head: bytes, *, list_name: str, folder: str) -> LineFormat:
     before = Beginning(start, head.count(b"\n", 0, start))
     if line.lstrip().startswith(b"{"):
         return JsonLines(before, folder)
+    if _IS_ARRAY.match(line):
+        raise BadRequest(
+            "{image_list} '{path}' must have an object of JSON in each line, and not one array of them. "
+            "Convert it, such as with jq -c '.[]'.",
+            path=list_name,
+        )
     try:
         text = line.decode().rstrip("\r")
     except UnicodeDecodeError as error:
@@ -165,8 +178,8 @@ def recognized(head: bytes, *, list_name: str, folder: str) -> LineFormat:
     found = _with_header(text, after, folder) or _without_header(text, before, folder)
     if found is None:
         raise BadRequest(
-            "{image_list} '{path}' must begin with a line that names its columns, such as "
-            "'path,label', received '{line}'.",
+            "{image_list} '{path}' must begin with a line that names its columns, 'path' and "
+            "'label' among them, received '{line}'.",
             path=list_name,
             line=shown(text),
         )

@@ -121,7 +121,7 @@ BAD_LINES = {
     f"a.jpg,x,,{SHA256},17,".encode(): "has '17' bits, not 1 to 16",
     f"a.jpg,x,,{SHA256},,many".encode(): "has 'many' bits, not 1 to 16",
     f"a.jpg,x,,{SHA256},12,12".encode(): "has both bits and significant_bits",
-    b'"a.jpg,x,,,,': "is not CSV (unexpected end of data)",
+    b'"a.jpg,x,,,,': "is not CSV (a quote is not closed)",
     b'"a.jpg"b,x,,,,': "is not CSV (',' expected after '\"')",
     b"caf\xe9.jpg,x,,,,": "is not text in UTF-8",
     b"a\0.jpg,x,,,,": "has a NUL character in its path",
@@ -158,6 +158,9 @@ def test_bad_line_is_named_by_its_number_with_the_reason(header: bytes, line: by
     assert pickle.loads(pickle.dumps(caught.value)).number == 1234
 
 
+ARRAY = "must have an object of JSON in each line, and not one array of them. Convert it, such as with jq -c '.[]'."
+
+
 @pytest.mark.parametrize(
     ("head", "message"),
     [
@@ -165,16 +168,18 @@ def test_bad_line_is_named_by_its_number_with_the_reason(header: bytes, line: by
         (b"\xef\xbb\xbf \n\r\n", "has no lines."),
         (
             b"filename,class\na.jpg,rose\n",
-            "must begin with a line that names its columns, such as 'path,label', received 'filename,class'.",
+            "must begin with a line that names its columns, 'path' and 'label' among them, received 'filename,class'.",
         ),
         (
             b"path,path,label\n",
-            "must begin with a line that names its columns, such as 'path,label', received 'path,path,label'.",
+            "must begin with a line that names its columns, 'path' and 'label' among them, received 'path,path,label'.",
         ),
         (
             b"a/" * 101,
-            f"must begin with a line that names its columns, such as 'path,label', received '{'a/' * 100}...'.",
+            f"must begin with a line that names its columns, 'path' and 'label' among them, received '{'a/' * 100}...'.",
         ),
+        (b"[\r\n", ARRAY),
+        (b' [ {"path": "a.jpg", "label": "x"},\n', ARRAY),
         ("path,label".encode("utf-16"), "must be text in UTF-8. Save it as 'CSV UTF-8'."),
     ],
     ids=str,
@@ -199,3 +204,12 @@ def test_file_that_is_no_list_is_refused(head: bytes, message: str) -> None:
 def test_line_with_another_label_keeps_everything_else(content: bytes, corrected: bytes) -> None:
     line = content.splitlines(keepends=True)[-1]
     assert recognized(content).relabelled(line, "red, dark") == corrected
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "written"),
+    [("3", "5", "5"), ("3", "-5", "-5"), ("3", "05", '"05"'), ("3", "rose", '"rose"'), ('"3"', "5", '"5"')],
+)
+def test_whole_number_in_json_stays_one_if_the_new_label_is_one(old: str, new: str, written: str) -> None:
+    line = f'{{"path": "a.jpg", "label": {old}}}'.encode()
+    assert recognized(line).relabelled(line, new) == f'{{"path": "a.jpg", "label": {written}}}'.encode()
