@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from retraining.export.outputs import Outputs
     from retraining.features.bottleneck_sets import Bottlenecks
     from retraining.features.extractor import FeatureExtractor
-    from retraining.features.near_duplicates import Groups
+    from retraining.features.near_duplicates import NearDuplicates
     from retraining.fine_tuning.learner import TrainedWeights
     from retraining.model import RetrainedModel
     from retraining.process import Work
@@ -91,7 +91,7 @@ def retrain(settings: RetrainSettings) -> None:
 
 def compute_bottlenecks(
     images: Dataset, extractor: FeatureExtractor, settings: RetrainSettings
-) -> tuple[Bottlenecks, Groups]:
+) -> tuple[Bottlenecks, NearDuplicates]:
     """Return the feature vectors of all usable images, and groups of images that show nearly the same.
 
     Files that cannot be used are listed and warned of.

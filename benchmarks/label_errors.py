@@ -77,7 +77,7 @@ def run(settings: LabelErrorsSettings) -> None:
 
 
 def _rows(name: str, vectors: Bottlenecks, settings: LabelErrorsSettings) -> Iterator[tuple[str, ...]]:
-    near = near_duplicates.find(vectors)
+    near = near_duplicates.find(vectors).groups
     log.info("%s: labels as they are", name)
     clean = _judged(vectors, near)
     time = seconds(lambda: _judged(_more(vectors, TIMED_PHOTOS), near))

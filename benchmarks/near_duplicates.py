@@ -136,7 +136,7 @@ def _write(photos: Dataset, alter: Alter, folder: Path) -> list[LabelledImage]:
 def _groups(
     items: Sequence[LabelledImage], extractor: FeatureExtractor, cache: BottleneckCache
 ) -> near_duplicates.Groups:
-    return near_duplicates.find(bottlenecks.compute(Dataset((), tuple(items)), extractor, cache))
+    return near_duplicates.find(bottlenecks.compute(Dataset((), tuple(items)), extractor, cache)).groups
 
 
 def _shares(

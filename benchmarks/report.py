@@ -27,6 +27,7 @@ from retraining.data.dataset import Dataset, LabelledImage
 from retraining.data.split import Split
 from retraining.features.bottleneck_sets import Bottlenecks, BottleneckSet
 from retraining.features.extractor import FeatureExtractor
+from retraining.features.near_duplicates import NearDuplicates
 from retraining.graphs.frozen_graph import FrozenGraph, GraphDef
 from retraining.process import WorkProcess
 from retraining.report import page
@@ -129,7 +130,7 @@ def measure(photos: Dataset, scratch: Path, count: int) -> Large:
     model = _model(_many_names(photos, scratch / "many", count))
     earlier = _peak()
     times = [time.perf_counter()]
-    assessed = assessment.assess(model, TrainingSettings(), (), frozen=model.bottlenecks)
+    assessed = assessment.assess(model, TrainingSettings(), NearDuplicates(), frozen=model.bottlenecks)
     times.append(time.perf_counter())
     found = findings.find(model, assessed)
     times.append(time.perf_counter())

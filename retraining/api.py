@@ -176,11 +176,12 @@ def train(
     """
     _check_known(settings, TrainingSettings)
     from retraining.assessment.assessment import try_to_assess
+    from retraining.features.near_duplicates import NearDuplicates
     from retraining.training import accuracy_warnings
 
     training = _group(TrainingSettings, settings)
     model = _trained(bottlenecks, extractor, training, AugmentationSettings(), on_report)
-    assessment = try_to_assess(model, training, (), frozen=bottlenecks)
+    assessment = try_to_assess(model, training, NearDuplicates(), frozen=bottlenecks)
     model = model.with_assessment(assessment)
     accuracy_warnings.warn(bottlenecks.dataset, model.evaluation)
     return model

@@ -20,6 +20,7 @@ from retraining.export.exporter import Exporter
 from retraining.features import near_duplicates
 from retraining.features.bottleneck_sets import Bottlenecks
 from retraining.features.extractor import FeatureExtractor
+from retraining.features.near_duplicates import NearDuplicates
 from retraining.inference.image_classifier import ImageClassifier, Prediction
 from retraining.inference.novelty_run import NoveltyRun
 from retraining.inference.sources import ImageSource
@@ -137,8 +138,10 @@ class RetrainedModel(TrainedModel):
         """Return a page on what the model knows and what it gets wrong: shown in a notebook, or `save`d."""
         assessment = self.assessment
         if assessment is None:  # the layer was trained elsewhere, and its scores are left as they are
-            assessment = assess(self, TrainingSettings(calibrate=False), (), frozen=self.bottlenecks)
-        if not assessment.near:  # as `train` leaves it, which does not read the images again
+            assessment = assess(
+                self, TrainingSettings(calibrate=False), NearDuplicates(), frozen=self.bottlenecks
+            )
+        if assessment.near.search is None:  # as `train` leaves it, which does not read the images again
             near = near_duplicates.find(self.bottlenecks)
             assessment = dataclasses.replace(assessment, near=near)
         found = findings.find(self, assessment)

@@ -16,7 +16,7 @@ from retraining.data.split import Split
 from retraining.errors import in_one_line
 from retraining.features.bottleneck_sets import Bottlenecks
 from retraining.features.image_vectors import ImageVectors
-from retraining.features.near_duplicates import Groups
+from retraining.features.near_duplicates import NearDuplicates
 from retraining.inference.novelty import NoveltyDetector
 from retraining.settings.training import TrainingSettings
 from retraining.training.model import TrainedModel
@@ -30,22 +30,22 @@ class Assessment:
     """The temperature and the detector for a model, and the scores that they come from.
 
     `frozen` are the vectors of a network that has learnt nothing from the images; `crossed` are the scores of
-    layers trained on those. Both are None for a network trained from scratch. `near` are groups of files that
-    show nearly the same, and `settings` those of the training.
+    layers trained on those. Both are None for a network trained from scratch. `near` are images that show
+    nearly the same, and `settings` those of the training.
     """
 
     calibration: Calibration
     novelty: NoveltyDetector | None
     crossed: CrossValidation | None
     frozen: Bottlenecks | None = dataclasses.field(repr=False)
-    near: Groups = dataclasses.field(repr=False)
+    near: NearDuplicates = dataclasses.field(repr=False)
     settings: TrainingSettings
 
 
 def assess(
     model: TrainedModel,
     settings: TrainingSettings,
-    near: Groups,
+    near: NearDuplicates,
     *,
     frozen: Bottlenecks | None,
     temperature: float | None = None,
@@ -57,7 +57,7 @@ def assess(
     """
     if frozen is not None and not model.is_fine_tuned:
         frozen = model.bottlenecks
-    crossed = None if frozen is None else cross_validation.cross_validate(frozen, settings, near)
+    crossed = None if frozen is None else cross_validation.cross_validate(frozen, settings, near.groups)
     images = known(model, frozen)
     if crossed is not None and frozen is model.bottlenecks:
         # The folds keep the detector's quantiles from being those of images that it was made of.
@@ -86,7 +86,7 @@ def assess(
 
 
 def try_to_assess(
-    model: TrainedModel, settings: TrainingSettings, near: Groups, *, frozen: Bottlenecks | None
+    model: TrainedModel, settings: TrainingSettings, near: NearDuplicates, *, frozen: Bottlenecks | None
 ) -> Assessment | None:
     """Return what `assess` returns; None, with a warning, if it fails: that must not lose a model."""
     try:

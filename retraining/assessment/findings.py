@@ -25,7 +25,7 @@ from retraining.features import duplicates
 from retraining.features.bottleneck_sets import SkippedImage
 from retraining.features.duplicates import Duplicates
 from retraining.features.image_vectors import ImageVectors
-from retraining.features.near_duplicates import FoundGroups, Search
+from retraining.features.near_duplicates import Search
 from retraining.training.evaluation import Evaluation
 from retraining.training.model import TrainedModel
 
@@ -80,9 +80,9 @@ def find(model: TrainedModel, assessment: Assessment) -> Findings:
         suspects=suspects.find(vectors, judged),
         judged=len(judged),
         same=duplicates.identical(dataset, vectors.digests),
-        near=duplicates.nearly(dataset, assessment.near),
+        near=duplicates.nearly(dataset, assessment.near.groups),
         known=len(assessments.known(model, assessment.frozen)),
-        near_search=assessment.near.search if isinstance(assessment.near, FoundGroups) else None,
+        near_search=assessment.near.search,
         skipped=vectors.skipped,
         trend=None if assessment.frozen is None else trend.find(assessment.frozen, assessment.settings),
         calibration=assessment.calibration,

@@ -117,10 +117,10 @@ def _check(skipped: int, plan: Plan, settings: DistributeSettings) -> None:
     if skipped == plan.images:
         raise WorkFailed(
             "none of {files} can be used; the reasons are in '{listed}'.",
-            files=problem_files.files(skipped),
+            files=problem_files.number_of_files(skipped),
             listed=listed,
         )
-    log.warning("%s skipped; the reasons are in %s.", problem_files.files(skipped), listed)
+    log.warning("%s skipped; the reasons are in %s.", problem_files.number_of_files(skipped), listed)
 
 
 def _print_use(plan: Plan, settings: DistributeSettings) -> None:

@@ -150,7 +150,7 @@ def finished(settings: OutputSettings, bottlenecks: Bottlenecks, *, checked_imag
     if bottlenecks.skipped:
         log.warning(
             "%s skipped; the reasons are above and in %s.",
-            number_of_files(bottlenecks.skipped),
+            number_of_files(len(bottlenecks.skipped)),
             settings.summaries_dir / SKIPPED_FILE,
         )
     log.info("")

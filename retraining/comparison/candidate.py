@@ -17,7 +17,7 @@ from retraining.features import bottlenecks, problem_files
 from retraining.features.bottleneck_sets import Bottlenecks
 from retraining.features.cache import BottleneckCache
 from retraining.features.extractor import FeatureExtractor
-from retraining.features.near_duplicates import Groups
+from retraining.features.near_duplicates import NearDuplicates
 from retraining.features.views import Views
 from retraining.model import RetrainedModel
 from retraining.networks import parts, trainer
@@ -57,10 +57,10 @@ class Candidate:
     layer_settings: TrainingSettings
     weights: Path | None = None
 
-    def assessed(self, near: Groups) -> tuple[Candidate, Findings | None]:
+    def assessed(self, near: NearDuplicates) -> tuple[Candidate, Findings | None]:
         """Return the candidate with calibrated scores, and what is found out about it, if that succeeds.
 
-        `near` are groups of files that show nearly the same.
+        `near` are the images that show nearly the same.
         """
         # Only the vectors of a pretrained network say how its layer does on images that it has not seen.
         frozen = self.model.bottlenecks if self.kind == RETRAINED else None

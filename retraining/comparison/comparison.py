@@ -18,7 +18,7 @@ from retraining.data.dataset import Dataset
 from retraining.export import classifier_graph, writer
 from retraining.features import extractor
 from retraining.features.extractor import FeatureExtractor
-from retraining.features.near_duplicates import Groups
+from retraining.features.near_duplicates import NearDuplicates
 from retraining.graphs.frozen_graph import FrozenGraph, count_parameters, forward
 from retraining.graphs.simplification import with_float32_weights
 from retraining.networks.image_batches import UsableImages
@@ -91,14 +91,14 @@ def compare_models(
     images: UsableImages,
     settings: CompareSettings,
     modules: dict[str, FeatureExtractor],
-    near: Groups,
+    near: NearDuplicates,
     *,
     on_epoch: OnEpoch,
     on_row: Callable[[Row, int], None],
 ) -> Comparison:
     """Train and measure every model that the settings name. Raises WorkFailed.
 
-    `modules` are the loaded modules, by handle, and `near` groups of files that show nearly the same.
+    `modules` are the loaded modules, by handle, and `near` the images that show nearly the same.
     `on_row` is called after each model with its row of the table and the number of test images.
     """
     rows: list[Row] = []

@@ -10,7 +10,7 @@ from retraining.features import extractor as extractors
 from retraining.features import grouping, problem_files
 from retraining.features.cache import BottleneckCache
 from retraining.features.extractor import FeatureExtractor
-from retraining.features.near_duplicates import Groups
+from retraining.features.near_duplicates import NearDuplicates
 from retraining.features.views import Views
 from retraining.settings.compare import CompareSettings
 from retraining.settings.module import BUILTIN_SMALL
@@ -18,12 +18,12 @@ from retraining.settings.module import BUILTIN_SMALL
 
 def reported(
     scanned: Dataset, settings: CompareSettings, modules: Mapping[str, FeatureExtractor]
-) -> tuple[Dataset, Groups]:
-    """Warn about images that are there more than once; return the dataset and groups of such images.
+) -> tuple[Dataset, NearDuplicates]:
+    """Warn about images that are there more than once; return the dataset and the near-duplicates.
 
-    The dataset is regrouped if that is asked for; the groups are files that show nearly the same. They are
-    found by the vectors of the first module, which the comparison needs anyway, or of the small one that
-    ships if only networks are compared. Files that cannot be used stay where they are. Raises WorkFailed.
+    The dataset is regrouped if that is asked for. Near-duplicates are found by the vectors of the first
+    module, which the comparison needs anyway, or of the small one that ships if only networks are compared.
+    Files that cannot be used stay where they are. Raises WorkFailed.
     """
     comparison = settings.comparison
     first = next(iter(modules.values()), None)

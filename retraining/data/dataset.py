@@ -15,6 +15,7 @@ from retraining.data import list_reading, set_folders
 from retraining.data.class_checks import check_class_count, check_class_sizes, warn_about_similar_names
 from retraining.data.folder_walk import Folder, FolderFiles, FolderWalk, Walk, classes_among
 from retraining.data.image_list import Known
+from retraining.data.list_format import is_elsewhere
 from retraining.data.split import Split, split_names
 from retraining.errors import BadImage, BadRequest
 from retraining.settings.data import DataSettings, HeldOut, SplitSettings
@@ -42,6 +43,8 @@ class LabelledImage(NamedTuple):
         """Return the bytes of the file. Raises BadImage, also if they are not those that the list knows."""
         from retraining.data import images  # slow to import, and not needed for help
 
+        if is_elsewhere(self.file):
+            raise BadImage("is not on this computer, and no vector of it is in the cache")
         content = images.read(self.path)
         if self.known is not None and images.digest(content) != self.known.digest:
             raise BadImage("has changed since the list was made (its SHA-256 differs)")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import re
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,8 +23,6 @@ PREPROCESSING = "rgb in [0, 1], orientation applied, alpha over white, antialias
 
 _ORIENTATION = 0x0112  # EXIF's tag
 _SIDEWAYS = (5, 6, 7, 8)  # its values for which width and height are swapped
-
-_ELSEWHERE = re.compile(r"[a-z][a-z0-9+.-]+:/")  # what Path makes of gs://bucket/photo.jpg
 
 MAX_FILE_BYTES = 1 << 30  # more is a video or a disk image, and would fill the memory
 
@@ -61,8 +58,6 @@ def opened(path: Path) -> Iterator[BinaryIO]:
     except OSError as error:
         if path.is_symlink():
             raise BadImage("is a broken link ({reason})", reason=error.strerror) from error
-        if _ELSEWHERE.match(str(path)):
-            raise BadImage("is not on this computer, and no vector of it is in the cache") from error
         raise BadImage("cannot be read ({reason})", reason=error.strerror) from error
 
 

@@ -68,9 +68,14 @@ class Wanted(NamedTuple):
     line: int
     file: str
 
+    @property
+    def copy(self) -> Copy:
+        """The image."""
+        return Copy(self.piece, self.line, self.file)
+
 
 class Missing(NamedTuple):
-    """A vector to be computed: its key, the content that it is of, and all images that have it."""
+    """A vector to be computed: its key, the content that it is of, and the first images that have it."""
 
     key: bytes
     digest: bytes

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import collections
 from collections.abc import Iterable, Iterator
 from typing import Any
+
+from apache_beam.pvalue import TaggedOutput
 
 from retraining.data import sample_depth
 from retraining.data.split import Split
 from retraining.distribution import counters, shard_files
-from retraining.distribution.elements import Copy, Found, Missing, Wanted
+from retraining.distribution.copies import SPARES, Copies
+from retraining.distribution.elements import Found, Missing, Wanted
 from retraining.distribution.steps import Step
 from retraining.features.views import Views
-
-WANTED, CACHED = "wanted", "cached"
 
 _KEY_BYTES_OF_GROUP = 8
 
@@ -67,28 +69,34 @@ class CachedKeys(Step):
 class MissingVectors(Step):
     """From a group of wanted and cached keys to a Missing for each key that the cache lacks.
 
-    They come by the group of their content, so that all views of an image are computed together.
+    They come by the group of their content, so that all views of an image are computed together. As SPARES
+    come all copies, by key, beyond the first of a content.
     """
 
     def __init__(self, groups: int) -> None:
         self._groups = groups
 
-    def work(self, element: tuple[int, dict[str, Iterable[Any]]]) -> Iterator[tuple[int, tuple[Any, ...]]]:
+    def work(self, element: tuple[int, Iterable[Any]]) -> Iterator[Any]:
         """Yield the vectors of a group that are to be computed."""
         _, group = element
-        copies: dict[bytes, list[Wanted]] = {}
+        copies: collections.defaultdict[bytes, Copies] = collections.defaultdict(Copies)
+        cached: set[bytes] = set()
         wanted_count = 0
-        for wanted in map(Wanted._make, group[WANTED]):
-            copies.setdefault(wanted.key, []).append(wanted)
+        for value in group:  # which may be longer than what a worker can hold
+            if isinstance(value, bytes):
+                cached.add(value)
+                continue
+            wanted = Wanted._make(value)
             wanted_count += 1
-        cached = copies.keys() & set(group[CACHED])
-        counters.count(duplicates=wanted_count - len(copies), cached=len(cached))
+            if (spare := copies[wanted.key].add(wanted)) is not None:
+                yield TaggedOutput(SPARES, (spare.key, tuple(spare.copy)))
+        counters.count(duplicates=wanted_count - len(copies), cached=len(copies.keys() & cached))
         for key in copies.keys() - cached:
-            missing = _missing(copies[key])
+            missing = _missing(copies[key].first)
             yield group_of(missing.digest, self._groups), tuple(missing)
 
 
 def _missing(wanted: list[Wanted]) -> Missing:
     first, *_ = wanted
-    copies = sorted(Copy(copy.piece, copy.line, copy.file) for copy in wanted)
+    copies = sorted(one.copy for one in wanted)
     return Missing(first.key, first.digest, first.bits, first.split, tuple(map(tuple, copies)))  # type: ignore[arg-type]

@@ -9,7 +9,7 @@ import logging
 from retraining.distribution import places, results
 from retraining.distribution.shard_files import ShardFiles
 from retraining.features.problem_files import SKIPPED_FILE
-from retraining.printable import printable
+from retraining.storage.spreadsheet import cell
 
 NAMED_FILES = 20  # skipped files that are named in warnings; the list has all
 
@@ -28,7 +28,7 @@ def write_lists(notes: str, output_dir: str) -> int:
     with places.writing(places.join(output_dir, SKIPPED_FILE)) as file:
         file.write(_row("path", "reason"))
         for skipped, (path, reason) in enumerate(results.failures(notes), start=1):
-            file.write(_row(printable(path), reason))
+            file.write(_row(cell(path), reason))
             if skipped <= NAMED_FILES:
                 log.warning("skipped %s: it %s.", path, reason)
     if skipped > NAMED_FILES:

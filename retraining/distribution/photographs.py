@@ -15,8 +15,8 @@ def read(file: str) -> bytes:
     """Return the bytes of an image, by any path that a list may hold.
 
     A path is local, in a store such as gs:// or s3://, or the address of a member of an archive, as in
-    shards/a.tar!/roses/1.jpg (`archives`). Raises BadImage with the reason, and WorkFailed if a store gives
-    no answer.
+    shards/a.tar!/roses/1.jpg (`archives`). Raises BadImage with the reason, and WorkFailed if a store
+    refuses or gives no answer.
     """
     member = archives.taken_apart(file)
     return places.read(file) if member is None else archives.read(member)

@@ -40,8 +40,8 @@ def parent(path: str) -> str:
 def read(path: str) -> bytes:
     """Return the bytes of an image's file.
 
-    Raises BadImage with the reason if there is no such file or it must not be read, and WorkFailed if its
-    store gives no answer: then no image is at fault, and none may be skipped for it.
+    Raises BadImage with the reason if there is no such file or this computer cannot read it, and WorkFailed
+    if its store refuses or gives no answer: then no image is at fault, and none may be skipped for it.
     """
     if is_local(path):
         return images.read(Path(path))

@@ -91,7 +91,7 @@ def plan(
         network=network_file.of(extractor, folder),
         shards=shards,
         views=Views(settings.augmentation, settings.run.seed),
-        has_numbers=bool(shards.names()),
+        cached=shards.count(),
         processors=settings.run.worker_threads or processors,
         notes=notes,
     )

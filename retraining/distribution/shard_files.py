@@ -14,7 +14,6 @@ from retraining.features import cache, shards
 from retraining.features.shards import DamagedShard, Shard
 from retraining.storage import cache_tag
 
-_DAMAGED = ".damaged"
 _NOTE = "shard-"  # begins the name of a file with what is wrong with a shard
 
 
@@ -30,8 +29,16 @@ class ShardFiles:
         """Return the names of all shards."""
         return [name for name in places.list_names(self.folder) if shards.is_name(name)]
 
+    def count(self) -> int:
+        """Return how many vectors are in all shards, as their names tell."""
+        return sum(map(shards.count, self.names()))
+
     def keys(self, name: str) -> list[bytes]:
-        """Return the keys in a shard, none if it is damaged: it is renamed then."""
+        """Return the keys in a shard, none if it is damaged: it is renamed then.
+
+        Raises WorkFailed if a store does not give it: the runner tries again, and nothing is computed twice
+        because of a moment without an answer. A file of this computer that cannot be read stays so.
+        """
         path = places.join(self.folder, name)
         try:
             return shards.keys(Shard(name, places.read_file(path)), self.feature_size)
@@ -39,10 +46,14 @@ class ShardFiles:
             self._note(name, f"bottleneck shard {path} is damaged ({error})")
             # The cache may not be writable, or another worker was faster; the warning is given anyway.
             with contextlib.suppress(WorkFailed):
-                places.rename(path, path.removesuffix(".tfrecord") + _DAMAGED)
+                aside = (places.join(self.folder, new) for new in shards.names_aside(name))
+                places.rename(path, next(new for new in aside if not places.exists(new)))
         except WorkFailed as error:
-            if places.exists(path):  # or else another run has just renamed it
-                self._note(name, str(error).rstrip("."))
+            if not places.exists(path):
+                return []  # another run has just renamed it
+            if not places.is_local(path):
+                raise
+            self._note(name, str(error).rstrip("."))
         return []
 
     def write(self, vectors: Mapping[bytes, Vectors]) -> None:

@@ -24,7 +24,7 @@ from retraining.storage import atomic_files
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-_REFUSED = {403: "access denied", 404: "not found"}  # what a store means that does answer
+_DENIED, _GONE = 403, 404  # what a store means that does answer
 _AS_IT_IS = CompressionTypes.UNCOMPRESSED  # not unpacked on the way because of its suffix
 
 _FILE_SYSTEMS: Any = FileSystems  # whose types are not all there
@@ -43,7 +43,7 @@ def scheme(path: str) -> str | None:
 def opened(path: str, block: int) -> Iterator[IO[bytes]]:
     """Yield a file that is read from any place in it on, in blocks of at least so many bytes.
 
-    Raises BadImage if there is none or it must not be read, and WorkFailed if the store gives no answer.
+    Raises BadImage if there is none, and WorkFailed if it must not be read or the store gives no answer.
     """
     with contextlib.ExitStack() as stack:
         with _explained(path):
@@ -82,12 +82,22 @@ def put(path: str, content: IO[bytes]) -> None:
             return
         beside = f"{path}.{uuid.uuid4().hex}"
         _send(system, beside, content)
-        if system.exists(path):
-            system.delete([path])  # which renaming does not replace there
-        system.rename([beside], [path])
+        _replace(system, path, beside)
     except Exception as error:  # each store has a family of its own
         reason = atomic_files.reason(error)
         raise WorkFailed("'{path}' cannot be written: {reason}.", path=path, reason=reason) from error
+
+
+def _replace(system: Any, path: str, beside: str) -> None:
+    """Put the file `beside` in the place of another, where renaming does not replace one."""
+    if system.exists(path):
+        # A shard written once more, by work that was tried again or by another run: it stays, since nobody
+        # could read it for a moment.
+        if system.checksum(path) == system.checksum(beside):
+            system.delete([beside])
+            return
+        system.delete([path])
+    system.rename([beside], [path])
 
 
 def rename(path: str, new: str) -> None:
@@ -231,9 +241,16 @@ def _explained(path: str) -> Iterator[None]:
     except Exception as error:  # each store has a family of its own
         code = getattr(error, "code", None)
         if isinstance(error, FileNotFoundError) or (code is None and _is_gone(path)):
-            code = 404
-        if code in _REFUSED:
-            raise BadImage("cannot be read ({reason})", reason=_REFUSED[code]) from error
+            code = _GONE
+        if code == _GONE:
+            raise BadImage("cannot be read ({reason})", reason="not found") from error
+        if code == _DENIED:  # a right that ran out meanwhile would make bad images of all that follow
+            raise WorkFailed(
+                "'{path}' cannot be read: access denied. Its store says so of missing files too if their "
+                "folder must not be listed. Give the account of this run the right to list and to read, and "
+                "run again.",
+                path=path,
+            ) from error
         raise _unreadable(path, atomic_files.reason(error)) from error
 
 

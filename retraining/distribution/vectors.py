@@ -8,12 +8,13 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
+from apache_beam.pvalue import TaggedOutput
 
 from retraining.arrays import Pixels, Vectors
 from retraining.data import images, prefetching
 from retraining.data.split import Split
-from retraining.distribution import counters, photographs
-from retraining.distribution.elements import Copy, Failure, Missing
+from retraining.distribution import copies, counters, photographs
+from retraining.distribution.elements import Copy, Missing
 from retraining.distribution.network_file import LoadedNetwork, NetworkFile
 from retraining.distribution.shard_files import ShardFiles
 from retraining.distribution.steps import Step
@@ -26,6 +27,7 @@ from retraining.runtimes.batches import BATCH_SIZE
 class ComputeVectors(Step):
     """From a group of missing vectors to the images that cannot be used after all.
 
+    As REASONS comes, by key, why a content cannot be used, for its copies that are not named here.
     The vectors go to the cache. What is written depends on the group alone: tried again after a failure, or
     on another worker, it is the same files.
     """
@@ -49,7 +51,7 @@ class ComputeVectors(Step):
         self._has_numbers = has_numbers
         self._processors = processors
 
-    def work(self, element: tuple[int, Iterable[Any]]) -> Iterator[Failure]:
+    def work(self, element: tuple[int, Iterable[Any]]) -> Iterator[Any]:
         """Yield the images of a group that cannot be used, and why."""
         _, missing = element
         prefetching.use_processors(self._processors)
@@ -67,7 +69,7 @@ class ComputeVectors(Step):
 
 @dataclasses.dataclass(frozen=True, order=True)
 class _Work:
-    """A file's content, all images that have it, and the keys of its views that are to be computed."""
+    """A file's content, the first images that have it, and the keys of its views that are to be computed."""
 
     digest: bytes
     bits: int
@@ -75,17 +77,27 @@ class _Work:
     copies: tuple[Copy, ...]
     keys: tuple[bytes, ...]
 
+    def unusable(self, reason: str) -> Iterator[Any]:
+        """Yield all images that have this content, as such that cannot be used."""
+        yield from (copy.failure(reason) for copy in self.copies)
+        yield from self.for_spares(reason)
+
+    def for_spares(self, reason: str) -> Iterator[TaggedOutput]:
+        """Yield why the images that have this content, but are not among `copies`, cannot be used."""
+        if len(self.copies) == copies.MOST:
+            yield from (TaggedOutput(copies.REASONS, (key, reason)) for key in self.keys)
+
 
 @dataclasses.dataclass
 class _Decoded:
-    """A content's pixels for each key, or none, and the images that it cannot be read or decoded from.
+    """A content's pixels for each key, or none, and what is told of images that it cannot be got from.
 
     `reading` and `decoding` are seconds.
     """
 
     work: _Work
     pixels: list[Pixels] = dataclasses.field(default_factory=list)
-    failures: list[Failure] = dataclasses.field(default_factory=list)
+    failures: list[Any] = dataclasses.field(default_factory=list)
     reading: float = 0.0
     decoding: float = 0.0
 
@@ -125,7 +137,7 @@ class _Group:
         self._batch: list[_View] = []
         self._shard: dict[bytes, Vectors] = {}
 
-    def compute(self, works: list[_Work]) -> Iterator[Failure]:
+    def compute(self, works: list[_Work]) -> Iterator[Any]:
         """Compute all vectors and write them. Yield the images that cannot be used."""
         most_keys = max(len(work.keys) for work in works)
         lookahead = max(4, 2 * BATCH_SIZE // most_keys)
@@ -157,7 +169,7 @@ class _Group:
                     significant_bits=work.bits,
                 )
         except BadImage as error:
-            decoded.failures = [copy.failure(str(error)) for copy in work.copies]
+            decoded.failures = list(work.unusable(str(error)))
         decoded.decoding = time.perf_counter() - started
         return decoded
 
@@ -174,11 +186,12 @@ class _Group:
                 except BadImage as error:
                     reason = str(error)
                 decoded.failures.append(copy.failure(reason))
+            decoded.failures += decoded.work.for_spares(f"is a copy of {copy.file}, which {reason}")
             return None
         finally:
             decoded.reading = time.perf_counter() - started
 
-    def _extract(self) -> Iterator[Failure]:
+    def _extract(self) -> Iterator[Any]:
         """Compute the vectors of the batch. Yield the images whose vectors are not finite."""
         batch, self._batch = self._batch, []
         started = time.perf_counter()
@@ -192,7 +205,7 @@ class _Group:
                 self._keep(view.key, vector)
             else:
                 reason = extraction.not_numbers(self._network)
-                yield from (copy.failure(reason) for copy in view.work.copies)
+                yield from view.work.unusable(reason)
 
     def _keep(self, key: bytes, vector: Vectors) -> None:
         # A copy, because a row of a batch would keep the whole batch in memory.

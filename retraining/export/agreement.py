@@ -33,10 +33,10 @@ class _Batch:
 def check(run: Forward, model: TrainedModel, path: Path) -> int:
     """Return the number of images for which `run`, read back from the export to `path`, agrees with `model`.
 
-    They are images of the test set or, if that is empty, of another set. If none can be read, made-up ones
+    They are a sample of the test set or, if that is empty, of another set. If none can be read, made-up ones
     must agree. Raises WorkFailed if one differs.
     """
-    chosen = model.bottlenecks.first_held_out()
+    chosen = model.bottlenecks.first_held_out().sample(CHECKED_IMAGES)
     exact = model.extractor.in_tensorflow()
     agreed = 0
     for batch in _batches(chosen, model.extractor.image_size, model.significant_bits):
@@ -84,10 +84,9 @@ def _disagreement(difference: float, worst: object, path: Path) -> WorkFailed:
 
 
 def _batches(chosen: BottleneckSet, size: ImageSize, significant_bits: int | None) -> Iterator[_Batch]:
-    count = min(len(chosen), CHECKED_IMAGES)
-    for start in range(0, count, BATCH_SIZE):
+    for start in range(0, len(chosen), BATCH_SIZE):
         rows, pixels = [], []
-        for row in range(start, min(start + BATCH_SIZE, count)):
+        for row in range(start, min(start + BATCH_SIZE, len(chosen))):
             decoded = _unchanged(chosen, row, size=size, significant_bits=significant_bits)
             if decoded is not None:
                 rows.append(row)

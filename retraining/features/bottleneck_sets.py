@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import overload
+
+import numpy as np
 
 from retraining.arrays import Labels, Vectors
 from retraining.data.dataset import Dataset
@@ -48,9 +51,20 @@ class BottleneckSet:
         """The files' paths."""
         return Paths(self.files)
 
-    def first(self, count: int) -> BottleneckSet:
-        """Return the first vectors of the set."""
-        return BottleneckSet(self.vectors[:count], self.labels[:count], self.files[:count], self.keys[:count])
+    def sample(self, count: int) -> BottleneckSet:
+        """Return up to `count` vectors from all over the set, of images that are on this computer if any are.
+
+        They are the same in every run, in the order of the set.
+        """
+        order = np.random.default_rng(0).permutation(len(self)).tolist()
+        here = (row for row in order if self.paths[row].exists())
+        rows = sorted(list(itertools.islice(here, count)) or order[:count])
+        return BottleneckSet(
+            vectors=self.vectors[rows],
+            labels=self.labels[rows],
+            files=[self.files[row] for row in rows],
+            keys=[self.keys[row] for row in rows],
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,17 +99,17 @@ class Bottlenecks:
     skipped: tuple[SkippedImage, ...]
 
     def only_held_out(self, count: int) -> Bottlenecks:
-        """Return the first vectors of `first_held_out`, without those of other sets and without digests."""
+        """Return a sample of `first_held_out`, without the vectors of other sets and without digests."""
         kept = self.first_held_out()
 
-        def first(images: BottleneckSet) -> BottleneckSet:
-            return images.first(count if images is kept else 0)
+        def part(images: BottleneckSet) -> BottleneckSet:
+            return images.sample(count if images is kept else 0)
 
         return dataclasses.replace(
             self,
-            training=first(self.training),
-            validation=first(self.validation),
-            testing=first(self.testing),
+            training=part(self.training),
+            validation=part(self.validation),
+            testing=part(self.testing),
             digests=(),
         )
 

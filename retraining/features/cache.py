@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import logging
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -30,6 +31,9 @@ NOTE = "Feature vectors of images, which retrain.py computes again if this folde
 
 _LOOKAHEAD = 8  # shards
 
+# What reading a record raises if its shard was renamed by another run, or cut short, since it was checked.
+_SHARD_HAS_CHANGED = (OSError, ValueError, IndexError)
+
 log = logging.getLogger(__name__)
 
 
@@ -46,14 +50,15 @@ class BottleneckCache:
     def get(self, key: bytes) -> Vectors | None:
         """Return float32 [feature_size] for a key, or None. Safe to call from several threads."""
         unwritten = self._unwritten.get(key)
-        place = self._index.place(key)
-        if unwritten is not None or place is None:
+        if unwritten is not None:
             return unwritten
-        try:
-            vectors = _vectors(place.shard, self._feature_size)
-        except (OSError, ValueError):  # gone or truncated since: another run renamed it
+        place = self._index.place(key)
+        if place is None:
             return None
-        vector: Vectors = vectors[place.record]
+        try:
+            vector: Vectors = _vectors(place.shard, self._feature_size)[place.record]
+        except _SHARD_HAS_CHANGED:
+            return None
         return vector
 
     def fill(self, vectors: Vectors, keys: Sequence[bytes]) -> NDArray[np.bool_]:
@@ -88,7 +93,7 @@ class BottleneckCache:
         """Copy records to the rows of their keys. Returns the rows, none if the shard is gone."""
         try:
             vectors[records.asked] = _read(records.shard, self._feature_size)[records.numbers]
-        except (OSError, ValueError, IndexError):  # gone or truncated since: another run renamed it
+        except _SHARD_HAS_CHANGED:
             return records.asked[:0]
         return records.asked
 
@@ -121,7 +126,7 @@ class BottleneckCache:
             log.warning(
                 "bottleneck shard %s is damaged (%s); its vectors will be computed again.", path, error
             )
-            _rename_damaged(path)
+            _set_aside(path)
         except OSError as error:
             log.warning(
                 "bottleneck shard %s cannot be read (%s); its vectors will be computed again.",
@@ -140,11 +145,14 @@ def folder_name(extractor: FeatureExtractor) -> str:
 def write_shard(folder: Path, vectors: Mapping[bytes, Vectors]) -> Path:
     """Write float32 [feature_size] vectors, by key, to a new shard in a module's folder.
 
-    Returns the path of the shard. Raises WorkFailed.
+    Returns the path of the shard. A file of its name with other bytes, which could not be read before, is set
+    aside. Raises WorkFailed.
     """
     shard = shards.encode(vectors)
     path = folder / shard.name
     cache_tag.mark(folder, NOTE)
+    if not _has(path, shard.content):
+        _set_aside(path)
     with replacing(path) as beside:
         try:
             beside.write_bytes(shard.content)
@@ -175,8 +183,17 @@ def _read(path: Path, feature_size: int) -> Vectors:
     return vectors
 
 
-def _rename_damaged(path: Path) -> None:
-    """Rename a damaged shard. It is not deleted, since it may belong to another run."""
+def _has(path: Path, content: bytes) -> bool:
+    """Return whether there is a file with this content."""
+    try:
+        return path.read_bytes() == content
+    except OSError:
+        return False
+
+
+def _set_aside(path: Path) -> None:
+    """Rename a shard that cannot be used, if it is there. It is kept, since it may belong to another run."""
     # Fails if the cache is read-only or another run was faster; the warning has been given already.
     with contextlib.suppress(OSError):
-        path.rename(path.with_suffix(".damaged"))
+        places = (path.with_name(name) for name in shards.names_aside(path.name))
+        path.rename(next(place for place in places if not os.path.lexists(place)))

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from retraining.data.dataset import Dataset, LabelledImage
 from retraining.errors import Message
 from retraining.features.near_duplicates import Groups
-from retraining.printable import printable
+from retraining.storage.spreadsheet import cell
 
 NAMED_GROUPS = 20  # most groups of identical files in warnings; the CSV file lists all
 EXAMPLES = 3  # groups of near-duplicates named in a warning
@@ -87,7 +87,7 @@ def rows(same: Duplicates, near: Duplicates, labels: Sequence[str]) -> list[tupl
     ]
     groups = [(kind, group) for kind, groups in kinds for group in groups]
     return [
-        (str(number), kind, printable(labels[image.label]), image.split.value, printable(image.file))
+        (str(number), kind, cell(labels[image.label]), image.split.value, cell(image.file))
         for number, (kind, group) in enumerate(groups, start=1)
         for image in group
     ]

@@ -14,7 +14,7 @@ from retraining.features import bottlenecks, near_duplicates
 from retraining.features.bottleneck_sets import Bottlenecks
 from retraining.features.cache import BottleneckCache
 from retraining.features.extractor import FeatureExtractor
-from retraining.features.near_duplicates import Groups
+from retraining.features.near_duplicates import Groups, NearDuplicates
 from retraining.features.views import Views
 
 log = logging.getLogger(__name__)
@@ -22,8 +22,8 @@ log = logging.getLogger(__name__)
 
 def compute(
     dataset: Dataset, extractor: FeatureExtractor, cache: BottleneckCache, views: Views, *, group: bool
-) -> tuple[Bottlenecks, Groups]:
-    """Return the vectors as `bottlenecks.compute` does, and the groups of near-duplicates.
+) -> tuple[Bottlenecks, NearDuplicates]:
+    """Return the vectors as `bottlenecks.compute` does, and the near-duplicates.
 
     With `group`, every group of near-duplicates or identical files is in one set. Raises BadRequest if a
     class then has no training images, and WorkFailed.
@@ -33,7 +33,7 @@ def compute(
         return computed, near_duplicates.find(computed)
     plain = bottlenecks.compute(dataset, extractor, cache)
     near = near_duplicates.find(plain, cache.folder)
-    regrouped = kept_together(plain.dataset, plain.digests, near)
+    regrouped = kept_together(plain.dataset, plain.digests, near.groups)
     if regrouped == plain.dataset and not views.are_random(Split.TRAINING):
         return plain, near
     # The plain vectors, of which most are needed again, are in the cache by now.

@@ -10,15 +10,18 @@ import collections
 import dataclasses
 import functools
 import logging
-from collections.abc import Iterable, Iterator
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from retraining.arrays import Vectors
-from retraining.data import images, likeness, prefetching
+from retraining.data import likeness, prefetching
+from retraining.data.dataset import LabelledImage
 from retraining.data.likeness import Thumbnails
+from retraining.data.list_format import is_elsewhere
 from retraining.errors import BadImage, Message
 from retraining.features import image_vectors, neighbours
 from retraining.features.bottleneck_sets import Bottlenecks
@@ -56,7 +59,8 @@ log = logging.getLogger(__name__)
 class Search:
     """How images were looked up: `count` of `total` images that differ, each beside all others.
 
-    `unread` are images that might have been like another, but could not be read to compare them.
+    `unread` is how many might have been like another, but are not on this computer, and not in `total`, or
+    could not be read to compare them.
     """
 
     count: int
@@ -69,30 +73,28 @@ class Search:
         return self.count < self.total
 
 
-class FoundGroups(Groups):
-    """Groups of files, and how they were searched for."""
+@dataclasses.dataclass(frozen=True)
+class NearDuplicates:
+    """Groups of files that show nearly the same, and how they were searched for; None if they were not."""
 
-    search: Search
-
-    def __new__(cls, groups: Iterable[tuple[str, ...]], search: Search) -> FoundGroups:
-        """Return them; they equal the groups alone."""
-        found = super().__new__(cls, groups)
-        found.search = search
-        return found
+    groups: Groups = ()
+    search: Search | None = None
 
 
-def find(bottlenecks: Bottlenecks, folder: Path | None = None) -> FoundGroups:
+def find(bottlenecks: Bottlenecks, folder: Path | None = None) -> NearDuplicates:
     """Return the groups of images that show nearly the same, with all of their identical copies.
 
-    The same images always give the same groups, however they are ordered and named. Candidates that can no
-    longer be read are left out. Of more than MOST_IMAGES images, only LOOKED_UP are looked up among all: the
-    first by their hashes. With a `folder` all are looked up in any case; arrays too large for memory are kept
-    in files there. Raises WorkFailed if they do not fit.
+    The same images always give the same groups, however they are ordered and named. Images that are not on
+    this computer, and candidates that can no longer be read, are left out. Of more than MOST_IMAGES images,
+    only LOOKED_UP are looked up among all: the first by their hashes. With a `folder` all are looked up in
+    any case; arrays too large for memory are kept in files there. Raises WorkFailed if they do not fit.
     """
     copies = _Copies(bottlenecks)
     total = len(copies)
     if total < 2:
-        return FoundGroups((), Search(total, total))
+        search = Search(total, total, copies.absent)
+        _tell(search, 0)
+        return NearDuplicates((), search)
     looked_up = LOOKED_UP if total > MOST_IMAGES and folder is None else total
     if looked_up < total:
         proposed = _proposals_of_some(bottlenecks, copies)
@@ -100,16 +102,16 @@ def find(bottlenecks: Bottlenecks, folder: Path | None = None) -> FoundGroups:
         proposed = _proposals(bottlenecks, copies, folder)
     candidates, proposed = np.unique(proposed, return_inverse=True)
     proposed = proposed.reshape(-1, 2)
-    files = [copies.first(number) for number in candidates.tolist()]
-    thumbnails, is_usable = _thumbnails(files, bottlenecks.dataset.significant_bits, folder)
+    wanted = [copies.first(number) for number in candidates.tolist()]
+    thumbnails, is_usable = _thumbnails(wanted, bottlenecks.dataset.significant_bits, folder)
     proposed = proposed[is_usable[proposed].all(axis=1)]
     groups = [candidates[group] for group in grouped(_links(proposed, thumbnails), thumbnails)]
-    search = Search(looked_up, total, int((~is_usable).sum()))
+    search = Search(looked_up, total, copies.absent + int((~is_usable).sum()))
     _tell(search, sum(int((group < looked_up).sum()) for group in groups))
     files_of = (
         tuple(sorted(file for place in group.tolist() for file in copies.all(place))) for group in groups
     )
-    return FoundGroups(files_of, search)
+    return NearDuplicates(tuple(files_of), search)
 
 
 def _tell(search: Search, found: int) -> None:
@@ -204,10 +206,14 @@ def _alike_to(first: int, others: list[int], thumbnails: Thumbnails) -> list[int
 
 
 class _Copies:
-    """The files of a dataset by their content, in the order of its hash: the same whatever their names."""
+    """The files of a dataset by their content, in the order of its hash: the same whatever their names.
+
+    A content of which no file is on this computer has no place in it; `absent` is the number of these.
+    """
 
     def __init__(self, bottlenecks: Bottlenecks) -> None:
         self._images = bottlenecks.dataset.images
+        is_here = np.array([_is_here(image) for image in self._images], bool)
         digests = np.array(bottlenecks.digests, "S32")
         self._order = np.argsort(digests, kind="stable")
         digests = digests[self._order]
@@ -215,27 +221,37 @@ class _Copies:
         for place in np.flatnonzero(np.diff(self._starts) > 1).tolist():
             same = slice(self._starts[place], self._starts[place + 1])
             self._order[same] = sorted(
-                self._order[same].tolist(), key=lambda number: self._images[number].file
+                self._order[same].tolist(),
+                key=lambda number: (not is_here[number], self._images[number].file),
             )
+        has_file = is_here[self._order[self._starts[:-1]]]
+        self._contents = np.flatnonzero(has_file)
+        self.absent = int((~has_file).sum())
 
     def __len__(self) -> int:
-        return len(self._starts) - 1
+        return len(self._contents)
 
     @property
     def places(self) -> NDArray[np.int64]:
-        """The place in this order of each image of the dataset, int64 [n], or -1 for a copy of another."""
+        """The place in this order of each image of the dataset, int64 [n], or -1 for one without."""
         found = np.full(len(self._images), -1)
-        found[self._order[self._starts[:-1]]] = np.arange(len(self))
+        found[self._order[self._starts[self._contents]]] = np.arange(len(self))
         return found
 
-    def first(self, place: int) -> str:
-        """Return one of the files with a content."""
-        return self._images[int(self._order[self._starts[place]])].file
+    def first(self, place: int) -> LabelledImage:
+        """Return one of the images with a content, which is on this computer."""
+        return self._images[int(self._order[self._starts[self._contents[place]]])]
 
     def all(self, place: int) -> list[str]:
         """Return all files with a content."""
-        same = self._order[self._starts[place] : self._starts[place + 1]]
+        content = self._contents[place]
+        same = self._order[self._starts[content] : self._starts[content + 1]]
         return [self._images[number].file for number in same.tolist()]
+
+
+def _is_here(image: LabelledImage) -> bool:
+    """Return whether an image can be on this computer: all others than known ones have just been read."""
+    return image.known is None or (not is_elsewhere(image.file) and os.path.exists(image.file))  # noqa: PTH110 - faster
 
 
 def _proposals(bottlenecks: Bottlenecks, copies: _Copies, folder: Path | None) -> Pairs:
@@ -272,27 +288,27 @@ def _placed(
 
 
 def _thumbnails(
-    files: list[str], significant_bits: int | None, folder: Path | None
+    wanted: list[LabelledImage], significant_bits: int | None, folder: Path | None
 ) -> tuple[Thumbnails, NDArray[np.bool_]]:
     """Return the small copies of images, and which of them could be read."""
-    shape = len(files), likeness.SIDE, likeness.SIDE, 3
+    shape = len(wanted), likeness.SIDE, likeness.SIDE, 3
     if folder is None:
         found = np.empty(shape, np.uint8)
     else:
         numbers = likeness.SIDE**2 * 3
-        flat = large_arrays.allocate(len(files), numbers, folder, dtype=np.uint8, content="small copies")
+        flat = large_arrays.allocate(len(wanted), numbers, folder, dtype=np.uint8, content="small copies")
         found = flat.reshape(shape)
-    is_usable = np.zeros(len(files), bool)
+    is_usable = np.zeros(len(wanted), bool)
     read = functools.partial(_thumbnail, significant_bits=significant_bits)
-    decoded = prefetching.ahead(files, read, lookahead=_LOOKAHEAD)
-    for number, small in enumerate(progress(decoded, total=len(files), task="Comparing", unit="image")):
+    decoded = prefetching.ahead(wanted, read, lookahead=_LOOKAHEAD)
+    for number, small in enumerate(progress(decoded, total=len(wanted), task="Comparing", unit="image")):
         if small is not None:
             found[number], is_usable[number] = small, True
     return found, is_usable
 
 
-def _thumbnail(file: str, significant_bits: int | None) -> NDArray[np.uint8] | None:
+def _thumbnail(image: LabelledImage, significant_bits: int | None) -> NDArray[np.uint8] | None:
     try:
-        return likeness.thumbnail(images.read(Path(file)), significant_bits)
+        return likeness.thumbnail(image.read(), significant_bits)
     except BadImage:
         return None  # it has vanished or changed since its vector was computed

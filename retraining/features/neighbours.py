@@ -74,7 +74,7 @@ def sketches(blocks: Callable[[], Blocks], places: NDArray[np.int64], folder: Pa
         found = large_arrays.allocate(count, sketch.width, folder, dtype=dtype, content="sketches")
     for rows, vectors in blocks():
         kept = places[rows] >= 0
-        found[places[rows[kept]]] = sketch(vectors)[kept]
+        found[places[rows[kept]]] = sketch(vectors[kept])
     return found
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from retraining.errors import WorkFailed
 from retraining.features import duplicates
 from retraining.features.bottleneck_sets import Bottlenecks, SkippedImage
-from retraining.features.near_duplicates import Groups
-from retraining.printable import printable
+from retraining.features.near_duplicates import NearDuplicates
 from retraining.storage.csv_file import write_csv
+from retraining.storage.spreadsheet import cell
 
 SKIPPED_FILE = "skipped_images.csv"
 DUPLICATES_FILE = "duplicate_images.csv"
@@ -20,7 +20,7 @@ NAMED_FILES = 1_000  # most files in warnings; the CSV file lists all
 log = logging.getLogger(__name__)
 
 
-def report(bottlenecks: Bottlenecks, near: Groups, folder: Path, *, strict: bool) -> None:
+def report(bottlenecks: Bottlenecks, near: NearDuplicates, folder: Path, *, strict: bool) -> None:
     """Warn about skipped files and duplicate images, and list them in two CSV files in `folder`.
 
     `near` are the groups of near-duplicates. Both files are always written, so that no older list is left.
@@ -54,28 +54,23 @@ def check_strict_count(skipped: int, *, strict: bool, listed: str) -> None:
         raise WorkFailed(
             "{files} cannot be used, listed {listed}, and {strict} is on. Fix or remove what is listed, or "
             "turn {strict} off.",
-            files=files(skipped),
+            files=number_of_files(skipped),
             listed=listed,
         )
 
 
-def number_of_files(skipped: Sequence[SkippedImage]) -> str:
-    """Return '1 file' or '1,234 files'."""
-    return files(len(skipped))
-
-
-def files(count: int) -> str:
+def number_of_files(count: int) -> str:
     """Return '1 file' or '1,234 files'."""
     return f"{count:,} file{'' if count == 1 else 's'}"
 
 
-def report_duplicates(bottlenecks: Bottlenecks, near: Groups, folder: Path | None = None) -> None:
+def report_duplicates(bottlenecks: Bottlenecks, near: NearDuplicates, folder: Path | None = None) -> None:
     """Warn about images that appear more than once, identical or nearly so.
 
     With a `folder`, they are listed there in a CSV file, which is always written. Raises WorkFailed.
     """
     dataset = bottlenecks.dataset
-    same, nearly = duplicates.identical(dataset, bottlenecks.digests), duplicates.nearly(dataset, near)
+    same, nearly = duplicates.identical(dataset, bottlenecks.digests), duplicates.nearly(dataset, near.groups)
     rest = "not listed here"
     if folder is not None:
         listing = folder / DUPLICATES_FILE
@@ -86,4 +81,4 @@ def report_duplicates(bottlenecks: Bottlenecks, near: Groups, folder: Path | Non
 
 
 def _skipped_rows(skipped: tuple[SkippedImage, ...]) -> list[tuple[str, ...]]:
-    return [(printable(image.file), image.reason) for image in skipped]
+    return [(cell(image.file), image.reason) for image in skipped]

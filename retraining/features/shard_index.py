@@ -56,8 +56,10 @@ class ShardIndex:
 
     def add(self, shard: Path, keys: Sequence[bytes]) -> None:
         """Take in a shard that was written since."""
-        self._added.update(zip(keys, range(self._count, self._count + len(keys)), strict=True))
+        first = self._count
         self._append(shard, len(keys))
+        # After it, since other threads may ask for the keys meanwhile.
+        self._added.update(zip(keys, range(first, first + len(keys)), strict=True))
 
     def place(self, key: bytes) -> Place | None:
         """Return where the vector of a key is, or None."""

@@ -8,8 +8,9 @@ records: the same vectors in the same order are the same file, whoever writes it
 from __future__ import annotations
 
 import hashlib
+import itertools
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -22,7 +23,8 @@ KEY_BYTES = 32  # of a SHA-256
 SHARD_SIZE = 256  # vectors; at most this many are lost when a run is killed
 
 _FLOAT = np.dtype("<f4")
-_NAME = re.compile(r"v1-[0-9a-f]{32}-(\d{5})\.tfrecord")
+_SUFFIX = ".tfrecord"
+_NAME = re.compile(rf"v1-[0-9a-f]{{32}}-(\d{{5}}){re.escape(_SUFFIX)}")
 
 
 class DamagedShard(Exception):
@@ -41,12 +43,20 @@ def encode(vectors: Mapping[bytes, Vectors]) -> Shard:
     content = b"".join(
         records.encode(key + vector.astype(_FLOAT).tobytes()) for key, vector in vectors.items()
     )
-    return Shard(f"v1-{hashlib.sha256(content).hexdigest()[:32]}-{len(vectors):05d}.tfrecord", content)
+    return Shard(f"v1-{hashlib.sha256(content).hexdigest()[:32]}-{len(vectors):05d}{_SUFFIX}", content)
 
 
 def is_name(name: str) -> bool:
     """Return whether a file of this name is a shard of this version of the format."""
     return _NAME.fullmatch(name) is not None
+
+
+def names_aside(name: str) -> Iterator[str]:
+    """Yield the names under which a damaged shard may be kept: one of the same name may be kept already."""
+    stem = name.removesuffix(_SUFFIX)
+    yield f"{stem}.damaged"
+    for number in itertools.count(2):
+        yield f"{stem}.damaged-{number}"
 
 
 def count(name: str) -> int:

@@ -37,10 +37,10 @@ class Album:
         """Make the pictures of the photographs `wanted`, the first of them first."""
         self.folder = dataset.folder
         self._labels = dataset.labels
-        files = list(dict.fromkeys(image.file for image in wanted))
-        self._made = thumbnails.make(files, dataset.significant_bits)
+        distinct = list({image.file: image for image in wanted}.values())
+        self._made = thumbnails.make(distinct, dataset.significant_bits)
         self._numbers = {file: number for number, file in enumerate(self._made.pictures)}
-        self.left_out = len(files) - len(self._made.pictures) - len(self._made.unreadable)
+        self.left_out = len(distinct) - len(self._made.pictures) - len(self._made.unreadable)
 
     @property
     def pictures(self) -> Sequence[Picture]:

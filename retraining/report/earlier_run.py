@@ -14,7 +14,7 @@ from retraining.errors import BadRequest
 from retraining.features import grouping, problem_files
 from retraining.features.cache import BottleneckCache
 from retraining.features.extractor import FeatureExtractor, load_extractor
-from retraining.features.near_duplicates import Groups
+from retraining.features.near_duplicates import NearDuplicates
 from retraining.features.views import Views
 from retraining.graphs import graph_file, recorded
 from retraining.graphs.frozen_graph import GraphDef
@@ -55,7 +55,7 @@ def find(images: Dataset, settings: ReportOnGraphSettings) -> Findings:
 
 
 def _assessment(
-    model: TrainedModel, near: Groups, settings: TrainingSettings, graph: Path, graph_def: GraphDef
+    model: TrainedModel, near: NearDuplicates, settings: TrainingSettings, graph: Path, graph_def: GraphDef
 ) -> Assessment:
     """Return the assessment of a model with the temperature and the detector that are in its graph."""
     made = recorded.training(graph_def)

@@ -8,12 +8,12 @@ import dataclasses
 import functools
 import io
 from collections.abc import Sequence
-from pathlib import Path
 
 from PIL import Image
 
 from retraining.arrays import ImageSize
 from retraining.data import images, prefetching
+from retraining.data.dataset import LabelledImage
 from retraining.errors import BadImage
 from retraining.progress import progress
 
@@ -42,33 +42,32 @@ class Thumbnails:
     unreadable: dict[str, str]
 
 
-def make(files: Sequence[str], significant_bits: int | None = None) -> Thumbnails:
-    """Return small copies of the first of some files, as many as there is room for in a page.
+def make(wanted: Sequence[LabelledImage], significant_bits: int | None = None) -> Thumbnails:
+    """Return small copies of the first of some images, as many as there is room for in a page.
 
     `significant_bits` is as for `images.upright`.
     """
     made = Thumbnails({}, {})
     room = MOST_CHARACTERS
     work = functools.partial(_picture, significant_bits=significant_bits)
-    pictures = prefetching.ahead(files[:MOST], work, lookahead=_LOOKAHEAD)
+    pictures = prefetching.ahead(wanted[:MOST], work, lookahead=_LOOKAHEAD)
     with contextlib.closing(pictures):  # when there is no more room, the threads may stop
-        shown = progress(pictures, total=len(files[:MOST]), task="thumbnails", unit="image")
-        for file, picture in zip(files, shown, strict=False):
+        shown = progress(pictures, total=len(wanted[:MOST]), task="thumbnails", unit="image")
+        for image, picture in zip(wanted, shown, strict=False):
             if isinstance(picture, BadImage):
-                made.unreadable[file] = str(picture)
+                made.unreadable[image.file] = str(picture)
                 continue
             room -= len(picture.base64)
             if room < 0:
                 break
-            made.pictures[file] = picture
+            made.pictures[image.file] = picture
     return made
 
 
-def _picture(file: str, significant_bits: int | None) -> Picture | BadImage:
-    """Return the small copy of a file's image, or why there is none: the file may have changed or gone."""
+def _picture(wanted: LabelledImage, significant_bits: int | None) -> Picture | BadImage:
+    """Return the small copy of an image, or why there is none: the file may have changed or gone."""
     try:
-        content = images.read(Path(file))
-        image = images.upright(content, ImageSize(SIDE, SIDE), significant_bits)
+        image = images.upright(wanted.read(), ImageSize(SIDE, SIDE), significant_bits)
     except BadImage as error:
         return error
     image.thumbnail((SIDE, SIDE), Image.Resampling.BILINEAR)

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from retraining.data.dataset import Dataset, image_counts
-from retraining.printable import printable
 from retraining.storage.csv_file import write_csv
+from retraining.storage.spreadsheet import cell
 from retraining.training.evaluation import Evaluation
 
 CLASS_RESULTS_FILE = "class_results.csv"
@@ -75,4 +75,4 @@ def _share(part: np.int64, whole: np.int64) -> float:
 
 def _cells(result: ClassResult) -> tuple[str, ...]:
     label, *figures = dataclasses.astuple(result)
-    return printable(label), *("" if math.isnan(figure) else str(figure) for figure in figures)
+    return cell(label), *("" if math.isnan(figure) else str(figure) for figure in figures)

@@ -11,6 +11,7 @@ from retraining.assessment import assessment, findings
 from retraining.data.split import Split
 from retraining.features.extractor import FeatureExtractor
 from retraining.features.image_vectors import ImageVectors
+from retraining.features.near_duplicates import NearDuplicates
 from retraining.settings.training import TrainingSettings
 from retraining.training.model import TrainedModel
 from tests.conftest import Computed
@@ -28,7 +29,7 @@ def count(model: TrainedModel, *splits: Split) -> int:
 
 
 def test_frozen_network_is_judged_on_training_and_validation_images(model: TrainedModel) -> None:
-    found = assessment.assess(model, SETTINGS, (), frozen=model.bottlenecks)
+    found = assessment.assess(model, SETTINGS, NearDuplicates(), frozen=model.bottlenecks)
     assert found.calibration.known.counts.sum() == count(model, Split.TRAINING, Split.VALIDATION)
     assert found.crossed is not None
     assert found.novelty is not None
@@ -36,7 +37,7 @@ def test_frozen_network_is_judged_on_training_and_validation_images(model: Train
 
 def test_network_is_frozen_whatever_vectors_its_layer_was_trained_on(model: TrainedModel) -> None:
     others = dataclasses.replace(model.bottlenecks)  # as those of random views are
-    found = assessment.assess(model, SETTINGS, (), frozen=others)
+    found = assessment.assess(model, SETTINGS, NearDuplicates(), frozen=others)
     assert found.frozen is model.bottlenecks
     assert found.calibration.known.counts.sum() == count(model, Split.TRAINING, Split.VALIDATION)
 
@@ -46,7 +47,7 @@ def test_fine_tuned_network_is_judged_on_validation_images_and_its_labels_by_the
 ) -> None:
     frozen = dataclasses.replace(model.bottlenecks)
     tuned = dataclasses.replace(model, is_fine_tuned=True)
-    found = assessment.assess(tuned, SETTINGS, (), frozen=frozen)
+    found = assessment.assess(tuned, SETTINGS, NearDuplicates(), frozen=frozen)
     assert found.calibration.known.counts.sum() == count(model, Split.VALIDATION)
     assert found.frozen is frozen
     said = findings.find(tuned, found)
@@ -55,7 +56,7 @@ def test_fine_tuned_network_is_judged_on_validation_images_and_its_labels_by_the
 
 
 def test_network_from_scratch_has_only_held_out_images_judged_and_no_trend(model: TrainedModel) -> None:
-    found = assessment.assess(model, SETTINGS, (), frozen=None)
+    found = assessment.assess(model, SETTINGS, NearDuplicates(), frozen=None)
     assert found.calibration.known.counts.sum() == count(model, Split.VALIDATION)
     said = findings.find(model, found)
     assert said.judged == count(model, Split.VALIDATION, Split.TESTING)
@@ -63,7 +64,7 @@ def test_network_from_scratch_has_only_held_out_images_judged_and_no_trend(model
 
 
 def test_given_temperature_is_not_fitted_again(model: TrainedModel) -> None:
-    found = assessment.assess(model, SETTINGS, (), frozen=model.bottlenecks, temperature=3.0)
+    found = assessment.assess(model, SETTINGS, NearDuplicates(), frozen=model.bottlenecks, temperature=3.0)
     assert found.calibration.temperature == found.calibration.fitted == 3
 
 
@@ -75,7 +76,9 @@ def test_mistakes_are_sorted_by_how_sure_they_are_and_have_their_nearest_trainin
         model.layer, weights=np.roll(model.layer.weights, 1, axis=1), biases=np.roll(model.layer.biases, 1)
     )
     wrong = dataclasses.replace(model, layer=layer)
-    said = findings.find(wrong, assessment.assess(wrong, SETTINGS, (), frozen=model.bottlenecks))
+    said = findings.find(
+        wrong, assessment.assess(wrong, SETTINGS, NearDuplicates(), frozen=model.bottlenecks)
+    )
     scores = [mistake.best[0][1] for mistake in said.mistakes]
     assert len(scores) > 5
     assert scores == sorted(scores, reverse=True)

@@ -16,6 +16,7 @@ from retraining.data.split import Split
 from retraining.features.bottleneck_sets import Bottlenecks
 from retraining.features.extractor import FeatureExtractor
 from retraining.features.image_vectors import ImageVectors
+from retraining.features.near_duplicates import NearDuplicates
 from retraining.settings.training import TrainingSettings
 from retraining.training.model import TrainedModel
 from tests.assessment import blobs
@@ -137,5 +138,5 @@ def test_mistakes_are_shown_first_where_there_are_too_many_pairs(
 
 def _assessed(images: Bottlenecks) -> tuple[TrainedModel, Any]:
     model = TrainedModel.train(images, EXTRACTOR, SETTINGS)
-    assessed = assessment.assess(model, SETTINGS, (), frozen=images)
+    assessed = assessment.assess(model, SETTINGS, NearDuplicates(), frozen=images)
     return dataclasses.replace(model, novelty=assessed.novelty), assessed

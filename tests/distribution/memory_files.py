@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
@@ -80,8 +81,8 @@ class MemoryFiles(FileSystem):
     def last_updated(self, _path: str) -> float:
         return 0.0
 
-    def checksum(self, _path: str) -> str:
-        return ""
+    def checksum(self, path: str) -> str:
+        return hashlib.sha256(self.files[path]).hexdigest()
 
     def metadata(self, path: str) -> FileMetadata:
         return FileMetadata(path, self.size(path))

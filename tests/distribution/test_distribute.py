@@ -12,6 +12,7 @@ import pytest
 from retraining import distribute
 from retraining.data import dataset
 from retraining.distribution import places, shard_files
+from retraining.distribution.copies import MOST
 from retraining.errors import WorkFailed
 from retraining.features import bottlenecks
 from retraining.features import shards as shard_format
@@ -23,6 +24,7 @@ from retraining.settings.augmentation import AugmentationSettings
 from retraining.settings.data import DataSettings
 from tests.conftest import write_colour_photos
 from tests.deep_images import grey_tiff, in_bits, plate
+from tests.distribution.shards import zipped
 
 AUGMENTED = AugmentationSettings(flip_left_right=True, random_brightness=20, distorted_views=3)
 AUGMENTED_FLAGS = ("--flip_left_right", "--random_brightness=20", "--distorted_views=3", "--seed=5")
@@ -37,12 +39,20 @@ def odd_photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
         deep = in_bits(plate(is_above=True, seed=number), 10 + 2 * number)
         (folder / "yellow" / f"deep_{number}.tif").write_bytes(grey_tiff(deep))
     (folder / "cyan" / "broken.jpg").write_bytes(b"<html>")
+    photo = (folder / "cyan" / "cyan_004.jpg").read_bytes()
+    for number in range(MOST + 2):
+        (folder / "cyan" / f"half_{number:02}.jpg").write_bytes(photo[: len(photo) // 2])
     (folder / "yellow" / "empty.jpg").touch()
     return folder
 
 
 def run(*words: object) -> int:
     return distribute.main([*map(str, words)])
+
+
+def to_compute(photos: Path, module: Path, folder: Path) -> tuple[object, ...]:
+    """Return the flags for photos whose vectors go to `cache` in a folder."""
+    return "--image_dir", photos, "--tfhub_module", module, "--bottleneck_dir", folder / "cache"
 
 
 def compute(photos: Path, extractor: FeatureExtractor, cache: Path, views: Views) -> Bottlenecks:
@@ -63,7 +73,11 @@ def assert_same(one: Bottlenecks, other: Bottlenecks) -> None:
 
 
 @pytest.mark.parametrize(
-    ("views", "flags"), [(Views(), ()), (Views(AUGMENTED, 5), AUGMENTED_FLAGS)], ids=["plain", "augmented"]
+    ("views", "flags"),
+    [
+        pytest.param(Views(), (), id="plain"),
+        pytest.param(Views(AUGMENTED, 5), AUGMENTED_FLAGS, id="augmented", marks=pytest.mark.soak),
+    ],
 )
 def test_vectors_are_those_of_retrain_which_then_computes_none(
     views: Views,
@@ -76,7 +90,7 @@ def test_vectors_are_those_of_retrain_which_then_computes_none(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     own = compute(odd_photos, extractor, tmp_path / "own", views)
-    words = ("--image_dir", odd_photos, "--tfhub_module", tf2_module, "--bottleneck_dir", tmp_path / "cache")
+    words = to_compute(odd_photos, tf2_module, tmp_path)
     assert run(*words, *flags) == 0
     first = shards(tmp_path / "cache")
 
@@ -98,6 +112,7 @@ def test_vectors_are_those_of_retrain_which_then_computes_none(
     assert shards(tmp_path / "cache") == first
 
 
+@pytest.mark.soak
 def test_run_over_a_half_filled_cache_computes_the_rest_and_the_vectors_of_damaged_shards(
     odd_photos: Path,
     tf2_module: Path,
@@ -118,23 +133,26 @@ def test_run_over_a_half_filled_cache_computes_the_rest_and_the_vectors_of_damag
     damaged.write_bytes(damaged.read_bytes()[:-1])
     capsys.readouterr()
 
+    halves = sorted((odd_photos / "cyan").glob("half_*.jpg"))
     lists = tmp_path / "lists"
-    words = ("--image_dir", odd_photos, "--tfhub_module", tf2_module, "--bottleneck_dir", tmp_path / "cache")
+    words = to_compute(odd_photos, tf2_module, tmp_path)
     assert run(*words, "--output_dir", lists, "--strict") == 1
     printed = capsys.readouterr()
     assert printed.err.splitlines() == [
         f"warning: bottleneck shard {damaged} is damaged (truncated record at "
         f"{printed.err.split('record at ')[1].split(')')[0]}); its vectors were computed again.",
         f"warning: skipped {odd_photos / 'cyan' / 'broken.jpg'}: it is a web page, not an image.",
+        *(f"warning: skipped {path}: it is cut short." for path in halves),
         f"warning: skipped {odd_photos / 'yellow' / 'empty.jpg'}: it is empty.",
-        f"distribute: error: 2 files cannot be used, listed in '{lists / 'skipped_images.csv'}', and --strict is on. "
+        f"distribute: error: {len(halves) + 2} files cannot be used, listed in '{lists / 'skipped_images.csv'}', and --strict is on. "
         "Fix or remove what is listed, or turn --strict off.",
     ]
-    assert "96 images" in printed.out
+    assert f"{96 + len(halves)} images" in printed.out
     assert sorted(path.name for path in lists.iterdir()) == ["image_list.jsonl", "skipped_images.csv"]
     assert (lists / "skipped_images.csv").read_text().splitlines() == [
         "path,reason",
         f'{odd_photos / "cyan" / "broken.jpg"},"is a web page, not an image"',
+        *(f"{path},is cut short" for path in halves),
         f"{odd_photos / 'yellow' / 'empty.jpg'},is empty",
     ]
     assert damaged.with_suffix(".damaged").exists()
@@ -147,7 +165,7 @@ def keys_in(content: bytes, extractor: FeatureExtractor) -> list[bytes]:
     return [bytes(key) for key in np.frombuffer(content, layout)["key"]]
 
 
-def test_list_of_images_keeps_its_sets_and_may_know_files_that_are_not_there(
+def test_list_keeps_its_sets_and_may_name_files_in_archives_and_known_ones_that_are_not_there(
     tf2_module: Path, extractor: FeatureExtractor, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     photos = write_colour_photos(tmp_path / "photos", per_class=4)
@@ -158,6 +176,8 @@ def test_list_of_images_keeps_its_sets_and_may_know_files_that_are_not_there(
     ]
     rows[0] |= {"path": "gone.jpg", "sha256": plain.digests[0].hex(), "set": "validation"}
     del rows[1]["set"]
+    (tmp_path / "a.zip").write_bytes(zipped({"2.jpg": plain.dataset.images[2].path.read_bytes()}))
+    rows[2]["path"] = "a.zip!/2.jpg"
     listed = tmp_path / "list.jsonl"
     listed.write_text("".join(json.dumps(row) + "\n" for row in rows))
     words = ("--image_list", listed, "--tfhub_module", tf2_module, "--bottleneck_dir", tmp_path / "cache")
@@ -195,14 +215,7 @@ def test_bad_lines_of_a_list_are_named_before_any_work(
 def test_dry_run_shows_the_steps_and_writes_nothing(
     colour_photos: Path, tf2_module: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = (
-        "--image_dir",
-        colour_photos,
-        "--tfhub_module",
-        tf2_module,
-        "--bottleneck_dir",
-        tmp_path / "cache",
-    )
+    words = to_compute(colour_photos, tf2_module, tmp_path)
     assert (
         run(*words, "--dry_run", "--direct_num_workers", "2", "--direct_running_mode", "multi_processing")
         == 0
@@ -214,6 +227,7 @@ def test_dry_run_shows_the_steps_and_writes_nothing(
     assert [path for path in (tmp_path / "cache").rglob("*") if "networks" not in str(path)] == []
 
 
+@pytest.mark.soak
 def test_error_of_a_worker_ends_the_run_with_one_line_that_names_the_flag(
     colour_photos: Path,
     tf2_module: Path,
@@ -231,14 +245,7 @@ def test_error_of_a_worker_ends_the_run_with_one_line_that_names_the_flag(
         "write",
         lambda path, content: (refuse if path.endswith(".tfrecord") else write)(path, content),
     )
-    words = (
-        "--image_dir",
-        colour_photos,
-        "--tfhub_module",
-        tf2_module,
-        "--bottleneck_dir",
-        tmp_path / "cache",
-    )
+    words = to_compute(colour_photos, tf2_module, tmp_path)
     assert run(*words) == 1
     (folder,) = (tmp_path / "cache").glob("colour_grid-*")
     assert capsys.readouterr().err.splitlines()[-1] == (

@@ -48,19 +48,29 @@ class _StoreError(Exception):
 
 
 @pytest.mark.usefixtures("store")
-def test_photo_that_a_store_refuses_is_a_bad_image() -> None:
+def test_photo_that_is_not_in_a_store_is_a_bad_image() -> None:
     assert reason("mem://bucket/none.jpg") == "cannot be read (not found)"
-    MemoryFiles.failing[PHOTO] = _StoreError("a long story")
-    assert reason(PHOTO) == "cannot be read (access denied)"
 
 
 @pytest.mark.usefixtures("store")
-def test_store_that_does_not_answer_is_no_fault_of_the_photo() -> None:
-    MemoryFiles.failing[PHOTO] = TimeoutError("no answer\nfor a minute")
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (TimeoutError("no answer\nfor a minute"), "no answer."),
+        (
+            _StoreError("a long story"),
+            "access denied. Its store says so of missing files too if their folder must not be listed. Give the "
+            "account of this run the right to list and to read, and run again.",
+        ),
+    ],
+    ids=["no answer", "refused"],
+)
+def test_store_that_does_not_answer_or_refuses_is_no_fault_of_the_photo(error: Exception, text: str) -> None:
+    MemoryFiles.failing[PHOTO] = error
     with pytest.raises(WorkFailed) as caught:
         photographs.read(PHOTO)
     assert not isinstance(caught.value, BadImage)
-    assert str(caught.value) == f"'{PHOTO}' cannot be read: no answer."
+    assert str(caught.value) == f"'{PHOTO}' cannot be read: {text}"
 
 
 def test_file_that_is_too_large_is_not_read(store: dict[str, bytes], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,6 +139,26 @@ def test_file_is_put_in_place_once_all_of_it_is_written(folder: str) -> None:
         file.write(bytes([1 // 0]))
     assert places.read_file(path) == b"first"
     assert places.list_names(folder) == ["list.jsonl"]
+
+
+def test_file_with_the_same_bytes_is_never_gone_where_renaming_does_not_replace_one(
+    store: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deleted: list[str] = []
+    delete = MemoryFiles.delete
+
+    def watched(self: MemoryFiles, paths: list[str]) -> None:
+        deleted.extend(paths)
+        delete(self, paths)
+
+    monkeypatch.setattr(MemoryFiles, "delete", watched)
+    monkeypatch.setattr(MemoryFiles, "has_dirs", lambda _: True)
+    for content in (b"one", b"one"):
+        places.write("mem://bucket/shard", content)
+    assert "mem://bucket/shard" not in deleted
+    places.write("mem://bucket/shard", b"another")
+    assert store == {"mem://bucket/shard": b"another"}
+    assert deleted[-1] == "mem://bucket/shard"
 
 
 @pytest.mark.usefixtures("store")

@@ -54,7 +54,7 @@ def plan(list_file: Path, count: int) -> Plan:
         ),
         shards=ShardFiles(ADDRESS, 1280, f"{ADDRESS}/notes"),
         views=Views(AugmentationSettings(), 0),
-        has_numbers=False,
+        cached=0,
         processors=1,
         notes=f"{ADDRESS}/notes",
     )
@@ -68,7 +68,7 @@ def test_beam_knows_the_flags_of_every_command_on_the_page() -> None:
     assert titles >= {"DataflowRunner", "FlinkRunner", "SparkRunner", "PortableRunner"}
 
 
-@pytest.mark.parametrize("name", ["FlinkRunner", "SparkRunner"])
+@pytest.mark.parametrize("name", ["FlinkRunner", pytest.param("SparkRunner", marks=pytest.mark.soak)])
 def test_pipeline_is_built_for_runners_of_clusters(name: str, tmp_path: Path) -> None:
     made = plan(tmp_path / "list.jsonl", 1)
     steps = Runner(["--runner", name]).steps(lambda built: pipeline.build(built, made))

@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from apache_beam.pvalue import TaggedOutput
 
 from retraining.arrays import ImageSize, Vectors
 from retraining.data import images
+from retraining.distribution.copies import MOST, REASONS
 from retraining.distribution.elements import Missing
 from retraining.distribution.network_file import NetworkFile
 from retraining.distribution.shard_files import ShardFiles
@@ -60,7 +62,12 @@ def network(monkeypatch: pytest.MonkeyPatch) -> MeanColours:
 
 
 def compute(folder: Path, group: list[tuple[Any, ...]], *, has_numbers: bool = False) -> list[Any]:
-    """Return what the step says of a group; its shards are in `folder`."""
+    """Return the failures of a group; its shards are in `folder`."""
+    return [failure for failure in told(folder, group, has_numbers=has_numbers) if isinstance(failure, tuple)]
+
+
+def told(folder: Path, group: list[tuple[Any, ...]], *, has_numbers: bool = False) -> list[Any]:
+    """Return all that the step says of a group."""
     file = NetworkFile(**dict.fromkeys(NetworkFile.__dataclass_fields__, ""))  # type: ignore[arg-type]
     step = ComputeVectors(file, ShardFiles(str(folder), 3, str(folder)), Views(), has_numbers=has_numbers)
     return list(step.process((0, group)))
@@ -117,6 +124,35 @@ def test_content_that_cannot_be_decoded_is_named_for_all_its_copies(
         for line, name in enumerate(("a.png", "b.png"))
     ]
     assert network.batches == []
+
+
+def reasons(said: list[Any]) -> list[tuple[bytes, str]]:
+    """Return what is said of keys whose other copies are not known to the step."""
+    return [output.value for output in said if isinstance(output, TaggedOutput) and output.tag == REASONS]
+
+
+@pytest.mark.usefixtures("network")
+def test_why_a_content_cannot_be_used_is_told_for_the_copies_that_are_not_named(tmp_path: Path) -> None:
+    many = [f"{number}.png" for number in range(MOST)]
+    (tmp_path / "broken0.png").write_bytes(b"<html>")
+    broken = missing(tmp_path, *(f"broken{name}" for name in many))
+    nan = missing(tmp_path, *(f"yellow{name}" for name in many), line=20)
+    gone = missing(tmp_path, *(f"cyan{name}" for name in many), line=40)
+    for name in many:
+        (tmp_path / f"cyan{name}").unlink()
+    few = missing(tmp_path, "cyan.png")
+    (tmp_path / "cyan.png").write_bytes(b"")
+    said = told(tmp_path / "cache", [broken, nan, gone, few], has_numbers=True)
+    assert sorted(reasons(said)) == sorted(
+        [
+            (broken[0], "is a web page, not an image"),
+            (nan[0], "makes module means give values that are not numbers"),
+            (
+                gone[0],
+                f"is a copy of {tmp_path / f'cyan{many[-1]}'}, which cannot be read (No such file or directory)",
+            ),
+        ]
+    )
 
 
 @pytest.mark.usefixtures("network")

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +10,7 @@ import pytest
 
 from retraining.features.cache import BottleneckCache
 from retraining.features.extractor import FeatureExtractor
+from retraining.features.shard_index import Place, ShardIndex
 from retraining.features.shards import SHARD_SIZE
 from tests.conftest import MODULE_FEATURES
 
@@ -127,7 +128,7 @@ def test_rows_are_filled_with_the_vectors_of_their_keys(tmp_path: Path, extracto
 
 
 @pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_bytes(path.read_bytes()[:-1])])
-def test_rows_whose_shard_is_gone_or_cut_are_not_filled(
+def test_vectors_whose_shard_is_gone_or_cut_since_are_not_there(
     damage: Callable[[Path], object], tmp_path: Path, extractor: FeatureExtractor
 ) -> None:
     filled(tmp_path, extractor, range(3))
@@ -136,6 +137,46 @@ def test_rows_whose_shard_is_gone_or_cut_are_not_filled(
     damage(shard)
     rows = np.zeros((3, MODULE_FEATURES), np.float32)
     assert not cache.fill(rows, [key(number) for number in range(3)])[2]
+    assert cache.get(key(2)) is None
+
+
+def test_shard_that_is_damaged_again_replaces_none_that_was_set_aside(
+    tmp_path: Path, extractor: FeatureExtractor
+) -> None:
+    for content in (b"once", b"twice"):
+        (shard,) = shards(filled(tmp_path, extractor, range(3)))
+        shard.write_bytes(content)
+    folder = BottleneckCache(tmp_path, extractor).folder
+    assert {path.suffix: path.read_bytes() for path in folder.glob("*.damaged*")} == {
+        ".damaged": b"once",
+        ".damaged-2": b"twice",
+    }
+
+
+def test_shard_that_cannot_be_read_is_set_aside_and_not_replaced(
+    tmp_path: Path, extractor: FeatureExtractor
+) -> None:
+    (shard,) = shards(filled(tmp_path, extractor, range(3)))
+    content = shard.read_bytes()
+    shard.unlink()
+    shard.mkdir()
+    filled(tmp_path, extractor, range(3))
+    assert shard.read_bytes() == content
+    assert shard.with_suffix(".damaged").is_dir()
+
+
+def test_key_is_found_in_its_own_shard_even_while_that_is_taken_in() -> None:
+    index = ShardIndex([(Path("old"), [key(0)])])
+    places = []
+
+    class AskedMeanwhile(list[bytes]):
+        def __iter__(self) -> Iterator[bytes]:
+            for each in super().__iter__():
+                yield each
+                places.append(index.place(each))
+
+    index.add(Path("new"), AskedMeanwhile([key(1), key(2)]))
+    assert places == [Place(Path("new"), 0), Place(Path("new"), 1)]
 
 
 def test_keys_that_end_in_zeros_are_told_apart(tmp_path: Path, extractor: FeatureExtractor) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import csv
 import dataclasses
+import itertools
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -16,12 +18,14 @@ import retraining
 from retraining import compare
 from retraining.data import dataset, likeness
 from retraining.data.dataset import Dataset, LabelledImage
+from retraining.data.image_list import Known
 from retraining.data.split import Split, split_of
 from retraining.errors import BadRequest
 from retraining.features import bottlenecks, duplicates, grouping, near_duplicates
 from retraining.features.bottleneck_sets import Bottlenecks
 from retraining.features.cache import BottleneckCache
 from retraining.features.extractor import FeatureExtractor, load_extractor
+from retraining.features.near_duplicates import NearDuplicates, Search
 from retraining.features.views import Views
 from retraining.settings.augmentation import AugmentationSettings
 from retraining.settings.data import DataSettings
@@ -71,14 +75,14 @@ def expected() -> set[frozenset[str]]:
 
 
 def test_altered_copies_are_found_and_nothing_else(computed: Bottlenecks) -> None:
-    assert names(near_duplicates.find(computed)) == expected()
+    assert names(near_duplicates.find(computed).groups) == expected()
 
 
 def test_noise_of_one_colour_is_not_grouped(
     extractor: FeatureExtractor, cache: BottleneckCache, colour_photos: Path
 ) -> None:
     found = bottlenecks.compute(dataset.scan(DataSettings(colour_photos)), extractor, cache)
-    assert near_duplicates.find(found) == ()
+    assert near_duplicates.find(found).groups == ()
 
 
 def test_groups_depend_on_no_order(
@@ -96,7 +100,7 @@ def test_random_views_of_training_images_serve_as_well(
     settings = AugmentationSettings(flip_left_right=True, random_brightness=10, distorted_views=4)
     varied = bottlenecks.compute(computed.dataset, extractor, cache, Views(settings))
     assert len(varied.training) == 4 * len(computed.training)
-    assert names(near_duplicates.find(varied)) == expected()
+    assert names(near_duplicates.find(varied).groups) == expected()
 
 
 def test_file_that_has_vanished_since_is_left_out(
@@ -107,7 +111,7 @@ def test_file_that_has_vanished_since_is_left_out(
             save(picture(seed), tmp_path / kind / f"{seed}.jpg", quality=90 + ord(kind) % 4)
     found = bottlenecks.compute(dataset.scan(DataSettings(tmp_path)), extractor, cache)
     (tmp_path / "a" / "1.jpg").unlink()
-    assert names(near_duplicates.find(found)) == {frozenset({"2.jpg"})}
+    assert names(near_duplicates.find(found).groups) == {frozenset({"2.jpg"})}
 
 
 def test_identical_copies_go_with_the_near_duplicates_of_their_image(
@@ -117,7 +121,7 @@ def test_identical_copies_go_with_the_near_duplicates_of_their_image(
         save(picture(1), tmp_path / name)
     save(ALTERED["mirrored"](picture(1)), tmp_path / "a" / "3.jpg")
     found = bottlenecks.compute(dataset.scan(DataSettings(tmp_path)), extractor, cache)
-    assert names(near_duplicates.find(found)) == {frozenset({"1.jpg", "2.jpg", "3.jpg"})}
+    assert names(near_duplicates.find(found).groups) == {frozenset({"1.jpg", "2.jpg", "3.jpg"})}
 
 
 def test_one_false_link_joins_no_groups_and_a_chain_ends() -> None:
@@ -128,7 +132,7 @@ def test_one_false_link_joins_no_groups_and_a_chain_ends() -> None:
 
 
 def test_group_goes_to_the_set_of_its_smallest_content_and_others_stay(computed: Bottlenecks) -> None:
-    near = near_duplicates.find(computed)
+    near = near_duplicates.find(computed).groups
     before, after = computed.dataset, grouping.kept_together(computed.dataset, computed.digests, near)
     digest_of = {image.file: digest for image, digest in zip(before.images, computed.digests, strict=True)}
     old = {image.file: image.split for image in before.images}
@@ -328,8 +332,8 @@ def test_of_many_images_some_are_looked_up_among_all_and_the_log_says_so(
     monkeypatch.setattr(near_duplicates, "LOOKED_UP", total - 1)
     found, again = near_duplicates.find(computed), near_duplicates.find(computed)
     assert found == again
-    assert len(found) > len(expected()) / 2
-    assert all(any(group <= whole for whole in expected()) for group in names(found))
+    assert len(found.groups) > len(expected()) / 2
+    assert all(any(group <= whole for whole in expected()) for group in names(found.groups))
     assert found.search == near_duplicates.Search(total - 1, total)
     count = len(ALTERED) * len(expected())
     some = int(caplog.messages[0].split("among all; ")[1].split()[0])
@@ -339,7 +343,7 @@ def test_of_many_images_some_are_looked_up_among_all_and_the_log_says_so(
         f"among all; {some} have some ({some / (total - 1):.1%}). Turn group_near_duplicates on to find all of "
         "them, for which nearly every image is read again."
     )
-    assert names(near_duplicates.find(computed, tmp_path)) == expected()
+    assert names(near_duplicates.find(computed, tmp_path).groups) == expected()
 
 
 def test_images_that_cannot_be_read_are_counted(
@@ -352,7 +356,57 @@ def test_images_that_cannot_be_read_are_counted(
     for image in found.dataset.images:
         image.path.unlink()
     caplog.clear()
-    assert near_duplicates.find(found).search.unread == 2
+    assert near_duplicates.find(found).search == near_duplicates.Search(2, 2, unread=2)
     assert caplog.messages == [
         "Near-duplicates: 2 images that may be some cannot be read here, and were not compared."
+    ]
+
+
+def test_images_that_are_elsewhere_are_counted_and_all_others_compared(
+    extractor: FeatureExtractor, cache: BottleneckCache, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One is an address, one is gone, and one has changed since the list was made; a copy of one is here."""
+    for seed, kind in itertools.product(range(1, 6), "ab"):
+        save(picture(seed), tmp_path / kind / f"{seed}.jpg", quality=90 + ord(kind) % 4)
+    (tmp_path / "a" / "again.jpg").write_bytes((tmp_path / "a" / "1.jpg").read_bytes())
+    found = bottlenecks.compute(dataset.scan(DataSettings(tmp_path)), extractor, cache)
+    listed = {
+        image.file: image._replace(known=Known(digest))
+        for image, digest in zip(found.dataset.images, found.digests, strict=True)
+    }
+    for name in ("a/1.jpg", "a/2.jpg"):
+        file = str(tmp_path / name)
+        listed[file] = listed[file]._replace(file=f"gs://bucket/{name}")
+    (tmp_path / "a" / "3.jpg").unlink()
+    save(picture(4), tmp_path / "a" / "4.jpg", quality=50)
+    found = dataclasses.replace(
+        found, dataset=dataclasses.replace(found.dataset, images=tuple(listed.values()))
+    )
+    caplog.set_level("INFO")
+    caplog.clear()
+    near = near_duplicates.find(found)
+    assert {frozenset(group) for group in near.groups} == {
+        frozenset(("gs://bucket/a/1.jpg", str(tmp_path / "a/again.jpg"), str(tmp_path / "b/1.jpg"))),
+        frozenset((str(tmp_path / "a/5.jpg"), str(tmp_path / "b/5.jpg"))),
+    }
+    assert near.search == Search(8, 8, unread=3)
+    assert caplog.messages == [
+        "Near-duplicates: 3 images that may be some cannot be read here, and were not compared."
+    ]
+
+
+def test_nothing_is_told_of_images_that_are_all_elsewhere(
+    computed: Bottlenecks, caplog: pytest.LogCaptureFixture
+) -> None:
+    images = tuple(
+        image._replace(file=f"gs://bucket/{image.path.name}", known=Known(digest))
+        for image, digest in zip(computed.dataset.images, computed.digests, strict=True)
+    )
+    away = dataclasses.replace(computed, dataset=dataclasses.replace(computed.dataset, images=images))
+    caplog.set_level("INFO")
+    near = near_duplicates.find(away)
+    assert near == NearDuplicates((), Search(0, 0, unread=len(images)))
+    assert copy.deepcopy(near) == near
+    assert caplog.messages == [
+        f"Near-duplicates: {len(images)} images that may be some cannot be read here, and were not compared."
     ]

@@ -19,6 +19,16 @@ def test_only_the_first_skipped_files_are_named(
     assert caplog.messages == ["skipped 0.jpg: it is cut short.", "skipped 2 more files: see 'x.csv'."]
 
 
+def test_names_of_duplicates_are_no_formulas() -> None:
+    images = tuple(LabelledImage(file, 0, Split.TRAINING) for file in ("=1+1.jpg", "gs://a/1.jpg"))
+    labels = ('=HYPERLINK("http://x","y")',)
+    found = duplicates.identical(Dataset(labels, images), (b"1", b"1"))
+    assert [row[2:] for row in duplicates.rows(found, duplicates.Duplicates((), (), ()), labels)] == [
+        ('./=HYPERLINK("http://x","y")', "training", "./=1+1.jpg"),
+        ('./=HYPERLINK("http://x","y")', "training", "gs://a/1.jpg"),
+    ]
+
+
 def test_identical_files_are_grouped_in_the_order_of_the_dataset() -> None:
     images = tuple(LabelledImage(f"{number}.jpg", 0, Split.TRAINING) for number in range(5))
     found = duplicates.identical(Dataset(("a",), images), (b"2", b"1", b"3", b"1", b"2"))

@@ -68,7 +68,7 @@ def test_names_in_the_lists_are_on_one_line_and_no_formulas(run: Run) -> None:
     assert set(lists) == LISTS
     for text in lists.values():
         assert UNSAFE.search(text) is None
-    assert re.findall(r'(?:^|[,"])[=+@\t-].*', lists["suspected_labels.csv"], re.MULTILINE) == []
+        assert re.findall(r'(?:^|[,"])[=+@\t-].*', text, re.MULTILINE) == []
 
 
 def test_photos_that_are_suspected_are_moved_and_taken_back(

@@ -11,6 +11,7 @@ from retraining.assessment import findings
 from retraining.assessment.assessment import Assessment, assess
 from retraining.errors import WorkFailed
 from retraining.features.extractor import FeatureExtractor
+from retraining.features.near_duplicates import NearDuplicates
 from retraining.model import RetrainedModel
 from retraining.process import HereAndNow
 from retraining.report import making, page
@@ -36,7 +37,7 @@ def places(tmp_path: Path, computed: Computed) -> Places:
 def model(computed: Computed, extractor: FeatureExtractor) -> RetrainedModel:
     settings = TrainingSettings(how_many_training_steps=100)
     trained = RetrainedModel.train(computed.bottlenecks, extractor, settings)
-    return trained.with_assessment(assess(trained, settings, (), frozen=computed.bottlenecks))
+    return trained.with_assessment(assess(trained, settings, NearDuplicates(), frozen=computed.bottlenecks))
 
 
 @pytest.fixture

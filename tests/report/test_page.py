@@ -243,8 +243,8 @@ def test_pictures_take_no_more_room_than_there_is(tmp_path: Path, monkeypatch: p
     assert written.pictures == len(pictures)
     assert f"{written.left_out} more photographs are left out" in read.text
     assert "left out" in [text.strip() for text in read.texts]
-    first = subject.findings.mistakes[0].image.path
-    assert pictures[0] == thumbnails.make([str(first)]).pictures[str(first)].base64
+    first = subject.findings.mistakes[0].image
+    assert pictures[0] == thumbnails.make([first]).pictures[first.file].base64
 
 
 def test_no_more_pictures_are_made_than_a_page_may_have(
@@ -252,7 +252,7 @@ def test_no_more_pictures_are_made_than_a_page_may_have(
 ) -> None:
     data = made_up.dataset(tmp_path, ("cyan",))
     monkeypatch.setattr(thumbnails, "MOST", 3)
-    made = thumbnails.make([image.file for image in data.images])
+    made = thumbnails.make(data.images)
     assert list(made.pictures) == [image.file for image in data.images[:3]]
 
 

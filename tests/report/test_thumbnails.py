@@ -6,11 +6,14 @@ from pathlib import Path
 
 from PIL import Image
 
+from retraining.data.dataset import LabelledImage
+from retraining.data.image_list import Known
+from retraining.data.split import Split
 from retraining.report import thumbnails
 
 
 def picture_of(path: Path) -> tuple[thumbnails.Picture, Image.Image]:
-    picture = thumbnails.make([str(path)]).pictures[str(path)]
+    picture = thumbnails.make([LabelledImage(str(path), 0, Split.TESTING)]).pictures[str(path)]
     return picture, Image.open(io.BytesIO(base64.b64decode(picture.base64)))
 
 
@@ -35,6 +38,14 @@ def test_picture_has_nothing_but_the_pixels(tmp_path: Path) -> None:
     _, image = picture_of(tmp_path / "told.jpg")
     assert "exif" not in image.info
     assert "comment" not in image.info
+
+
+def test_file_that_has_changed_since_the_list_was_made_is_not_shown(tmp_path: Path) -> None:
+    Image.new("RGB", (16, 16), "red").save(tmp_path / "red.jpg")
+    listed = LabelledImage(str(tmp_path / "red.jpg"), 0, Split.TESTING, Known(bytes(32)))
+    made = thumbnails.make([listed])
+    assert made.pictures == {}
+    assert made.unreadable == {listed.file: "has changed since the list was made (its SHA-256 differs)"}
 
 
 def test_16_bit_picture_is_as_bright_as_it_looks(tmp_path: Path) -> None:

@@ -90,7 +90,7 @@ def test_all_classes_are_in_the_csv_file(tmp_path: Path) -> None:
     assert path.read_text() == (
         "class,images,tested,right,precision,recall\n"
         '"rose, red",1320,3,1,1.0,0.3333333333333333\n'
-        "na\\nme,20,0,0,,\n"
+        "na\\x0ame,20,0,0,,\n"
     )
 
 

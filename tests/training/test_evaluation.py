@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -94,4 +95,20 @@ def test_export_gets_few_vectors_and_the_images_only_for_other_formats() -> None
         sent = model.for_export(formats).bottlenecks
         assert (len(sent.training), len(sent.validation), len(sent.testing)) == (0, 0, 32)
         assert (sent.dataset.images, sent.digests) == (kept, ())
-        np.testing.assert_array_equal(sent.testing.vectors, bottlenecks.testing.vectors[:32])
+        assert {path.name for path in sent.testing.paths} & {"0.jpg", "59.jpg"}  # from all over the set
+
+
+def test_export_gets_images_that_can_be_opened_wherever_they_are_in_the_set(tmp_path: Path) -> None:
+    whole = sets([0], [], [0, 1, 2] * 20)
+    paths = [tmp_path / path.name for path in whole.testing.paths]
+    for path in paths[:4] + paths[50:]:
+        path.touch()
+    testing = dataclasses.replace(whole.testing, files=[str(path) for path in paths])
+    sent = dataclasses.replace(whole, testing=testing).only_held_out(12).testing
+    rows = [int(path.stem) for path in sent.paths]
+    assert rows == sorted(rows)
+    assert set(rows) < {*range(4), *range(50, 60)}
+    assert [len(set(rows) & set(part)) > 0 for part in (range(4), range(50, 60))] == [True, True]
+    np.testing.assert_array_equal(sent.vectors, testing.vectors[rows])
+    np.testing.assert_array_equal(sent.labels, testing.labels[rows])
+    assert sent.keys == [testing.keys[row] for row in rows]
