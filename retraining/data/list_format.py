@@ -280,7 +280,7 @@ def _set(name: object, number: int) -> Split:
     if split is None:
         raise BadLine.because(
             number,
-            Message("has the set '{name}', which is not train, val or test", name=str(name)),
+            Message("has the set '{name}', which is not train, val or test", name=shown(str(name))),
         )
     return split
 
@@ -301,5 +301,5 @@ def _known(sha256: object, bits: object, decided: object, *, number: int) -> Kno
 def _bits(value: object, number: int) -> int:
     text = str(value)
     if text not in _BIT_COUNTS:
-        raise BadLine.because(number, Message("has '{bits}' bits, not 1 to 16", bits=text))
+        raise BadLine.because(number, Message("has '{bits}' bits, not 1 to 16", bits=shown(text)))
     return int(text)

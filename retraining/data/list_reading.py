@@ -347,7 +347,7 @@ def _other_known(earlier: Known | None, known: Known | None) -> str:
 def contradiction(line: int, file: str, what: str, *, earlier: int) -> BadLine:
     """Return the error for a line that gives a file another label, set or the like than an `earlier` one."""
     message = Message(
-        "gives '{file}' another {what} than line {earlier:,}", file=file, what=what, earlier=earlier
+        "gives '{file}' another {what} than line {earlier:,}", file=shown(file), what=what, earlier=earlier
     )
     return BadLine.because(line, message)
 
