@@ -18,8 +18,8 @@ from tests.conftest import PROJECT
 
 CALLS = {"BadRequest", "WorkFailed", "BadModule", "BadImage", "Message"}
 
-# Names in messages that are not settings: flags that print a table, and a keyword of `export`.
-OTHER_NAMES = {"list_modules", "list_layers", "format"}
+# Names in messages that are not settings: flags that print a table, a keyword of `export`, and a flag of Beam's.
+OTHER_NAMES = {"list_modules", "list_layers", "format", "runner"}
 
 # The only template that is not written in its call: a setting's line of help, which a test below checks.
 MEANING = "field.metadata['meaning']"

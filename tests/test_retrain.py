@@ -196,6 +196,7 @@ def check_printed_command(output: str, folder: Path) -> None:
     assert sorted(line.split()[0] for line in printed.splitlines()) == sorted(COLOURS)
 
 
+@pytest.mark.soak
 def test_printed_command_labels_an_image_when_a_shell_runs_it(
     tf2_module: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

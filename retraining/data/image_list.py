@@ -45,11 +45,7 @@ class BadLine(BadRequest):
 
     @classmethod
     def because(cls, number: int, reason: Message) -> BadLine:
-        """Return the error for a line; the reason completes "line 12 ...". Long values are cut short."""
-        values = {
-            name: shown(value) if isinstance(value, str) else value for name, value in reason.values.items()
-        }
-        reason = Message(reason.template, **values)
+        """Return the error for a line; the reason completes "line 12 ..."."""
         return cls("line {number:,} {reason}", number=number, reason=reason)
 
     @property

@@ -49,4 +49,6 @@ def test_mistyped_flag_imports_no_slow_package(program: Program[Any]) -> None:
     status, printed, imported = answered(program, "--no_such_flag=1")
     assert status == 2
     assert f"{program.name}: error: " in printed
-    assert not {name.split(".")[0] for name in imported} & SLOW
+    # Flags that belong to Beam are known to Beam alone, which imports NumPy.
+    slow = {"tensorflow"} if program.passes_on else SLOW
+    assert not {name.split(".")[0] for name in imported} & slow

@@ -197,7 +197,7 @@ def test_damage_anywhere_gives_a_reason_and_never_a_traceback(name: str, store: 
     archive = put(store, name, packed)
     addresses = [archives.address(archive, member) for member in listed(archive)]
     rng = np.random.default_rng(5)
-    for _ in range(150):
+    for _ in range(75):
         damaged = np.frombuffer(packed, np.uint8).copy()
         places = rng.integers(0, len(packed), rng.integers(1, 4))
         damaged[places] = rng.integers(0, 256, len(places))

@@ -276,7 +276,7 @@ def test_python_warns_and_groups(
     assert [message for message in caplog.messages if message.startswith("Near-duplicates are kept")]
 
 
-@pytest.mark.parametrize("model", ["module", "alexnet"])
+@pytest.mark.parametrize("model", ["module", pytest.param("alexnet", marks=pytest.mark.soak)])
 def test_compare_warns_and_lists_them(
     model: str, mixed: Path, tf2_module: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
