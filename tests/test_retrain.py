@@ -334,6 +334,7 @@ def test_smallest_possible_dataset_is_trained(
     assert (tmp_path / "graph.pb").exists()
 
 
+@pytest.mark.soak
 def test_ctrl_c_keeps_the_vectors_and_exits_130(tf2_module: Path, tmp_path: Path, forks: Forks) -> None:
     photos = tmp_path / "photos"
     for name in ("cyan", "yellow"):

@@ -58,6 +58,7 @@ def test_size_is_the_one_the_network_was_trained_at() -> None:
     assert keras_module.TRAINED_SIZES.keys() <= set(keras_module.names())
 
 
+@pytest.mark.soak
 def test_random_weights_are_the_same_in_every_run() -> None:
     settings = ModuleSettings("keras:MobileNet?weights=random", image_size=32)
     assert load_extractor(settings).fingerprint == load_extractor(settings).fingerprint
