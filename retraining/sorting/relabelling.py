@@ -17,11 +17,10 @@ from retraining.data import images
 from retraining.errors import BadRequest, WorkFailed
 from retraining.sorting import placing
 from retraining.sorting.free_names import FreeNames
-from retraining.sorting.suspected_labels import MOVE
+from retraining.sorting.suspected_labels import marked_label
 from retraining.storage import spreadsheet
 from retraining.storage.atomic_files import reason, scratch_folder
 from retraining.storage.spreadsheet import cell, text_of
-from retraining.suggestions import closest
 
 _FILE = ("image", "folder", "sha256")  # which every list has
 _UNDO = ("image", "back_to", "folder", "sha256")
@@ -162,16 +161,7 @@ class _Planner:
         """Return the class into whose folder an image is to be moved."""
         if folder not in self._classes:
             self._classes[folder] = _class_names(folder)
-        classes, action = self._classes[folder], row["action"].strip()
-        label = text_of(row.get("suggested", "") if action.lower() == MOVE else action)
-        if label not in classes:
-            meant = closest(label, classes)
-            raise WorkFailed(
-                "there is no folder of a class '{label}'{remedy}",
-                label=label,
-                remedy=f" (did you mean '{meant}'?)" if meant else "",
-            )
-        return label
+        return marked_label(row, self._classes[folder], refusal="there is no folder of a class")
 
     def _checked(self, folder: Path, image: Path, row: Mapping[str, str]) -> bytes:
         """Return the SHA-256 of a file that is as it was when the list was written."""

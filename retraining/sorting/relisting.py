@@ -14,11 +14,10 @@ from retraining.errors import BadRequest, WorkFailed
 from retraining.sorting import placing
 from retraining.sorting.free_names import FreeNames
 from retraining.sorting.relabelling import Refusal
-from retraining.sorting.suspected_labels import MOVE, place_in
+from retraining.sorting.suspected_labels import marked_label, place_in
 from retraining.storage import spreadsheet
 from retraining.storage.atomic_files import scratch_folder
 from retraining.storage.spreadsheet import text_of
-from retraining.suggestions import closest
 
 _COLUMNS = ("image", "label", "action", "list")
 
@@ -126,18 +125,9 @@ def _images(lines: BinaryIO, format_: LineFormat) -> Iterator[tuple[bytes, Liste
 
 def _new_label(row: Mapping[str, str], known: list[str]) -> str | None:
     """Return the label that a row is marked with; None if it is not marked. Raises WorkFailed."""
-    action = row["action"].strip()
-    if not action:
+    if not row["action"].strip():
         return None
-    new = text_of(row.get("suggested", "") if action.lower() == MOVE else action)
-    if new not in known:
-        meant = closest(new, known)
-        raise WorkFailed(
-            "no image of the list has the label '{label}'{remedy}",
-            label=new,
-            remedy=f" (did you mean '{meant}'?)" if meant else "",
-        )
-    return new
+    return marked_label(row, known, refusal="no image of the list has the label")
 
 
 def _change(image: str, label: str | None, new: str, judged: str) -> list[NewLabel]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from retraining.errors import WorkFailed
 from retraining.settings.data import DataSettings
 from retraining.storage import spreadsheet
-from retraining.storage.spreadsheet import cell
+from retraining.storage.spreadsheet import cell, text_of
+from retraining.suggestions import closest
 
 FILE = "suspected_labels.csv"
 MOVE = "move"  # in the column `action`: into the folder of the suggested class
@@ -75,3 +77,21 @@ def _row(one: SuspectedLabel, source: Path, image: str) -> tuple[str, ...]:
     scores = (f"{one.score:.3f}", f"{one.suggested_score:.3f}")
     names = (cell(image), cell(one.label), cell(one.suggested))
     return (*names, *scores, "", cell(source.as_posix()), one.sha256.hex())
+
+
+def marked_label(row: Mapping[str, str], known: Sequence[str], *, refusal: str) -> str:
+    """Return the label that a row is marked with: the suggested one, or the name in its column `action`.
+
+    Raises WorkFailed if it is not among the `known` ones; the `refusal` reads on with the label.
+    """
+    action = row["action"].strip()
+    label = text_of(row.get("suggested", "") if action.lower() == MOVE else action)
+    if label not in known:
+        meant = closest(label, known)
+        raise WorkFailed(
+            "{refusal} '{label}'{remedy}",
+            refusal=refusal,
+            label=label,
+            remedy=f" (did you mean '{meant}'?)" if meant else "",
+        )
+    return label
